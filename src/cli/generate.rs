@@ -1,0 +1,9 @@
+//! `guise generate`.
+
+/// Draw new avatars from a published model.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {}
+
+pub(super) fn run(_args: Args) -> anyhow::Result<()> {
+    anyhow::bail!("not built yet")
+}

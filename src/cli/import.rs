@@ -1,0 +1,9 @@
+//! `guise import`.
+
+/// Convert foreign weights to safetensors.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {}
+
+pub(super) fn run(_args: Args) -> anyhow::Result<()> {
+    anyhow::bail!("not built yet")
+}

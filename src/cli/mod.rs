@@ -1,0 +1,56 @@
+//! The command line: one file per subcommand, flags resolved once into the library's settings.
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+mod device;
+mod generate;
+mod import;
+mod prepare;
+mod progress;
+mod publish;
+mod train;
+mod upscale;
+
+/// Train a generator on your own avatar collection and publish it as a folder of static files.
+#[derive(Debug, Parser)]
+#[command(name = "guise", version, propagate_version = true)]
+struct Guise {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Prepare(prepare::Args),
+    Train(train::Args),
+    Generate(generate::Args),
+    Upscale(upscale::Args),
+    Import(import::Args),
+    Publish(publish::Args),
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("GUISE_LOG").unwrap_or_else(|_| "warn".into()),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    let result = match Guise::parse().command {
+        Command::Prepare(args) => prepare::run(args),
+        Command::Train(args) => train::run(args),
+        Command::Generate(args) => generate::run(args),
+        Command::Upscale(args) => upscale::run(args),
+        Command::Import(args) => import::run(args),
+        Command::Publish(args) => publish::run(args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

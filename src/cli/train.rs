@@ -1,0 +1,9 @@
+//! `guise train`.
+
+/// Train a generator on a dataset.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {}
+
+pub(super) fn run(_args: Args) -> anyhow::Result<()> {
+    anyhow::bail!("not built yet")
+}

@@ -1,0 +1,1 @@
+//! Collections and datasets on disk: collect, prepare, captions, the dataset reader.

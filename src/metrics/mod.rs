@@ -1,0 +1,1 @@
+//! How good a model is: PSNR, SSIM, FID, KID and the statistics behind them.

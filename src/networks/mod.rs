@@ -1,0 +1,1 @@
+//! One architecture per file: `Config`, `Module`, `init`, `forward`.

@@ -1,0 +1,3 @@
+//! Tensor functions that have a name in a paper.
+
+pub mod conv2d;

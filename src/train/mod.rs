@@ -1,0 +1,1 @@
+//! Training: losses, regularization, EMA, the trainer, checkpoints and the run log.

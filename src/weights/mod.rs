@@ -1,0 +1,1 @@
+//! The published bundle: GGUF in and out, manifest, name and shape checks, quantization.

@@ -1,0 +1,220 @@
+//! The parameters of a network by their dotted names, such as `synthesis.blocks.0.conv1.weight`.
+//!
+//! A name is the path of field names and list positions from the network down to the parameter, so it
+//! changes only when the network's code does.
+
+use super::Error;
+use burn::{
+    module::{Module, ModuleMapper, ModuleVisitor, Param},
+    tensor::{Bool, ExecutionError, Int, Tensor, TensorData},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    pin::Pin,
+};
+
+/// Tensors on the host by name, `f32` each.
+pub type Tensors = BTreeMap<String, TensorData>;
+
+type Reading = Pin<Box<dyn Future<Output = Result<TensorData, ExecutionError>> + Send>>;
+
+/// Reads every parameter of `module` back from its device, as `f32`.
+///
+/// # Errors
+///
+/// [`Error::Device`] when the device fails, [`Error::Tensor`] when a parameter is no float tensor.
+pub async fn collect<M: Module>(module: &M) -> Result<Tensors, Error> {
+    let mut collector = Collector::default();
+    module.visit(&mut collector);
+    if let Some(name) = collector.foreign.pop() {
+        return Err(Error::Tensor {
+            name,
+            reason: "is no float tensor, which is all that is saved".into(),
+        });
+    }
+    let mut tensors = Tensors::new();
+    for (name, reading) in collector.readings {
+        let data = reading.await.map_err(|error| Error::Device {
+            name: name.clone(),
+            reason: error.to_string(),
+        })?;
+        tensors.insert(name, data.convert::<f32>());
+    }
+    Ok(tensors)
+}
+
+/// Puts `tensors` into `module`, each onto the device where the parameter it replaces lives.
+///
+/// # Errors
+///
+/// [`Error::Names`] unless the names are exactly those of the module's parameters, [`Error::Shape`] when
+/// a shape differs.
+pub fn apply<M: Module>(module: M, tensors: &Tensors) -> Result<M, Error> {
+    let mut applier = Applier {
+        path: vec![],
+        tensors,
+        seen: BTreeSet::new(),
+        missing: vec![],
+        shape: None,
+    };
+    let module = module.map(&mut applier);
+    let Applier {
+        seen, missing, shape, ..
+    } = applier;
+    let unexpected: Vec<_> = tensors
+        .keys()
+        .filter(|name| !seen.contains(*name))
+        .cloned()
+        .collect();
+    if !missing.is_empty() || !unexpected.is_empty() {
+        return Err(Error::Names { missing, unexpected });
+    }
+    match shape {
+        Some(error) => Err(error),
+        None => Ok(module),
+    }
+}
+
+#[derive(Default)]
+struct Collector {
+    path: Vec<String>,
+    readings: Vec<(String, Reading)>,
+    foreign: Vec<String>,
+}
+
+impl ModuleVisitor for Collector {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.into());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.readings
+            .push((self.path.join("."), Box::pin(param.val().into_data_async())));
+    }
+
+    fn visit_int<const D: usize>(&mut self, _param: &Param<Tensor<D, Int>>) {
+        self.foreign.push(self.path.join("."));
+    }
+
+    fn visit_bool<const D: usize>(&mut self, _param: &Param<Tensor<D, Bool>>) {
+        self.foreign.push(self.path.join("."));
+    }
+}
+
+struct Applier<'a> {
+    path: Vec<String>,
+    tensors: &'a Tensors,
+    seen: BTreeSet<String>,
+    missing: Vec<String>,
+    shape: Option<Error>,
+}
+
+impl ModuleMapper for Applier<'_> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.into());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = self.path.join(".");
+        self.seen.insert(name.clone());
+        let Some(data) = self.tensors.get(&name) else {
+            self.missing.push(name);
+            return param;
+        };
+        let expected = param.lazy_shape();
+        if *data.shape() != expected {
+            self.shape.get_or_insert(Error::Shape {
+                name,
+                expected: expected.to_vec(),
+                actual: data.shape().to_vec(),
+            });
+            return param;
+        }
+        let id = param.id;
+        let tensor = Tensor::from_data(data.clone(), &param.lazy_device());
+        param.transform_for_load(tensor, id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Device;
+    use futures::executor::block_on;
+
+    #[derive(Module, Debug)]
+    struct Layer {
+        weight: Param<Tensor<2>>,
+        bias: Option<Param<Tensor<1>>>,
+    }
+
+    #[derive(Module, Debug)]
+    struct Network {
+        layers: Vec<Layer>,
+        scale: Param<Tensor<1>>,
+    }
+
+    fn network(value: f32, device: &Device) -> Network {
+        let layer = |bias: bool| Layer {
+            weight: Param::from_tensor(Tensor::full([2, 3], value, device)),
+            bias: bias.then(|| Param::from_tensor(Tensor::full([3], value, device)).set_require_grad(false)),
+        };
+        Network {
+            layers: vec![layer(true), layer(false)],
+            scale: Param::from_tensor(Tensor::full([1], value, device)),
+        }
+    }
+
+    #[test]
+    fn what_is_collected_can_be_applied() {
+        let device = Device::flex();
+        let tensors = block_on(collect(&network(0.5, &device))).unwrap();
+        let names: Vec<_> = tensors.keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            ["layers.0.bias", "layers.0.weight", "layers.1.weight", "scale"]
+        );
+        let other = apply(network(0.25, &device), &tensors).unwrap();
+        assert_eq!(block_on(collect(&other)).unwrap(), tensors);
+    }
+
+    #[test]
+    fn gradients_are_still_required_where_they_were() {
+        let device = Device::flex().autodiff();
+        let tensors = block_on(collect(&network(0.5, &device))).unwrap();
+        let other = apply(network(0.25, &device), &tensors).unwrap();
+        assert!(other.scale.val().is_require_grad());
+        assert!(!other.layers[0].bias.as_ref().unwrap().val().is_require_grad());
+    }
+
+    #[test]
+    fn other_names_and_shapes_are_refused_by_name() {
+        let device = Device::flex();
+        let mut tensors = block_on(collect(&network(0.5, &device))).unwrap();
+        let scale = tensors.remove("scale").unwrap();
+        tensors.insert("scales".into(), scale);
+        let Err(Error::Names { missing, unexpected }) = apply(network(0.0, &device), &tensors) else {
+            panic!("wrong names were taken")
+        };
+        assert_eq!(
+            (missing, unexpected),
+            (vec!["scale".to_owned()], vec!["scales".to_owned()])
+        );
+
+        let mut tensors = block_on(collect(&network(0.5, &device))).unwrap();
+        tensors.insert("layers.1.weight".into(), TensorData::zeros::<f32, _>([3, 2]));
+        let error = apply(network(0.0, &device), &tensors).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "the tensor layers.1.weight has shape [3, 2], the network needs [2, 3]"
+        );
+    }
+}

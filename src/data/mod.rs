@@ -1,1 +1,70 @@
-//! Collections and datasets on disk: collect, prepare, captions, the dataset reader.
+//! Collections and datasets on disk: prepare, captions, the dataset reader.
+//!
+//! A *collection* is what an artist has: a folder of pictures with ERC-721 style JSON beside them.
+//! A *dataset* is what a trainer reads: square PNGs of one size with a caption each.
+
+use std::path::{Path, PathBuf};
+
+mod dataset;
+mod provenance;
+mod traits;
+
+pub use dataset::{Dataset, Entry};
+pub use provenance::Provenance;
+pub use traits::Trait;
+
+/// What goes wrong with a collection or a dataset as a whole.
+///
+/// A single bad picture in a collection is no error: it is skipped with a reason. A single bad picture in a
+/// dataset is one, because nothing but `guise prepare` should have written it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operating system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was being done, as a verb: "read", "write", "create".
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A JSON file does not hold what it must.
+    #[error("{}, line {line}: {source}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What the parser expected.
+        source: serde_json::Error,
+    },
+    /// The folder is not a finished dataset.
+    #[error("{} is not a dataset: {reason}", path.display())]
+    NotADataset {
+        /// The folder.
+        path: PathBuf,
+        /// What is missing or wrong, and what to do.
+        reason: String,
+    },
+    /// A picture of the dataset is broken.
+    #[error("{}: {reason}", path.display())]
+    Picture {
+        /// The picture.
+        path: PathBuf,
+        /// What was expected and what was found.
+        reason: String,
+    },
+    /// A setting is out of its range.
+    #[error("{0}")]
+    Setting(String),
+}
+
+/// Attaches what was being done, and to which file, to an error of the operating system.
+fn io_error(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    move |source| Error::Io {
+        action,
+        path: path.to_path_buf(),
+        source,
+    }
+}

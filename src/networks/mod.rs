@@ -1,1 +1,3 @@
 //! One architecture per file: `Config`, `Module`, `init`, `forward`.
+
+pub mod stylegan2;

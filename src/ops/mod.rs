@@ -1,4 +1,6 @@
 //! Tensor functions that have a name in a paper.
 
+pub mod bias_act;
 pub mod conv2d;
+pub mod modulated_conv2d;
 pub mod resample;

@@ -11,14 +11,17 @@ const RESAMPLE_FILTER: [f32; 4] = [0.125, 0.375, 0.375, 0.125];
 
 /// Doubles the sides of `x [n, c, h, w]`: zeros between the samples, then the filter with a gain of 4.
 ///
-/// The padding is `(2, 1)`, so the output is `[n, c, 2 h, 2 w]` and keeps a constant picture constant,
-/// except at the border, where the outside counts as zero.
-pub fn upsample2d(x: Tensor<4>) -> Tensor<4> {
+/// The output is `[n, c, 2 h + 2 border, 2 w + 2 border]`, where `border` is 0 or 1: a border of one keeps the
+/// filter's tail outside the picture on every side, for a 3x3 convolution that follows without padding.
+/// In the reference's terms the padding is `(2 + border, 1 + border)`. A constant picture stays constant,
+/// except at its edge, where the outside counts as zero.
+pub fn upsample2d(x: Tensor<4>, border: usize) -> Tensor<4> {
     let [n, c, h, w] = x.dims();
     let filter = filter2d(4.0, &x.device());
     let planes = x.reshape([n * c, 1, h, w]);
-    let options = ConvTransposeOptions::new([2, 2], [1, 1], [0, 0], [1, 1], 1);
-    module::conv_transpose2d(planes, filter, None, options).reshape([n, c, 2 * h, 2 * w])
+    let options = ConvTransposeOptions::new([2, 2], [1 - border; 2], [0, 0], [1, 1], 1);
+    let grow = 2 * border;
+    module::conv_transpose2d(planes, filter, None, options).reshape([n, c, 2 * h + grow, 2 * w + grow])
 }
 
 /// Halves the sides of `x [n, c, h, w]`: the filter with a padding of `(1, 1)`, then every second sample.

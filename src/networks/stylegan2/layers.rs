@@ -1,0 +1,112 @@
+//! Layers with an equalized learning rate: Karras et al., "Progressive Growing of GANs" (2018), 4.1.
+//!
+//! Weights are stored with unit variance and scaled at run time, `w = w_stored * gain / sqrt(fan_in)`,
+//! so that Adam's normalized steps change every layer at the same relative speed.
+
+use crate::ops::{
+    bias_act::{LEAKY_SLOPE, bias_act},
+    conv2d::conv2d,
+};
+use burn::{
+    module::{Module, Param},
+    tensor::{Device, Distribution, Tensor, activation::leaky_relu},
+};
+use std::f64::consts::SQRT_2;
+
+/// A parameter drawn from the unit normal distribution times `scale`.
+pub(super) fn normal<const D: usize>(shape: [usize; D], scale: f64, device: &Device) -> Param<Tensor<D>> {
+    Param::from_tensor(Tensor::random(shape, Distribution::Normal(0.0, scale), device))
+}
+
+/// A parameter filled with `value`.
+pub(super) fn full<const D: usize>(shape: [usize; D], value: f64, device: &Device) -> Param<Tensor<D>> {
+    Param::from_tensor(Tensor::full(shape, value, device))
+}
+
+/// A value that is saved with the network but never trained.
+pub(super) fn buffer<const D: usize>(value: Tensor<D>) -> Param<Tensor<D>> {
+    Param::from_tensor(value).set_require_grad(false)
+}
+
+/// `y = act(x W^T + b)` with an equalized learning rate.
+#[derive(Module, Debug)]
+pub struct EqualizedLinear {
+    /// `[d_out, d_in]`.
+    pub weight: Param<Tensor<2>>,
+    /// `[d_out]`.
+    pub bias: Param<Tensor<1>>,
+    /// The layer learns this many times slower than the optimizer's rate says; 0.01 in the mapping.
+    lr_multiplier: f64,
+    /// Whether a leaky rectifier with gain `sqrt(2)` follows.
+    rectify: bool,
+}
+
+impl EqualizedLinear {
+    /// Random weights, and a bias that starts at `bias`.
+    pub fn init(
+        [d_in, d_out]: [usize; 2],
+        bias: f64,
+        lr_multiplier: f64,
+        rectify: bool,
+        device: &Device,
+    ) -> Self {
+        Self {
+            weight: normal([d_out, d_in], 1.0 / lr_multiplier, device),
+            bias: full([d_out], bias / lr_multiplier, device),
+            lr_multiplier,
+            rectify,
+        }
+    }
+
+    /// `x [n, d_in] -> [n, d_out]`.
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let x = self.linear(x) + self.bias.val().unsqueeze() * self.lr_multiplier;
+        if self.rectify {
+            leaky_relu(x, LEAKY_SLOPE) * SQRT_2
+        } else {
+            x
+        }
+    }
+
+    /// Without bias and rectifier: what the layer does to a tangent before its rectifier.
+    pub fn linear(&self, x: Tensor<2>) -> Tensor<2> {
+        let d_in = self.weight.dims()[1];
+        let gain = self.lr_multiplier / (d_in as f64).sqrt();
+        x.matmul(self.weight.val().transpose() * gain)
+    }
+}
+
+/// `y = leaky_relu(conv(x, w) + b) * gain` with an equalized learning rate.
+#[derive(Module, Debug)]
+pub struct EqualizedConv2d {
+    /// `[c_out, c_in, kernel, kernel]`.
+    pub weight: Param<Tensor<4>>,
+    /// `[c_out]`.
+    pub bias: Param<Tensor<1>>,
+}
+
+impl EqualizedConv2d {
+    /// Random weights and a bias of zero.
+    pub fn init([c_in, c_out]: [usize; 2], kernel: usize, device: &Device) -> Self {
+        Self {
+            weight: normal([c_out, c_in, kernel, kernel], 1.0, device),
+            bias: full([c_out], 0.0, device),
+        }
+    }
+
+    /// `x [n, c_in, h, w] -> [n, c_out, ..]`.
+    pub fn forward(&self, x: Tensor<4>, stride: usize, padding: usize, gain: f64) -> Tensor<4> {
+        bias_act(self.linear(x, stride, padding), self.bias.val(), gain)
+    }
+
+    /// The convolution alone: what the layer does to a tangent before its rectifier.
+    pub fn linear(&self, x: Tensor<4>, stride: usize, padding: usize) -> Tensor<4> {
+        conv2d(x, equalized(&self.weight), stride, padding)
+    }
+}
+
+/// The convolution weight as it is applied: scaled by `1 / sqrt(fan_in)`.
+pub(super) fn equalized(weight: &Param<Tensor<4>>) -> Tensor<4> {
+    let [_, c_in, kernel_h, kernel_w] = weight.dims();
+    weight.val() / ((c_in * kernel_h * kernel_w) as f64).sqrt()
+}

@@ -1,0 +1,150 @@
+//! StyleGAN2: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), in the
+//! configuration of "Training Generative Adversarial Networks with Limited Data" (2020): skip
+//! generator, residual discriminator, equalized learning rate everywhere.
+//!
+//! Images are `[n, channels, h, w]` in `[-1, 1]`; latents are `z [n, z_dim]` and `ws [n, num_ws, w_dim]`.
+//! Differences from the papers: no class labels, no path length regularization, computation in f32 only.
+
+mod discriminator;
+mod layers;
+mod mapping;
+mod synthesis;
+
+pub use discriminator::{Discriminator, DiscriminatorBlock, DiscriminatorEpilogue, Dual};
+pub use layers::{EqualizedConv2d, EqualizedLinear};
+pub use mapping::MappingNetwork;
+pub use synthesis::{NoiseMode, SynthesisBlock, SynthesisLayer, SynthesisNetwork, ToRgbLayer};
+
+use burn::{
+    module::Module,
+    tensor::{Device, Tensor},
+};
+use serde::{Deserialize, Serialize};
+
+/// The shape of a generator and of the discriminator that trains it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StyleGan2Config {
+    /// Width of the input latent `z`; 512 in the paper.
+    pub z_dim: usize,
+    /// Width of the intermediate latent `w`; 512 in the paper.
+    pub w_dim: usize,
+    /// Layers of the mapping network; 8 in the paper, 2 in its small configurations.
+    pub num_mapping_layers: usize,
+    /// Side of the pictures in pixels, a power of two from 16 to 1024.
+    pub resolution: usize,
+    /// Channels of the pictures; 3 for RGB.
+    pub img_channels: usize,
+    /// A block of side `r` has `channel_base / r` channels, at most [`channel_max`](Self::channel_max).
+    pub channel_base: usize,
+    /// The most channels that a block has.
+    pub channel_max: usize,
+}
+
+/// Why a [`StyleGan2Config`] describes no network.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum ConfigError {
+    /// The resolution cannot be reached by doubling 4.
+    #[error("resolution is {0}, expected a power of two from 16 to 1024")]
+    Resolution(usize),
+    /// A size is zero or so large that it can only be a mistake.
+    #[error("{field} is {value}, expected {min} to {max}")]
+    Range {
+        /// Name of the field.
+        field: &'static str,
+        /// The value that was given.
+        value: usize,
+        /// Smallest value allowed.
+        min: usize,
+        /// Largest value allowed.
+        max: usize,
+    },
+}
+
+impl StyleGan2Config {
+    /// A network for pictures of side `resolution` that trains overnight on modest hardware: about a
+    /// million parameters at 64 pixels.
+    pub fn small(resolution: usize) -> Self {
+        Self {
+            z_dim: 128,
+            w_dim: 128,
+            num_mapping_layers: 4,
+            resolution,
+            img_channels: 3,
+            channel_base: 1024.max(resolution * 16),
+            channel_max: 96,
+        }
+    }
+
+    /// Checks every field, so that [`init`](Self::init_generator) neither panics nor exhausts memory.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        if !self.resolution.is_power_of_two() || !(16..=1024).contains(&self.resolution) {
+            return Err(ConfigError::Resolution(self.resolution));
+        }
+        for (field, value, min, max) in [
+            ("z_dim", self.z_dim, 1, 4096),
+            ("w_dim", self.w_dim, 1, 4096),
+            ("num_mapping_layers", self.num_mapping_layers, 1, 16),
+            ("img_channels", self.img_channels, 1, 4),
+            ("channel_base", self.channel_base, self.resolution, 1 << 17),
+            ("channel_max", self.channel_max, 1, 2048),
+        ] {
+            if !(min..=max).contains(&value) {
+                return Err(ConfigError::Range {
+                    field,
+                    value,
+                    min,
+                    max,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Channels of the block whose side is `side` pixels.
+    pub fn channels(&self, side: usize) -> usize {
+        (self.channel_base / side).min(self.channel_max)
+    }
+
+    /// Sides of the blocks from 4 to the resolution.
+    pub fn block_sides(&self) -> impl DoubleEndedIterator<Item = usize> + use<> {
+        (2..=self.resolution.ilog2()).map(|log2| 1 << log2)
+    }
+
+    /// How many `w` the synthesis network takes: two for each block, as each layer of the next block
+    /// shares its last with the previous block's RGB layer.
+    pub fn num_ws(&self) -> usize {
+        2 * (self.resolution.ilog2() as usize - 1)
+    }
+
+    /// A generator with fresh random weights.
+    pub fn init_generator(&self, device: &Device) -> Generator {
+        Generator {
+            mapping: MappingNetwork::init(self, device),
+            synthesis: SynthesisNetwork::init(self, device),
+        }
+    }
+
+    /// A discriminator with fresh random weights.
+    pub fn init_discriminator(&self, device: &Device) -> Discriminator {
+        Discriminator::init(self, device)
+    }
+}
+
+/// `z -> ws -> image`.
+#[derive(Module, Debug)]
+pub struct Generator {
+    /// `z -> ws`.
+    pub mapping: MappingNetwork,
+    /// `ws -> image`.
+    pub synthesis: SynthesisNetwork,
+}
+
+impl Generator {
+    /// Draws `[n, channels, resolution, resolution]` from `z [n, z_dim]`; see
+    /// [`MappingNetwork::forward`] for `truncation_psi`.
+    pub fn forward(&self, z: Tensor<2>, truncation_psi: f32, noise: NoiseMode) -> Tensor<4> {
+        self.synthesis
+            .forward(self.mapping.forward(z, truncation_psi), noise)
+    }
+}

@@ -29,6 +29,30 @@ pub enum Error {
         /// What is wrong with it, as the end of a sentence.
         reason: String,
     },
+    /// The bytes are no GGUF file, or not a whole one.
+    #[error("the GGUF file is damaged: {0}")]
+    Gguf(String),
+    /// The manifest of a bundle contradicts itself or its bounds.
+    #[error("the manifest is not valid: {field} is {value}, expected {expected}")]
+    Manifest {
+        /// Dotted path of the field in `model.json`.
+        field: String,
+        /// What stands there, shortened.
+        value: String,
+        /// What may stand there.
+        expected: String,
+    },
+    /// The manifest is no JSON, or lacks a field.
+    #[error("the manifest cannot be read: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A file of a bundle is not the one that its manifest describes.
+    #[error("{file} is not the file that the manifest describes: {reason}")]
+    Mismatch {
+        /// Name of the file.
+        file: String,
+        /// Lengths or hashes, found and expected.
+        reason: String,
+    },
     /// The device could not hand a parameter back.
     #[error("the device failed while reading the parameter {name}: {reason}")]
     Device {

@@ -1,10 +1,16 @@
 //! The published bundle: GGUF in and out, manifest, name and shape checks, quantization.
 //!
-//! Everything here takes bytes that somebody else may have written. Nothing is allocated because a
-//! file says so: sizes are compared with the bytes that are really there first.
+//! A bundle is a folder with `model.json`, the [`Manifest`], and one GGUF file for each network. Whoever
+//! serves it may be anybody, so nothing is allocated because a file says so: sizes are compared with the
+//! bytes that are really there first.
 
+pub mod bundle;
 mod error;
+pub mod gguf;
+pub mod manifest;
 pub mod params;
 
 pub use error::Error;
+pub use gguf::Quantization;
+pub use manifest::Manifest;
 pub use params::{Tensors, apply, collect};

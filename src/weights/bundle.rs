@@ -1,0 +1,117 @@
+//! From a bundle's files to networks on a device, and back.
+
+use super::{
+    Error, Quantization, Tensors, apply, collect, gguf,
+    manifest::{Credit, File, Part},
+};
+use crate::networks::{
+    srvgg::{SrvggNetCompact, SrvggNetCompactConfig},
+    stylegan2::{Generator, StyleGan2Config},
+};
+use burn::{module::Module, tensor::Device};
+
+/// The generator that `part` describes, from the `contents` of its file.
+///
+/// # Errors
+///
+/// [`Error::Mismatch`] when `contents` is not that file, otherwise what [`gguf::read`] and [`apply`] give.
+pub fn load_generator(
+    part: &Part<StyleGan2Config>,
+    contents: &[u8],
+    device: &Device,
+) -> Result<Generator, Error> {
+    let tensors = open(part, contents, generator_weights(&part.config))?;
+    apply(part.config.init_generator(device), &tensors)
+}
+
+/// The super-resolution network that `part` describes, from the `contents` of its file.
+///
+/// # Errors
+///
+/// As [`load_generator`].
+pub fn load_upscaler(
+    part: &Part<SrvggNetCompactConfig>,
+    contents: &[u8],
+    device: &Device,
+) -> Result<SrvggNetCompact, Error> {
+    let tensors = open(part, contents, upscaler_weights(&part.config))?;
+    apply(part.config.init(device), &tensors)
+}
+
+/// Quantizes `network` for a file called `file_name`: the contents of the file, and what the manifest says.
+///
+/// # Errors
+///
+/// What [`collect`] and [`gguf::write`] give.
+pub async fn pack<M: Module, C>(
+    network: &M,
+    config: C,
+    quantization: Quantization,
+    file_name: &str,
+    weights: Credit,
+) -> Result<(Part<C>, Vec<u8>), Error> {
+    let tensors = collect(network).await?;
+    let architecture = file_name.strip_suffix(".gguf").unwrap_or(file_name);
+    let contents = gguf::write(&tensors, quantization, architecture)?;
+    let file = File::describe(file_name, &contents);
+    Ok((
+        Part {
+            file,
+            config,
+            quantization,
+            parameters: count(&tensors),
+            weights,
+        },
+        contents,
+    ))
+}
+
+/// The tensors of a part's file, once they are known to be enough for a network of `weights` weights.
+fn open<C>(part: &Part<C>, contents: &[u8], weights: u64) -> Result<Tensors, Error> {
+    part.file.verify(contents)?;
+    let tensors = gguf::read(contents)?;
+    let held = count(&tensors);
+    let mismatch = |expected: String| {
+        let reason = format!("it holds {held} parameters, expected {expected}");
+        Err(Error::Mismatch {
+            file: part.file.name.clone(),
+            reason,
+        })
+    };
+    if held != part.parameters {
+        return mismatch(part.parameters.to_string());
+    }
+    // A network is built before its weights are put in. A small file must not make it a large one.
+    if weights > held {
+        return mismatch(format!("{weights} or more for its network"));
+    }
+    Ok(tensors)
+}
+
+fn count(tensors: &Tensors) -> u64 {
+    tensors.values().map(|data| data.num_elements() as u64).sum()
+}
+
+/// The weights and noise buffers of a generator, without its many small vectors and affine layers.
+fn generator_weights(config: &StyleGan2Config) -> u64 {
+    let [z_dim, w_dim, layers] = [config.z_dim, config.w_dim, config.num_mapping_layers].map(|n| n as u64);
+    let mapping = z_dim * w_dim + layers.saturating_sub(1) * w_dim * w_dim;
+    let block = |side: usize| {
+        let [above, here] = [side / 2, side].map(|side| config.channels(side) as u64);
+        let [noise, convs] = if side == 4 {
+            [1, 9 * here * here]
+        } else {
+            [2, 9 * here * (above + here)]
+        };
+        convs + noise * (side * side) as u64
+    };
+    mapping + config.block_sides().map(block).sum::<u64>()
+}
+
+/// The convolution weights of a super-resolution network.
+fn upscaler_weights(config: &SrvggNetCompactConfig) -> u64 {
+    config
+        .channels()
+        .map(|[c_in, c_out]| 9 * (c_in * c_out) as u64)
+        .sum()
+}

@@ -1,0 +1,358 @@
+//! `model.json`: what a bundle holds, whose it is, how it was made and how good it is.
+//!
+//! A page fetches it from wherever it is deployed, so nothing in it is believed: every field has bounds, file
+//! names are plain, and each file must have the promised length and SHA-256.
+
+use super::{Error, Quantization};
+use crate::networks::{srvgg::SrvggNetCompactConfig, stylegan2::StyleGan2Config};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+
+/// The manifest of a bundle, the contents of [`Manifest::FILE_NAME`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of this format; [`Manifest::VERSION`].
+    pub version: u32,
+    /// The model's name, as people say it.
+    pub name: String,
+    /// One or two sentences for whoever looks at it.
+    pub description: String,
+    /// The networks.
+    pub parts: Parts,
+    /// Whose pictures it was trained on.
+    pub art: Credit,
+    /// How it was trained.
+    pub training: Training,
+    /// How good it is.
+    pub metrics: Metrics,
+    /// The `truncation_psi` at which its pictures look best.
+    pub truncation_psi: f32,
+}
+
+/// The networks of a bundle.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Parts {
+    /// Draws avatars.
+    pub generator: Part<StyleGan2Config>,
+    /// Enlarges them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upscaler: Option<Part<SrvggNetCompactConfig>>,
+}
+
+/// A network in a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Part<C> {
+    /// Where its weights are.
+    #[serde(flatten)]
+    pub file: File,
+    /// Shape of the network.
+    pub config: C,
+    /// How its weight matrices are stored.
+    pub quantization: Quantization,
+    /// How many numbers it has, buffers included.
+    pub parameters: u64,
+    /// Whose weights they are.
+    pub weights: Credit,
+}
+
+/// A file beside the manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// Its name, without any folder.
+    #[serde(rename = "file")]
+    pub name: String,
+    /// Its length.
+    pub bytes: u64,
+    /// The SHA-256 of its contents, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+/// Whose work it is and what may be done with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credit {
+    /// An SPDX identifier such as `CC0-1.0`, or the licence in words.
+    pub license: String,
+    /// Whom to credit, in the words that they ask for; may be empty.
+    #[serde(default)]
+    pub attribution: String,
+    /// The address of the original; may be empty.
+    #[serde(default)]
+    pub source: String,
+}
+
+/// How a generator was trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Training {
+    /// Thousands of real pictures shown.
+    pub total_kimg: f64,
+    /// Time that it took.
+    pub duration_hours: f64,
+    /// What it ran on.
+    pub hardware: String,
+    /// Pictures in the dataset.
+    pub dataset_pictures: u64,
+}
+
+/// How good a bundle is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// PSNR in dB of the quantized generator's pictures against those of the trained weights.
+    pub quantized_psnr_db: f64,
+    /// How many pictures that was measured on.
+    pub quantized_psnr_pictures: u64,
+}
+
+impl Manifest {
+    /// Its name in a bundle.
+    pub const FILE_NAME: &str = "model.json";
+
+    /// The only version that there is.
+    pub const VERSION: u32 = 1;
+
+    /// The largest manifest that is read.
+    pub const MAX_BYTES: u64 = 1 << 20;
+
+    /// Reads a manifest and checks it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Json`] when it is no JSON or lacks a field, [`Error::Manifest`] when a field is out of bounds.
+    pub fn parse(json: &[u8]) -> Result<Self, Error> {
+        check(
+            "model.json",
+            json.len(),
+            json.len() as u64 <= Self::MAX_BYTES,
+            "at most 1 MiB",
+        )?;
+        // The version comes first: a later format may lack everything else that is read here.
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let Version { version } = serde_json::from_slice(json)?;
+        check(
+            "version",
+            version,
+            version == Self::VERSION,
+            "1 (a newer guise wrote this)",
+        )?;
+        let manifest: Self = serde_json::from_slice(json)?;
+        manifest.validate()?;
+        Ok(manifest)
+    }
+
+    /// Checks every field against its bounds.
+    pub fn validate(&self) -> Result<(), Error> {
+        check("version", self.version, self.version == Self::VERSION, "1")?;
+        check_text("name", &self.name, 1..=100)?;
+        check_text("description", &self.description, 0..=2000)?;
+        check_credit("art", &self.art)?;
+
+        let generator = &self.parts.generator;
+        check_part("parts.generator", generator)?;
+        let config = &generator.config;
+        if let Err(error) = config.validate() {
+            return Err(invalid(
+                "parts.generator.config",
+                error,
+                "a network that can be built",
+            ));
+        }
+        check(
+            "parts.generator.config.img_channels",
+            config.img_channels,
+            config.img_channels == 3,
+            "3",
+        )?;
+        if let Some(upscaler) = &self.parts.upscaler {
+            check_part("parts.upscaler", upscaler)?;
+            if let Err(error) = upscaler.config.validate() {
+                return Err(invalid(
+                    "parts.upscaler.config",
+                    error,
+                    "a network that can be built",
+                ));
+            }
+            let name = &upscaler.file.name;
+            check(
+                "parts.upscaler.file",
+                name,
+                *name != generator.file.name,
+                "a file of its own",
+            )?;
+        }
+
+        let Training {
+            total_kimg,
+            duration_hours,
+            ref hardware,
+            dataset_pictures: _,
+        } = self.training;
+        check_number("training.total_kimg", total_kimg, 0.0, 1e9)?;
+        check_number("training.duration_hours", duration_hours, 0.0, 1e7)?;
+        check_text("training.hardware", hardware, 0..=500)?;
+        check_number(
+            "metrics.quantized_psnr_db",
+            self.metrics.quantized_psnr_db,
+            0.0,
+            1000.0,
+        )?;
+        check_number("truncation_psi", self.truncation_psi.into(), 0.0, 2.0)
+    }
+
+    /// Every file of the bundle but the manifest itself.
+    pub fn files(&self) -> impl Iterator<Item = &File> {
+        let upscaler = self.parts.upscaler.as_ref().map(|part| &part.file);
+        std::iter::once(&self.parts.generator.file).chain(upscaler)
+    }
+}
+
+impl File {
+    /// The largest file that a bundle may have.
+    pub const MAX_BYTES: u64 = 256 << 20;
+
+    /// Describes `contents` under a name.
+    pub fn describe(name: impl Into<String>, contents: &[u8]) -> Self {
+        Self {
+            name: name.into(),
+            bytes: contents.len() as u64,
+            sha256: sha256(contents),
+        }
+    }
+
+    /// Checks that `contents` is the file that the manifest describes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Mismatch`] with both lengths or both hashes.
+    pub fn verify(&self, contents: &[u8]) -> Result<(), Error> {
+        let mismatch = |reason| {
+            Err(Error::Mismatch {
+                file: self.name.clone(),
+                reason,
+            })
+        };
+        if contents.len() as u64 != self.bytes {
+            return mismatch(format!(
+                "it has {} bytes, expected {}",
+                contents.len(),
+                self.bytes
+            ));
+        }
+        let found = sha256(contents);
+        if found != self.sha256 {
+            return mismatch(format!("its sha256 is {found}, expected {}", self.sha256));
+        }
+        Ok(())
+    }
+}
+
+/// The SHA-256 of `bytes`, 64 lower-case hexadecimal digits.
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .fold(String::with_capacity(64), |mut hex, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+}
+
+fn invalid(field: &str, value: impl ToString, expected: &str) -> Error {
+    let value = value.to_string();
+    let short: String = value
+        .chars()
+        .take(80)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let value = if short.len() < value.len() {
+        format!("{short}...")
+    } else {
+        short
+    };
+    Error::Manifest {
+        field: field.into(),
+        value,
+        expected: expected.into(),
+    }
+}
+
+fn check(field: &str, value: impl ToString, valid: bool, expected: &str) -> Result<(), Error> {
+    if valid {
+        Ok(())
+    } else {
+        Err(invalid(field, value, expected))
+    }
+}
+
+fn check_number(field: &str, value: f64, min: f64, max: f64) -> Result<(), Error> {
+    check(
+        field,
+        value,
+        (min..=max).contains(&value),
+        &format!("{min} to {max}"),
+    )
+}
+
+fn check_text(field: &str, text: &str, length: std::ops::RangeInclusive<usize>) -> Result<(), Error> {
+    let characters = text.chars().count();
+    let printable = text.chars().all(|c| !c.is_control() || c == '\n');
+    let valid = printable && length.contains(&characters);
+    let expected = format!("{} to {} printable characters", length.start(), length.end());
+    check(
+        field,
+        format!("{text:?} ({characters} characters)"),
+        valid,
+        &expected,
+    )
+}
+
+fn check_credit(field: &str, credit: &Credit) -> Result<(), Error> {
+    check_text(&format!("{field}.license"), credit.license.trim(), 1..=200)?;
+    check_text(&format!("{field}.attribution"), &credit.attribution, 0..=1000)?;
+    check_text(&format!("{field}.source"), &credit.source, 0..=1000)
+}
+
+fn check_part<C>(field: &str, part: &Part<C>) -> Result<(), Error> {
+    let File { name, bytes, sha256 } = &part.file;
+    // No separator, no drive, no leading dot: the name cannot leave the bundle's folder on any system.
+    let plain = name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        && name.len() <= 100
+        && name.ends_with(".gguf")
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    check(
+        &format!("{field}.file"),
+        name,
+        plain,
+        "a plain file name that ends in .gguf",
+    )?;
+    check(
+        &format!("{field}.bytes"),
+        bytes,
+        (1..=File::MAX_BYTES).contains(bytes),
+        &format!("1 to {}", File::MAX_BYTES),
+    )?;
+    let hash = sha256.len() == 64
+        && sha256
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    check(
+        &format!("{field}.sha256"),
+        sha256,
+        hash,
+        "64 lower-case hexadecimal digits",
+    )?;
+    // Four bits are the least that a number takes, so a file cannot hold more numbers than half-bytes.
+    let parameters = part.parameters;
+    let held = (1..=bytes * 2).contains(&parameters);
+    check(
+        &format!("{field}.parameters"),
+        parameters,
+        held,
+        "at least 1 and at most two for each byte",
+    )?;
+    check_credit(&format!("{field}.weights"), &part.weights)
+}

@@ -1,6 +1,12 @@
 //! From a request to pictures: sampling, upscaling and guidance as asynchronous, cancellable jobs
 //! that report what they do as [`Event`]s. The command line and the page only listen.
 
+pub mod latent;
+pub mod sample;
+
+pub use latent::z_from_seed;
+pub use sample::{SampleRequest, sample};
+
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},

@@ -1,0 +1,110 @@
+//! Seeds to pictures.
+
+use super::{Cancel, Error, Event, z_from_seed};
+use crate::networks::stylegan2::{Generator, NoiseMode};
+use burn::tensor::{Device, Tensor, TensorData};
+use image::RgbaImage;
+use serde::{Deserialize, Serialize};
+
+/// Which avatars to draw.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SampleRequest {
+    /// One avatar for each, see [`z_from_seed`].
+    pub seeds: Vec<u64>,
+    /// From 0, all alike and typical, to 1, as varied as the model; up to 2 for the daring.
+    pub truncation_psi: f32,
+    /// How many are drawn at once. Memory grows with it, and nothing else changes.
+    pub batch_size: usize,
+}
+
+impl SampleRequest {
+    fn validate(&self) -> Result<(), Error> {
+        let Self {
+            seeds,
+            truncation_psi,
+            batch_size,
+        } = self;
+        let reason = if seeds.is_empty() {
+            "no seed was given, expected at least one".into()
+        } else if !(0.0..=2.0).contains(truncation_psi) {
+            format!("truncation_psi is {truncation_psi}, expected 0 to 2")
+        } else if !(1..=1024).contains(batch_size) {
+            format!("the batch size is {batch_size}, expected 1 to 1024")
+        } else {
+            return Ok(());
+        };
+        Err(Error::Request(reason))
+    }
+}
+
+/// Draws the pictures of `request`, each as an [`Event::Picture`] in the order of the seeds, and counts them
+/// with [`Event::Progress`].
+///
+/// The noise of the layers is the one saved with the network, so a seed gives the same picture in every
+/// batch, on every device and in every program, up to rounding. `emit` is awaited: a listener on a single
+/// thread lets its event loop turn there, and that is when a request to cancel can reach it.
+///
+/// # Errors
+///
+/// [`Error::Request`] for a request that makes no sense, [`Error::Cancelled`] before the next batch once
+/// `cancel` was used, [`Error::Device`] when the device fails.
+pub async fn sample(
+    generator: &Generator,
+    request: &SampleRequest,
+    device: &Device,
+    cancel: &Cancel,
+    mut emit: impl AsyncFnMut(Event),
+) -> Result<(), Error> {
+    request.validate()?;
+    let [_, z_dim] = generator.mapping.layers[0].weight.dims();
+    let total = request.seeds.len();
+    let mut done = 0;
+    for seeds in request.seeds.chunks(request.batch_size) {
+        cancel.check()?;
+        let z: Vec<f32> = seeds.iter().flat_map(|&seed| z_from_seed(seed, z_dim)).collect();
+        let z = Tensor::from_data(TensorData::new(z, [seeds.len(), z_dim]), device); // [n, z_dim]
+        let images = generator.forward(z, request.truncation_psi, NoiseMode::Const);
+        for image in pictures_from_images(images).await? {
+            emit(Event::Picture { index: done, image }).await;
+            done += 1;
+        }
+        emit(Event::Progress { done, total }).await;
+    }
+    Ok(())
+}
+
+/// `images [n, 3, h, w]` in `[-1, 1]` as opaque pictures.
+///
+/// -1 becomes 0 and 1 becomes 255, as `x * 127.5 + 128` without its fraction; what lies outside is clamped.
+///
+/// # Errors
+///
+/// [`Error::Device`] when the device cannot hand the tensor back.
+pub async fn pictures_from_images(images: Tensor<4>) -> Result<Vec<RgbaImage>, Error> {
+    let [_, channels, height, width] = images.dims();
+    assert_eq!(channels, 3, "pictures have three channels");
+    let device_error = |error: String| Error::Device(error);
+    let data = images
+        .into_data_async()
+        .await
+        .map_err(|error| device_error(error.to_string()))?;
+    let values = data
+        .convert::<f32>()
+        .try_into_vec::<f32>()
+        .map_err(|error| device_error(error.to_string()))?;
+    let area = height * width;
+    // A float becomes an integer by dropping its fraction and stopping at both ends; NaN becomes 0.
+    let byte = |x: f32| (x * 127.5 + 128.0) as u8;
+    let picture = |image: &[f32]| {
+        RgbaImage::from_fn(width as u32, height as u32, |x, y| {
+            let at = y as usize * width + x as usize;
+            image::Rgba([
+                byte(image[at]),
+                byte(image[area + at]),
+                byte(image[2 * area + at]),
+                255,
+            ])
+        })
+    };
+    Ok(values.chunks_exact(3 * area).map(picture).collect())
+}

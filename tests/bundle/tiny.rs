@@ -1,0 +1,139 @@
+//! A bundle with random weights that are the same everywhere: small, and with a part of every kind.
+
+use burn::{
+    module::Module,
+    tensor::{Device, TensorData},
+};
+use futures::executor::block_on;
+use guise::{
+    networks::{
+        srvgg::{SrvggNetCompact, SrvggNetCompactConfig},
+        stylegan2::{Generator, StyleGan2Config},
+    },
+    pipeline::z_from_seed,
+    weights::{
+        Manifest, Quantization, apply,
+        bundle::pack,
+        collect,
+        manifest::{Credit, Metrics, Parts, Training},
+    },
+};
+
+/// A bundle in memory.
+pub struct TinyBundle {
+    pub manifest: Manifest,
+    pub generator: Vec<u8>,
+    pub upscaler: Vec<u8>,
+}
+
+impl TinyBundle {
+    pub fn new() -> Self {
+        let device = Device::flex();
+        let credit = |attribution: &str| Credit {
+            license: "CC0-1.0".into(),
+            attribution: attribution.into(),
+            source: String::new(),
+        };
+        let weights = || credit("Nobody: these are random numbers");
+        let (config, network) = random_generator(&device);
+        let packed = pack(&network, config, Quantization::Q8_0, "generator.gguf", weights());
+        let (generator_part, generator) = block_on(packed).unwrap();
+        let (config, network) = random_upscaler(&device);
+        let packed = pack(&network, config, Quantization::Q8_0, "upscaler.gguf", weights());
+        let (upscaler_part, upscaler) = block_on(packed).unwrap();
+        let manifest = Manifest {
+            version: Manifest::VERSION,
+            name: "Tiny".into(),
+            description: "Random weights, for tests.".into(),
+            parts: Parts {
+                generator: generator_part,
+                upscaler: Some(upscaler_part),
+            },
+            art: credit("Nobody: there was no art"),
+            training: Training {
+                total_kimg: 0.0,
+                duration_hours: 0.0,
+                hardware: "none".into(),
+                dataset_pictures: 0,
+            },
+            // Measured by a_packed_generator_draws_nearly_the_same.
+            metrics: Metrics {
+                quantized_psnr_db: 52.7,
+                quantized_psnr_pictures: 4,
+            },
+            truncation_psi: 0.7,
+        };
+        Self {
+            manifest,
+            generator,
+            upscaler,
+        }
+    }
+
+    /// Every file with its name.
+    pub fn files(&self) -> [(String, Vec<u8>); 3] {
+        let mut json = serde_json::to_vec_pretty(&self.manifest).unwrap();
+        json.push(b'\n');
+        [
+            (Manifest::FILE_NAME.into(), json),
+            (
+                self.manifest.parts.generator.file.name.clone(),
+                self.generator.clone(),
+            ),
+            ("upscaler.gguf".into(), self.upscaler.clone()),
+        ]
+    }
+}
+
+/// A generator of 16 x 16 pixels whose rows divide into blocks, so that most of it is quantized.
+pub fn random_generator(device: &Device) -> (StyleGan2Config, Generator) {
+    let config = StyleGan2Config {
+        z_dim: 32,
+        w_dim: 32,
+        num_mapping_layers: 2,
+        resolution: 16,
+        img_channels: 3,
+        channel_base: 1024,
+        channel_max: 32,
+    };
+    let generator = randomize(config.init_generator(device), |name| match name {
+        "mapping.w_avg" => 0.5,
+        _ if name.ends_with("noise_strength") => 0.1,
+        _ if name.ends_with("bias") => 0.0,
+        // Stored a hundred times larger, as the mapping learns a hundred times slower.
+        _ if name.starts_with("mapping") => 100.0,
+        // The skip connections add up to pictures within [-1, 1], mostly.
+        _ if name.contains("to_rgb") => 0.3,
+        _ => 1.0,
+    });
+    (config, generator)
+}
+
+/// A network that enlarges four times and changes colours a little.
+pub fn random_upscaler(device: &Device) -> (SrvggNetCompactConfig, SrvggNetCompact) {
+    let config = SrvggNetCompactConfig {
+        num_feat: 32,
+        num_conv: 1,
+        upscale: 4,
+        outscale: 4,
+    };
+    let upscaler = randomize(config.init(device), |name| {
+        if name.ends_with("weight") { 0.03 } else { 0.0 }
+    });
+    (config, upscaler)
+}
+
+/// Replaces every parameter by normal values of the standard deviation that `scale` gives for its name; a
+/// scale of zero leaves it alone.
+fn randomize<M: Module>(module: M, scale: impl Fn(&str) -> f32) -> M {
+    let mut tensors = block_on(collect(&module)).unwrap();
+    for (index, (name, data)) in tensors.iter_mut().enumerate() {
+        let scale = scale(name);
+        if scale != 0.0 {
+            let values = z_from_seed(1000 + index as u64, data.num_elements());
+            let values: Vec<f32> = values.iter().map(|value| value * scale).collect();
+            *data = TensorData::new(values, data.shape().clone());
+        }
+    }
+    apply(module, &tensors).unwrap()
+}

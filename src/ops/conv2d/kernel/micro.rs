@@ -1,0 +1,109 @@
+//! The two inner loops that all the multiplications of every convolution run in.
+
+use super::simd::Simd;
+
+/// Reads a vector of channel-block storage: vector `v` of consecutive blocks that lie `block_stride` floats apart.
+#[inline(always)]
+const fn block_offset<S: Simd>(v: usize, block_stride: usize) -> usize {
+    (v * S::LANES / 16) * block_stride + (v * S::LANES) % 16
+}
+
+/// `out[r][v] = sum over c of a[r][c] * b[c][v]`, `R` rows by `NV` vectors.
+///
+/// `a` is channel-block storage: rows `a_row` apart, blocks of 16 channels `a_block` apart, `channels` in all.
+/// `b` is dense, `NV` vectors for each channel. `out` is channel-block storage as well.
+///
+/// # Safety
+/// All those places must be valid, and the processor must have `S`.
+#[inline(always)]
+pub(crate) unsafe fn multiply<S: Simd, const R: usize, const NV: usize>(
+    a: *const f32,
+    a_row: usize,
+    a_block: usize,
+    channels: usize,
+    b: *const f32,
+    out: *mut f32,
+    out_row: usize,
+    out_block: usize,
+) {
+    // SAFETY: the caller vouches for every address computed here.
+    unsafe {
+        let mut acc = [[S::splat(0.0); NV]; R];
+        let mut b = b;
+        let mut a = a;
+        let mut left = channels;
+        while left > 0 {
+            let len = left.min(16);
+            for c in 0..len {
+                let mut row = [S::splat(0.0); NV];
+                for (v, row) in row.iter_mut().enumerate() {
+                    *row = S::load(b.add(v * S::LANES));
+                }
+                b = b.add(NV * S::LANES);
+                for (r, acc) in acc.iter_mut().enumerate() {
+                    let value = S::splat(*a.add(r * a_row + c));
+                    for v in 0..NV {
+                        acc[v] = S::mul_add(value, row[v], acc[v]);
+                    }
+                }
+            }
+            a = a.add(a_block);
+            left -= len;
+        }
+        for (r, acc) in acc.iter().enumerate() {
+            for (v, value) in acc.iter().enumerate() {
+                S::store(out.add(r * out_row + block_offset::<S>(v, out_block)), *value);
+            }
+        }
+    }
+}
+
+/// `out[r][v] += sum over t of a[t][r] * b[t][v]`, `R` rows by `NV` vectors: the gradient of weights.
+///
+/// `a` has `R` neighbouring floats for each `t`, `a_step` apart; `b` is channel-block storage, `b_step` apart for
+/// each `t` and `b_block` for each block. `out` has rows of dense vectors, `out_row` apart.
+///
+/// # Safety
+/// All those places must be valid, and the processor must have `S`.
+#[inline(always)]
+pub(crate) unsafe fn accumulate<S: Simd, const R: usize, const NV: usize>(
+    a: *const f32,
+    a_step: usize,
+    b: *const f32,
+    b_step: usize,
+    b_block: usize,
+    steps: usize,
+    out: *mut f32,
+    out_row: usize,
+) {
+    // SAFETY: the caller vouches for every address computed here.
+    unsafe {
+        let mut acc = [[S::splat(0.0); NV]; R];
+        for (r, acc) in acc.iter_mut().enumerate() {
+            for (v, acc) in acc.iter_mut().enumerate() {
+                *acc = S::load(out.add(r * out_row + v * S::LANES));
+            }
+        }
+        let mut a = a;
+        let mut b = b;
+        for _ in 0..steps {
+            let mut row = [S::splat(0.0); NV];
+            for (v, row) in row.iter_mut().enumerate() {
+                *row = S::load(b.add(block_offset::<S>(v, b_block)));
+            }
+            for (r, acc) in acc.iter_mut().enumerate() {
+                let value = S::splat(*a.add(r));
+                for v in 0..NV {
+                    acc[v] = S::mul_add(value, row[v], acc[v]);
+                }
+            }
+            a = a.add(a_step);
+            b = b.add(b_step);
+        }
+        for (r, acc) in acc.iter().enumerate() {
+            for (v, acc) in acc.iter().enumerate() {
+                S::store(out.add(r * out_row + v * S::LANES), *acc);
+            }
+        }
+    }
+}

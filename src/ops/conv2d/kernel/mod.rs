@@ -1,0 +1,216 @@
+//! The convolutions themselves: slices in, slices out, nothing of burn.
+
+// Inner loops take many sizes and pointers, and index several arrays by one counter: bundling either would hide
+// what is computed.
+#![allow(clippy::too_many_arguments, clippy::needless_range_loop)]
+
+mod micro;
+mod simd;
+mod winograd;
+
+use simd::Plain;
+pub(crate) use winograd::{Problem, WeightView};
+
+use core::{
+    cell::RefCell,
+    mem::MaybeUninit,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+/// The instruction sets that a kernel can be run with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Isa {
+    /// Plain Rust, on any processor.
+    Plain,
+    /// AVX2 and FMA.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// AVX-512F.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Isa {
+    /// The best that this processor has.
+    pub(crate) fn best() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if std::arch::is_x86_feature_detected!("avx512f") {
+                return Self::Avx512;
+            }
+            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+                return Self::Avx2;
+            }
+        }
+        Self::Plain
+    }
+}
+
+/// Sixteen floats on a cache line of their own.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([f32; 16]);
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lends `len` floats of this thread's scratch memory; what they hold is whatever was left there.
+fn scratch<T>(len: usize, work: impl FnOnce(*mut f32) -> T) -> T {
+    SCRATCH.with_borrow_mut(|lines| {
+        let needed = len.div_ceil(16);
+        if lines.len() < needed {
+            lines.resize(needed, Line([0.0; 16]));
+        }
+        work(lines.as_mut_ptr().cast())
+    })
+}
+
+/// A pointer that tasks share while each writes a part of its own.
+#[derive(Clone, Copy)]
+struct Shared(*mut f32);
+
+// SAFETY: every use below hands disjoint parts to the tasks, and waits for them all.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    fn get(&self) -> *mut f32 {
+        self.0
+    }
+}
+
+/// Runs `task` for `0..count`, on all threads where there are any.
+fn for_each(count: usize, task: impl Fn(usize) + Sync + Send) {
+    #[cfg(not(target_arch = "wasm32"))]
+    if count > 1 && rayon::current_num_threads() > 1 {
+        use rayon::prelude::*;
+        (0..count).into_par_iter().with_max_len(1).for_each(task);
+        return;
+    }
+    (0..count).for_each(task);
+}
+
+/// Threads that [`for_each`] spreads over.
+fn threads() -> usize {
+    #[cfg(not(target_arch = "wasm32"))]
+    return rayon::current_num_threads();
+    #[cfg(target_arch = "wasm32")]
+    1
+}
+
+/// Calls `$kernel::<S>($args)` compiled for the instruction set `$isa`.
+macro_rules! dispatch {
+    ($isa:expr, fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? = $module:ident :: $kernel:ident) => {{
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx512f")]
+        unsafe fn avx512($($arg: $ty),*) $(-> $ret)? {
+            // SAFETY: the caller's promise, with the instruction set now enabled.
+            unsafe { $module::$kernel::<simd::Avx512>($($arg),*) }
+        }
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2,fma")]
+        unsafe fn avx2($($arg: $ty),*) $(-> $ret)? {
+            // SAFETY: as above.
+            unsafe { $module::$kernel::<simd::Avx2>($($arg),*) }
+        }
+        unsafe fn plain($($arg: $ty),*) $(-> $ret)? {
+            // SAFETY: as above.
+            unsafe { $module::$kernel::<Plain>($($arg),*) }
+        }
+        match $isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => avx512 as unsafe fn($($ty),*) $(-> $ret)?,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => avx2 as unsafe fn($($ty),*) $(-> $ret)?,
+            Isa::Plain => plain as unsafe fn($($ty),*) $(-> $ret)?,
+        }
+    }};
+}
+
+type Rows = core::ops::Range<usize>;
+
+/// 3x3, stride 1, by Winograd. Returns false when an output is not finite: then the caller must compute it directly,
+/// because the transforms spread one infinity over a whole tile.
+pub(crate) fn winograd_forward(
+    isa: Isa,
+    p: &Problem,
+    x: &[f32],
+    weight: &[f32],
+    view: WeightView,
+    y: &mut [MaybeUninit<f32>],
+) -> bool {
+    assert_eq!(x.len(), p.n * p.c * p.h * p.w);
+    assert_eq!(weight.len(), p.k * p.c * 9);
+    assert_eq!(y.len(), p.n * p.k * p.oh * p.ow);
+    assert!(p.oh + 2 == p.h + 2 * p.pad && p.ow + 2 == p.w + 2 * p.pad);
+    let transform = dispatch!(isa, fn transform(p: &Problem, weight: *const f32, view: WeightView, block: usize, u: *mut f32) = winograd::transform_weights);
+    let forward = dispatch!(isa, fn forward(p: &Problem, x: *const f32, u: *const f32, y: *mut f32, rows: Rows, scratch: *mut f32) -> bool = winograd::forward);
+    let mut u: Vec<Line> = Vec::with_capacity(p.u_len() / 16);
+    let u = Shared(u.spare_capacity_mut().as_mut_ptr().cast());
+    // SAFETY: each block is written by one task; the slices have the sizes asserted above.
+    for_each(p.k.div_ceil(16), |block| unsafe {
+        transform(p, weight.as_ptr(), view, block, u.get())
+    });
+    let y = Shared(y.as_mut_ptr().cast());
+    let per_task = p.rows_per_task(threads());
+    let finite = AtomicBool::new(true);
+    for_each(p.total_rows().div_ceil(per_task), |task| {
+        let rows = task * per_task..((task + 1) * per_task).min(p.total_rows());
+        let len = winograd::scratch_len(p, rows.len());
+        // SAFETY: tasks write disjoint rows of tiles; the slices have the sizes asserted above.
+        if !scratch(len, |scratch| unsafe {
+            forward(p, x.as_ptr(), u.get(), y.get(), rows, scratch)
+        }) {
+            finite.store(false, Ordering::Relaxed);
+        }
+    });
+    finite.into_inner()
+}
+
+/// The gradient of the weights `[k, c, 3, 3]` of a stride 1 convolution. Returns false as [`winograd_forward`] does.
+pub(crate) fn winograd_weight_grad(
+    isa: Isa,
+    p: &Problem,
+    x: &[f32],
+    grad: &[f32],
+    dw: &mut [MaybeUninit<f32>],
+) -> bool {
+    assert_eq!(x.len(), p.n * p.c * p.h * p.w);
+    assert_eq!(grad.len(), p.n * p.k * p.oh * p.ow);
+    assert_eq!(dw.len(), p.k * p.c * 9);
+    assert!(p.oh + 2 == p.h + 2 * p.pad && p.ow + 2 == p.w + 2 * p.pad);
+    let accumulate = dispatch!(isa, fn accumulate(p: &Problem, x: *const f32, grad: *const f32, du: *mut f32, rows: Rows, scratch: *mut f32) = winograd::weight_grad);
+    let finish = dispatch!(isa, fn finish(p: &Problem, parts: *const f32, count: usize, k: usize, dw: *mut f32) = winograd::finish_weight_grad);
+    // The number of parts depends on the sizes alone, so that sums come out the same on any number of threads.
+    let per_task = p.rows_per_task(2);
+    let tasks = p.total_rows().div_ceil(per_task);
+    let parts = (2 * 1024 * 1024 / (p.du_len() * 4)).clamp(2, 8).min(tasks);
+    let mut du = vec![Line([0.0; 16]); parts * p.du_len() / 16];
+    let du = Shared(du.as_mut_ptr().cast());
+    for_each(parts, |part| {
+        for task in (tasks * part / parts)..(tasks * (part + 1) / parts) {
+            let rows = task * per_task..((task + 1) * per_task).min(p.total_rows());
+            let len = winograd::scratch_len(p, rows.len());
+            // SAFETY: each part has an accumulator of its own; the slices have the sizes asserted above.
+            scratch(len, |scratch| unsafe {
+                accumulate(
+                    p,
+                    x.as_ptr(),
+                    grad.as_ptr(),
+                    du.get().add(part * p.du_len()),
+                    rows,
+                    scratch,
+                );
+            });
+        }
+    });
+    let out = Shared(dw.as_mut_ptr().cast());
+    // SAFETY: each output channel is written by one task, nine floats for each input channel.
+    for_each(p.k, |k| unsafe {
+        finish(p, du.get(), parts, k, out.get().add(k * p.c * 9))
+    });
+    // SAFETY: all of `dw` was written just now.
+    dw.iter().all(|value| unsafe { value.assume_init() }.is_finite())
+}

@@ -1,0 +1,325 @@
+//! The vector instructions that the kernels are written over: one small trait, one type per instruction set.
+//!
+//! Every function is `unsafe` for the same two reasons: the caller must have made sure that the processor has the
+//! instruction set (the dispatchers in [`super`] do, once per call), and pointers must be valid for the lanes named.
+//! They are `#[inline(always)]` so that they become part of a caller that was compiled with the instruction set
+//! enabled; called from anywhere else they would still be correct, only slow.
+
+/// A vector of [`Simd::LANES`] single-precision floats. `LANES` divides 16, the width of a channel block.
+pub(crate) trait Simd: Copy + Send + Sync + 'static {
+    /// Floats in a vector.
+    const LANES: usize;
+    /// The vector itself.
+    type V: Copy;
+
+    /// All lanes equal to `value`.
+    unsafe fn splat(value: f32) -> Self::V;
+    /// Reads `LANES` floats; no alignment is needed.
+    unsafe fn load(from: *const f32) -> Self::V;
+    /// Writes `LANES` floats; no alignment is needed.
+    unsafe fn store(to: *mut f32, value: Self::V);
+    /// `a + b`.
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    /// `a - b`.
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
+    /// `a * b`.
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+    /// `a * b + c`, fused where the instruction set can.
+    unsafe fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+
+    /// Transposes `rows x columns` floats, both at most 16: `to[j * to_stride + i] = from[i * from_stride + j]`.
+    /// Rows from `rows` to 15 are taken as zero, so that 16 floats are written for each column.
+    #[inline(always)]
+    unsafe fn pack16(
+        from: *const f32,
+        from_stride: usize,
+        rows: usize,
+        columns: usize,
+        to: *mut f32,
+        to_stride: usize,
+    ) {
+        // SAFETY: the caller vouches for `rows x columns` floats at `from` and 16 at each `to + j * to_stride`.
+        unsafe {
+            for i in 0..16 {
+                for j in 0..columns {
+                    *to.add(j * to_stride + i) = if i < rows {
+                        *from.add(i * from_stride + j)
+                    } else {
+                        0.0
+                    };
+                }
+            }
+        }
+    }
+
+    /// The way back: `to[j * to_stride + i] = from[i * from_stride + j]` for 16 floats in each of `rows` rows, of
+    /// which the first `columns` are written.
+    #[inline(always)]
+    unsafe fn unpack16(
+        from: *const f32,
+        from_stride: usize,
+        rows: usize,
+        columns: usize,
+        to: *mut f32,
+        to_stride: usize,
+    ) {
+        // SAFETY: the caller vouches for 16 floats in each of `rows` rows, and `rows` at each `to + j * to_stride`.
+        unsafe {
+            for j in 0..columns {
+                for i in 0..rows {
+                    *to.add(j * to_stride + i) = *from.add(i * from_stride + j);
+                }
+            }
+        }
+    }
+}
+
+/// One float at a time, in plain Rust: what is left when a processor has none of the others.
+#[derive(Clone, Copy)]
+pub(crate) struct Plain;
+
+impl Simd for Plain {
+    const LANES: usize = 4;
+    type V = [f32; 4];
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self::V {
+        [value; 4]
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self::V {
+        // SAFETY: the caller vouches for four floats.
+        unsafe { from.cast::<[f32; 4]>().read_unaligned() }
+    }
+    #[inline(always)]
+    unsafe fn store(to: *mut f32, value: Self::V) {
+        // SAFETY: the caller vouches for four floats.
+        unsafe { to.cast::<[f32; 4]>().write_unaligned(value) }
+    }
+    #[inline(always)]
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V {
+        core::array::from_fn(|i| a[i] + b[i])
+    }
+    #[inline(always)]
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V {
+        core::array::from_fn(|i| a[i] - b[i])
+    }
+    #[inline(always)]
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V {
+        core::array::from_fn(|i| a[i] * b[i])
+    }
+    #[inline(always)]
+    unsafe fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        core::array::from_fn(|i| a[i] * b[i] + c[i])
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86::{Avx2, Avx512};
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::Simd;
+    use core::arch::x86_64::*;
+
+    /// AVX-512F.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Avx512;
+
+    impl Simd for Avx512 {
+        const LANES: usize = 16;
+        type V = __m512;
+
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> __m512 {
+            // SAFETY: as the module says, here and below.
+            unsafe { _mm512_set1_ps(value) }
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> __m512 {
+            // SAFETY: as above.
+            unsafe { _mm512_loadu_ps(from) }
+        }
+        #[inline(always)]
+        unsafe fn store(to: *mut f32, value: __m512) {
+            // SAFETY: as above.
+            unsafe { _mm512_storeu_ps(to, value) }
+        }
+        #[inline(always)]
+        unsafe fn add(a: __m512, b: __m512) -> __m512 {
+            // SAFETY: as above.
+            unsafe { _mm512_add_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn sub(a: __m512, b: __m512) -> __m512 {
+            // SAFETY: as above.
+            unsafe { _mm512_sub_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn mul(a: __m512, b: __m512) -> __m512 {
+            // SAFETY: as above.
+            unsafe { _mm512_mul_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn mul_add(a: __m512, b: __m512, c: __m512) -> __m512 {
+            // SAFETY: as above.
+            unsafe { _mm512_fmadd_ps(a, b, c) }
+        }
+
+        #[inline(always)]
+        unsafe fn pack16(
+            from: *const f32,
+            from_stride: usize,
+            rows: usize,
+            columns: usize,
+            to: *mut f32,
+            to_stride: usize,
+        ) {
+            // SAFETY: masked loads touch only the columns and rows that the caller vouches for.
+            unsafe {
+                let mask = (0xffff_u32 >> (16 - columns)) as __mmask16;
+                let mut r = [_mm512_setzero_ps(); 16];
+                if rows == 16 && columns == 16 {
+                    for (i, r) in r.iter_mut().enumerate() {
+                        *r = _mm512_loadu_ps(from.add(i * from_stride));
+                    }
+                } else {
+                    for (i, r) in r.iter_mut().enumerate() {
+                        if i < rows {
+                            *r = _mm512_maskz_loadu_ps(mask, from.add(i * from_stride));
+                        }
+                    }
+                }
+                let r = transpose(r);
+                if columns == 16 {
+                    for (j, r) in r.iter().enumerate() {
+                        _mm512_storeu_ps(to.add(j * to_stride), *r);
+                    }
+                } else {
+                    for (j, r) in r.iter().enumerate() {
+                        if j < columns {
+                            _mm512_storeu_ps(to.add(j * to_stride), *r);
+                        }
+                    }
+                }
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn unpack16(
+            from: *const f32,
+            from_stride: usize,
+            rows: usize,
+            columns: usize,
+            to: *mut f32,
+            to_stride: usize,
+        ) {
+            // SAFETY: masked stores touch only the rows and columns that the caller vouches for.
+            unsafe {
+                let mask = (0xffff_u32 >> (16 - rows)) as __mmask16;
+                let mut r = [_mm512_setzero_ps(); 16];
+                if rows == 16 && columns == 16 {
+                    for (i, r) in r.iter_mut().enumerate() {
+                        *r = _mm512_loadu_ps(from.add(i * from_stride));
+                    }
+                    let r = transpose(r);
+                    for (j, r) in r.iter().enumerate() {
+                        _mm512_storeu_ps(to.add(j * to_stride), *r);
+                    }
+                } else {
+                    for (i, r) in r.iter_mut().enumerate() {
+                        if i < rows {
+                            *r = _mm512_loadu_ps(from.add(i * from_stride));
+                        }
+                    }
+                    let r = transpose(r);
+                    for (j, r) in r.iter().enumerate() {
+                        if j < columns {
+                            _mm512_mask_storeu_ps(to.add(j * to_stride), mask, *r);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Transposes 16 x 16 floats in registers: pairs, fours, then the 128-bit quarters.
+    #[inline(always)]
+    unsafe fn transpose(r: [__m512; 16]) -> [__m512; 16] {
+        // SAFETY: register to register; the instruction set is the caller's promise.
+        unsafe {
+            let zero = _mm512_setzero_ps();
+            let mut t = [zero; 16];
+            for i in 0..8 {
+                t[2 * i] = _mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]);
+                t[2 * i + 1] = _mm512_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+            }
+            let mut u = [zero; 16];
+            for i in 0..4 {
+                let pd = |v| _mm512_castps_pd(v);
+                let ps = |v| _mm512_castpd_ps(v);
+                u[4 * i] = ps(_mm512_unpacklo_pd(pd(t[4 * i]), pd(t[4 * i + 2])));
+                u[4 * i + 1] = ps(_mm512_unpackhi_pd(pd(t[4 * i]), pd(t[4 * i + 2])));
+                u[4 * i + 2] = ps(_mm512_unpacklo_pd(pd(t[4 * i + 1]), pd(t[4 * i + 3])));
+                u[4 * i + 3] = ps(_mm512_unpackhi_pd(pd(t[4 * i + 1]), pd(t[4 * i + 3])));
+            }
+            let mut out = [zero; 16];
+            for i in 0..4 {
+                let a = _mm512_shuffle_f32x4::<0x88>(u[i], u[i + 4]);
+                let b = _mm512_shuffle_f32x4::<0x88>(u[i + 8], u[i + 12]);
+                let c = _mm512_shuffle_f32x4::<0xdd>(u[i], u[i + 4]);
+                let d = _mm512_shuffle_f32x4::<0xdd>(u[i + 8], u[i + 12]);
+                out[i] = _mm512_shuffle_f32x4::<0x88>(a, b);
+                out[i + 4] = _mm512_shuffle_f32x4::<0x88>(c, d);
+                out[i + 8] = _mm512_shuffle_f32x4::<0xdd>(a, b);
+                out[i + 12] = _mm512_shuffle_f32x4::<0xdd>(c, d);
+            }
+            out
+        }
+    }
+
+    /// AVX2 with FMA.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Avx2;
+
+    impl Simd for Avx2 {
+        const LANES: usize = 8;
+        type V = __m256;
+
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> __m256 {
+            // SAFETY: as the module says, here and below.
+            unsafe { _mm256_set1_ps(value) }
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> __m256 {
+            // SAFETY: as above.
+            unsafe { _mm256_loadu_ps(from) }
+        }
+        #[inline(always)]
+        unsafe fn store(to: *mut f32, value: __m256) {
+            // SAFETY: as above.
+            unsafe { _mm256_storeu_ps(to, value) }
+        }
+        #[inline(always)]
+        unsafe fn add(a: __m256, b: __m256) -> __m256 {
+            // SAFETY: as above.
+            unsafe { _mm256_add_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn sub(a: __m256, b: __m256) -> __m256 {
+            // SAFETY: as above.
+            unsafe { _mm256_sub_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn mul(a: __m256, b: __m256) -> __m256 {
+            // SAFETY: as above.
+            unsafe { _mm256_mul_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn mul_add(a: __m256, b: __m256, c: __m256) -> __m256 {
+            // SAFETY: as above.
+            unsafe { _mm256_fmadd_ps(a, b, c) }
+        }
+    }
+}

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
 mod device;
+mod files;
 mod generate;
 mod import;
 mod prepare;

@@ -3,9 +3,11 @@
 
 pub mod latent;
 pub mod sample;
+pub mod upscale;
 
 pub use latent::z_from_seed;
 pub use sample::{SampleRequest, sample};
+pub use upscale::upscale;
 
 use std::sync::{
     Arc,

@@ -6,6 +6,8 @@
 
 pub mod bundle;
 mod error;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod foreign;
 pub mod gguf;
 pub mod manifest;
 pub mod params;

@@ -1,0 +1,218 @@
+//! Enlarging a picture through a super-resolution network, tile by tile.
+//!
+//! Each tile is computed from a window that reaches as far beyond the tile as the network looks, so its
+//! pixels are those of the whole picture computed at once, and memory depends on the tile alone.
+
+use super::{Cancel, Error, Event};
+use crate::networks::srvgg::SrvggNetCompact;
+use burn::tensor::{Tensor, TensorData};
+use image::{
+    GrayImage, RgbaImage,
+    imageops::{self, FilterType},
+};
+use std::{borrow::Cow, ops::Range};
+
+/// Sides of a tile, in pixels of the input, that [`Upscale::new`] takes.
+pub const TILE_SIDES: std::ops::RangeInclusive<usize> = 16..=1024;
+
+/// How far Lanczos' window with three lobes reaches, in pixels of the input.
+const LANCZOS_RADIUS: usize = 3;
+
+/// How far the colours of visible pixels are spread into invisible ones, in pixels of the input.
+const BLEED_RADIUS: usize = 8;
+
+/// Enlarges `image` by the network's scale, in tiles of `tile` x `tile` input pixels.
+///
+/// Emits [`Event::Progress`] in tiles. Colours go through the network; alpha, if there is any, is enlarged
+/// by Lanczos' filter, which leaves wholly opaque and wholly transparent regions exactly so. The network,
+/// given alpha as a grey picture, would not.
+///
+/// # Errors
+///
+/// [`Error::Request`] for an empty picture, a result too large for memory or a tile outside
+/// [`TILE_SIDES`]; [`Error::Cancelled`] at the first tile after somebody asked for it.
+pub async fn upscale(
+    network: &SrvggNetCompact,
+    image: &RgbaImage,
+    tile: usize,
+    cancel: &Cancel,
+    emit: &mut dyn FnMut(Event),
+) -> Result<RgbaImage, Error> {
+    let mut job = Upscale::new(network, image, tile)?;
+    let [width, height] = job.output_size();
+    let too_large = || Error::Request(format!("the enlarged picture of {width} x {height} pixels does not fit into memory"));
+    let length = (width as usize).checked_mul(height as usize).and_then(|pixels| pixels.checked_mul(4));
+    let mut pixels = vec![];
+    pixels.try_reserve_exact(length.ok_or_else(too_large)?).map_err(|_| too_large())?;
+    while let Some(band) = job.next_band(cancel, emit).await? {
+        pixels.extend_from_slice(&band);
+    }
+    RgbaImage::from_raw(width, height, pixels).ok_or_else(too_large)
+}
+
+/// The same as [`upscale`] for results that are larger than memory: gives them from top to bottom.
+#[derive(Debug)]
+pub struct Upscale<'a> {
+    network: &'a SrvggNetCompact,
+    image: Cow<'a, RgbaImage>,
+    tile: usize,
+    /// Whether every pixel is opaque.
+    opaque: bool,
+    /// The first input row that no band has covered yet.
+    next_row: usize,
+    tiles_done: usize,
+}
+
+impl<'a> Upscale<'a> {
+    /// Prepares a job that computes nothing yet.
+    pub fn new(network: &'a SrvggNetCompact, image: &'a RgbaImage, tile: usize) -> Result<Self, Error> {
+        if !TILE_SIDES.contains(&tile) {
+            let (least, most) = (TILE_SIDES.start(), TILE_SIDES.end());
+            return Err(Error::Request(format!("the tile side is {tile} pixels, expected {least} to {most}")));
+        }
+        let (width, height) = image.dimensions();
+        if width == 0 || height == 0 {
+            return Err(Error::Request(format!("the picture is empty: it has {width} x {height} pixels")));
+        }
+        let scale = network.scale();
+        if width.max(height) as usize > i32::MAX as usize / scale {
+            return Err(Error::Request(format!(
+                "a picture of {width} x {height} pixels cannot be enlarged {scale} times: no picture is so large"
+            )));
+        }
+        let opaque = image.pixels().all(|pixel| pixel[3] == 255);
+        Ok(Self { network, image: bleed(image), tile, opaque, next_row: 0, tiles_done: 0 })
+    }
+
+    /// Width and height of the result.
+    pub fn output_size(&self) -> [u32; 2] {
+        let scale = self.network.scale() as u32;
+        [self.image.width() * scale, self.image.height() * scale]
+    }
+
+    /// How many tiles the job takes altogether.
+    pub fn tiles(&self) -> usize {
+        let (width, height) = self.image.dimensions();
+        (width as usize).div_ceil(self.tile) * (height as usize).div_ceil(self.tile)
+    }
+
+    /// Whether the result has no transparency.
+    pub fn is_opaque(&self) -> bool {
+        self.opaque
+    }
+
+    /// The next rows of the result over its whole width, or nothing after the last.
+    pub async fn next_band(
+        &mut self,
+        cancel: &Cancel,
+        emit: &mut dyn FnMut(Event),
+    ) -> Result<Option<RgbaImage>, Error> {
+        let [width, height] = [self.image.width() as usize, self.image.height() as usize];
+        if self.next_row == height {
+            return Ok(None);
+        }
+        let scale = self.network.scale();
+        let rows = self.next_row..height.min(self.next_row + self.tile);
+        let mut band = RgbaImage::new((width * scale) as u32, (rows.len() * scale) as u32);
+        for left in (0..width).step_by(self.tile) {
+            cancel.check()?;
+            let columns = left..width.min(left + self.tile);
+            let tile = self.tile(columns, rows.clone()).await?;
+            imageops::replace(&mut band, &tile, (left * scale) as i64, 0);
+            self.tiles_done += 1;
+            emit(Event::Progress { done: self.tiles_done, total: self.tiles() });
+        }
+        self.next_row = rows.end;
+        Ok(Some(band))
+    }
+
+    /// The result for the input pixels in `columns` and `rows`.
+    async fn tile(&self, columns: Range<usize>, rows: Range<usize>) -> Result<RgbaImage, Error> {
+        let margin = self.network.receptive_radius().max(LANCZOS_RADIUS);
+        // Beyond the picture the network pads with zeros, as it does for the whole picture, so the window
+        // ends where the picture does.
+        let grown = |range: &Range<usize>, end: u32| {
+            range.start.saturating_sub(margin)..(range.end + margin).min(end as usize)
+        };
+        let window_columns = grown(&columns, self.image.width());
+        let window_rows = grown(&rows, self.image.height());
+        let [h, w] = [window_rows.len(), window_columns.len()];
+
+        let mut colours = vec![0.0; 3 * h * w];
+        let mut alpha = GrayImage::new(w as u32, h as u32);
+        for y in 0..h {
+            for x in 0..w {
+                let (column, row) = (window_columns.start + x, window_rows.start + y);
+                let pixel = self.image.get_pixel(column as u32, row as u32).0;
+                for channel in 0..3 {
+                    colours[(channel * h + y) * w + x] = f32::from(pixel[channel]) / 255.0;
+                }
+                alpha.put_pixel(x as u32, y as u32, image::Luma([pixel[3]]));
+            }
+        }
+
+        let scale = self.network.scale();
+        let inside = |range: &Range<usize>, window: &Range<usize>| {
+            (range.start - window.start) * scale..(range.end - window.start) * scale
+        };
+        let [out_rows, out_columns] = [inside(&rows, &window_rows), inside(&columns, &window_columns)];
+        let device = self.network.body[0].weight.device();
+        let x = Tensor::<4>::from_data(TensorData::new(colours, [1, 3, h, w]), &device);
+        let x = self.network.forward(x).slice([0..1, 0..3, out_rows.clone(), out_columns.clone()]);
+        let data = x.into_data_async().await.map_err(|error| Error::Device(error.to_string()))?;
+        let values: Vec<f32> = data.iter::<f32>().collect();
+
+        let alpha = (!self.opaque)
+            .then(|| imageops::resize(&alpha, (w * scale) as u32, (h * scale) as u32, FilterType::Lanczos3));
+        let [h, w] = [out_rows.len(), out_columns.len()];
+        Ok(RgbaImage::from_fn(w as u32, h as u32, |x, y| {
+            let colour = |channel: usize| {
+                let value = values[(channel * h + y as usize) * w + x as usize];
+                (value.clamp(0.0, 1.0) * 255.0).round() as u8
+            };
+            let alpha = alpha.as_ref().map_or(255, |alpha| {
+                alpha.get_pixel(x + out_columns.start as u32, y + out_rows.start as u32)[0]
+            });
+            image::Rgba([colour(0), colour(1), colour(2), alpha])
+        }))
+    }
+}
+
+/// Gives wholly transparent pixels near visible ones the mean colour of their visible neighbours.
+///
+/// Their own colour means nothing and is often black, but the network sees it, and would draw a dark
+/// line along the outline of whatever is visible.
+fn bleed(image: &RgbaImage) -> Cow<'_, RgbaImage> {
+    let (width, height) = image.dimensions();
+    let mut known: Vec<bool> = image.pixels().map(|pixel| pixel[3] > 0).collect();
+    if known.iter().all(|&known| known) {
+        return Cow::Borrowed(image);
+    }
+    let mut image = image.clone();
+    let index = |x: u32, y: u32| y as usize * width as usize + x as usize;
+    for _ in 0..BLEED_RADIUS {
+        let mut found = vec![];
+        for y in 0..height {
+            for x in (0..width).filter(|&x| !known[index(x, y)]) {
+                let (mut sum, mut count) = ([0u32; 3], 0);
+                for near_y in y.saturating_sub(1)..=(y + 1).min(height - 1) {
+                    for near_x in x.saturating_sub(1)..=(x + 1).min(width - 1) {
+                        if known[index(near_x, near_y)] {
+                            let pixel = image.get_pixel(near_x, near_y);
+                            (0..3).for_each(|channel| sum[channel] += u32::from(pixel[channel]));
+                            count += 1;
+                        }
+                    }
+                }
+                if count > 0 {
+                    found.push((x, y, sum.map(|sum| (sum / count) as u8)));
+                }
+            }
+        }
+        for (x, y, [r, g, b]) in found {
+            known[index(x, y)] = true;
+            image.put_pixel(x, y, image::Rgba([r, g, b, 0]));
+        }
+    }
+    Cow::Owned(image)
+}

@@ -48,7 +48,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
 
 fn realesrgan_ncnn(args: RealesrganNcnn) -> anyhow::Result<()> {
     anyhow::ensure!(
-        args.param.extension().is_some_and(|extension| extension == "param"),
+        args.param
+            .extension()
+            .is_some_and(|extension| extension == "param"),
         "{} does not end in .param: name the network's text file, the .bin beside it is found from it",
         args.param.display()
     );

@@ -45,13 +45,16 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
     anyhow::ensure!(
-        args.output.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")),
+        args.output
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("png")),
         "{} does not end in .png: results are written as PNG, which loses nothing and keeps transparency",
         args.output.display()
     );
-    let model = SuperResolution::from_safetensors(&read_at_most(&args.model, MAX_MODEL_BYTES)?)
-        .and_then(|model| Ok(model.network(&args.device.open().map_err(Into::into)?)?));
-    let network = model.with_context(|| format!("cannot use the model {}", args.model.display()))?;
+    let device = args.device.open()?;
+    let network = SuperResolution::from_safetensors(&read_at_most(&args.model, MAX_MODEL_BYTES)?)
+        .and_then(|model| model.network(&device))
+        .with_context(|| format!("cannot use the model {}", args.model.display()))?;
     let image = open_picture(&args.input)?;
     let job = Upscale::new(&network, &image, args.tile)?;
 
@@ -64,22 +67,23 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
 
 /// Decodes a picture that may be anything, the right way up.
 fn open_picture(path: &Path) -> anyhow::Result<RgbaImage> {
-    let context = || format!("cannot read the picture {}", path.display());
-    let mut reader = ImageReader::open(path)
-        .and_then(ImageReader::with_guessed_format)
-        .with_context(context)?;
+    // Errors of the image crate repeat their cause in their own words, so they are no link of a chain.
+    let wrong =
+        |error: image::ImageError| anyhow::anyhow!("cannot read the picture {}: {error}", path.display());
+    let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format);
+    let mut reader = reader.map_err(|error| wrong(error.into()))?;
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_DECODER_BYTES);
     reader.limits(limits);
-    let mut decoder = reader.into_decoder().with_context(context)?;
+    let mut decoder = reader.into_decoder().map_err(wrong)?;
     let (width, height) = decoder.dimensions();
     anyhow::ensure!(
         u64::from(width) * u64::from(height) <= MAX_PIXELS,
         "{} has {width} x {height} pixels, at most {MAX_PIXELS} are enlarged: cut it into parts first",
         path.display()
     );
-    let orientation = decoder.orientation().with_context(context)?;
-    let mut image = DynamicImage::from_decoder(decoder).with_context(context)?;
+    let orientation = decoder.orientation().map_err(wrong)?;
+    let mut image = DynamicImage::from_decoder(decoder).map_err(wrong)?;
     image.apply_orientation(orientation);
     Ok(image.into_rgba8())
 }
@@ -90,7 +94,11 @@ fn write(mut job: Upscale, path: &Path, cancel: &Cancel) -> anyhow::Result<()> {
     let mut file = AtomicWriteFile::open(path).with_context(context)?;
     let [width, height] = job.output_size();
     let mut encoder = png::Encoder::new(BufWriter::new(&mut file), width, height);
-    encoder.set_color(if job.is_opaque() { png::ColorType::Rgb } else { png::ColorType::Rgba });
+    encoder.set_color(if job.is_opaque() {
+        png::ColorType::Rgb
+    } else {
+        png::ColorType::Rgba
+    });
     let mut encoder = encoder.write_header().with_context(context)?;
     let mut rows = encoder.stream_writer().with_context(context)?;
 

@@ -40,10 +40,18 @@ pub async fn upscale(
 ) -> Result<RgbaImage, Error> {
     let mut job = Upscale::new(network, image, tile)?;
     let [width, height] = job.output_size();
-    let too_large = || Error::Request(format!("the enlarged picture of {width} x {height} pixels does not fit into memory"));
-    let length = (width as usize).checked_mul(height as usize).and_then(|pixels| pixels.checked_mul(4));
+    let too_large = || {
+        Error::Request(format!(
+            "the enlarged picture of {width} x {height} pixels does not fit into memory"
+        ))
+    };
+    let length = (width as usize)
+        .checked_mul(height as usize)
+        .and_then(|pixels| pixels.checked_mul(4));
     let mut pixels = vec![];
-    pixels.try_reserve_exact(length.ok_or_else(too_large)?).map_err(|_| too_large())?;
+    pixels
+        .try_reserve_exact(length.ok_or_else(too_large)?)
+        .map_err(|_| too_large())?;
     while let Some(band) = job.next_band(cancel, emit).await? {
         pixels.extend_from_slice(&band);
     }
@@ -68,11 +76,15 @@ impl<'a> Upscale<'a> {
     pub fn new(network: &'a SrvggNetCompact, image: &'a RgbaImage, tile: usize) -> Result<Self, Error> {
         if !TILE_SIDES.contains(&tile) {
             let (least, most) = (TILE_SIDES.start(), TILE_SIDES.end());
-            return Err(Error::Request(format!("the tile side is {tile} pixels, expected {least} to {most}")));
+            return Err(Error::Request(format!(
+                "the tile side is {tile} pixels, expected {least} to {most}"
+            )));
         }
         let (width, height) = image.dimensions();
         if width == 0 || height == 0 {
-            return Err(Error::Request(format!("the picture is empty: it has {width} x {height} pixels")));
+            return Err(Error::Request(format!(
+                "the picture is empty: it has {width} x {height} pixels"
+            )));
         }
         let scale = network.scale();
         if width.max(height) as usize > i32::MAX as usize / scale {
@@ -81,7 +93,14 @@ impl<'a> Upscale<'a> {
             )));
         }
         let opaque = image.pixels().all(|pixel| pixel[3] == 255);
-        Ok(Self { network, image: bleed(image), tile, opaque, next_row: 0, tiles_done: 0 })
+        Ok(Self {
+            network,
+            image: bleed(image),
+            tile,
+            opaque,
+            next_row: 0,
+            tiles_done: 0,
+        })
     }
 
     /// Width and height of the result.
@@ -120,7 +139,10 @@ impl<'a> Upscale<'a> {
             let tile = self.tile(columns, rows.clone()).await?;
             imageops::replace(&mut band, &tile, (left * scale) as i64, 0);
             self.tiles_done += 1;
-            emit(Event::Progress { done: self.tiles_done, total: self.tiles() });
+            emit(Event::Progress {
+                done: self.tiles_done,
+                total: self.tiles(),
+            });
         }
         self.next_row = rows.end;
         Ok(Some(band))
@@ -158,12 +180,24 @@ impl<'a> Upscale<'a> {
         let [out_rows, out_columns] = [inside(&rows, &window_rows), inside(&columns, &window_columns)];
         let device = self.network.body[0].weight.device();
         let x = Tensor::<4>::from_data(TensorData::new(colours, [1, 3, h, w]), &device);
-        let x = self.network.forward(x).slice([0..1, 0..3, out_rows.clone(), out_columns.clone()]);
-        let data = x.into_data_async().await.map_err(|error| Error::Device(error.to_string()))?;
+        let x = self
+            .network
+            .forward(x)
+            .slice([0..1, 0..3, out_rows.clone(), out_columns.clone()]);
+        let data = x
+            .into_data_async()
+            .await
+            .map_err(|error| Error::Device(error.to_string()))?;
         let values: Vec<f32> = data.iter::<f32>().collect();
 
-        let alpha = (!self.opaque)
-            .then(|| imageops::resize(&alpha, (w * scale) as u32, (h * scale) as u32, FilterType::Lanczos3));
+        let alpha = (!self.opaque).then(|| {
+            imageops::resize(
+                &alpha,
+                (w * scale) as u32,
+                (h * scale) as u32,
+                FilterType::Lanczos3,
+            )
+        });
         let [h, w] = [out_rows.len(), out_columns.len()];
         Ok(RgbaImage::from_fn(w as u32, h as u32, |x, y| {
             let colour = |channel: usize| {

@@ -34,8 +34,15 @@ impl Layer {
     ///
     /// A setting that is not listed may change what the layer computes, so it is an error.
     pub(super) fn settings<const N: usize>(&self, known: [(i32, f64); N]) -> Result<[f64; N], Error> {
-        match self.settings.keys().find(|&key| !known.iter().any(|(k, _)| k == key)) {
-            Some(key) => Err(self.error(format!("has the setting {key}={}, which is unknown here", self.settings[key]))),
+        match self
+            .settings
+            .keys()
+            .find(|&key| !known.iter().any(|(k, _)| k == key))
+        {
+            Some(key) => Err(self.error(format!(
+                "has the setting {key}={}, which is unknown here",
+                self.settings[key]
+            ))),
             None => Ok(known.map(|(key, default)| self.settings.get(&key).copied().unwrap_or(default))),
         }
     }
@@ -54,20 +61,34 @@ impl Layer {
 pub(super) fn parse_param(bytes: &[u8]) -> Result<Vec<Layer>, Error> {
     let fail = |line: usize, problem: String| Error::Param { line, problem };
     let text = std::str::from_utf8(bytes).map_err(|error| {
-        let line = 1 + bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count();
-        fail(line, "is not text (ncnn's binary .param.bin files cannot be read, only .param)".into())
+        let line = 1 + bytes[..error.valid_up_to()]
+            .iter()
+            .filter(|&&byte| byte == b'\n')
+            .count();
+        fail(
+            line,
+            "is not text (ncnn's binary .param.bin files cannot be read, only .param)".into(),
+        )
     })?;
     let mut lines = text.lines().enumerate().map(|(i, line)| (i + 1, line));
 
     let (_, magic) = lines.next().unwrap_or_default();
     if magic.trim() != PARAM_MAGIC {
-        return Err(fail(1, format!("is {:?}, expected {PARAM_MAGIC}", shortened(magic))));
+        return Err(fail(
+            1,
+            format!("is {:?}, expected {PARAM_MAGIC}", shortened(magic)),
+        ));
     }
     let (_, counts) = lines.next().unwrap_or_default();
-    let layer_count = match counts.split_whitespace().map(str::parse::<usize>).collect::<Vec<_>>()[..] {
+    let layer_count = match counts
+        .split_whitespace()
+        .map(str::parse::<usize>)
+        .collect::<Vec<_>>()[..]
+    {
         [Ok(layers), Ok(_blobs)] if layers <= MAX_LAYERS => layers,
         _ => {
-            let wanted = format!("expected how many layers (at most {MAX_LAYERS}) and how many blobs there are");
+            let wanted =
+                format!("expected how many layers (at most {MAX_LAYERS}) and how many blobs there are");
             return Err(fail(2, format!("is {:?}, {wanted}", shortened(counts))));
         }
     };
@@ -77,8 +98,15 @@ pub(super) fn parse_param(bytes: &[u8]) -> Result<Vec<Layer>, Error> {
         .map(|(line, text)| parse_layer(line, text).map_err(|problem| fail(line, problem)))
         .collect::<Result<Vec<_>, _>>()?;
     if layers.len() != layer_count {
-        let more = if layers.len() > layer_count { "more" } else { "fewer" };
-        return Err(fail(2, format!("promises {layer_count} layers, but {more} follow")));
+        let more = if layers.len() > layer_count {
+            "more"
+        } else {
+            "fewer"
+        };
+        return Err(fail(
+            2,
+            format!("promises {layer_count} layers, but {more} follow"),
+        ));
     }
     Ok(layers)
 }
@@ -91,7 +119,8 @@ fn parse_layer(line: usize, text: &str) -> Result<Layer, String> {
     let name = word("the layer's name")?.to_owned();
     let mut count = |what: &str| {
         let text = word(what)?;
-        text.parse::<usize>().map_err(|_| format!("has {:?} where {what} is expected", shortened(text)))
+        text.parse::<usize>()
+            .map_err(|_| format!("has {:?} where {what} is expected", shortened(text)))
     };
     let input_count = count("the number of inputs")?;
     let output_count = count("the number of outputs")?;
@@ -108,13 +137,23 @@ fn parse_layer(line: usize, text: &str) -> Result<Layer, String> {
             Some((key.parse::<i32>().ok()?, value))
         });
         let Some((key, value)) = setting else {
-            return Err(format!("has {:?} where a setting such as 0=64 is expected", shortened(word)));
+            return Err(format!(
+                "has {:?} where a setting such as 0=64 is expected",
+                shortened(word)
+            ));
         };
         if settings.insert(key, value).is_some() {
             return Err(format!("has the setting {key} twice"));
         }
     }
-    Ok(Layer { line, kind, name, inputs, outputs, settings })
+    Ok(Layer {
+        line,
+        kind,
+        name,
+        inputs,
+        outputs,
+        settings,
+    })
 }
 
 /// The beginning of a hostile text, short enough for an error message.
@@ -141,7 +180,9 @@ impl<'a> Bin<'a> {
             TAG_F32 => self.plain(count, layer),
             TAG_F16 => {
                 let halves = self.take(count, 2, layer)?.chunks_exact(2);
-                let values = halves.map(|half| f16::from_le_bytes([half[0], half[1]]).to_f32()).collect();
+                let values = halves
+                    .map(|half| f16::from_le_bytes([half[0], half[1]]).to_f32())
+                    .collect();
                 // Every array starts at a multiple of four bytes.
                 self.take(count % 2, 2, layer)?;
                 self.checked(values, layer)
@@ -159,7 +200,9 @@ impl<'a> Bin<'a> {
     /// The next `count` values in single precision.
     pub(super) fn plain(&mut self, count: usize, layer: &Layer) -> Result<Vec<f32>, Error> {
         let values = self.take(count, 4, layer)?.chunks_exact(4);
-        let values = values.map(|value| f32::from_le_bytes([value[0], value[1], value[2], value[3]])).collect();
+        let values = values
+            .map(|value| f32::from_le_bytes([value[0], value[1], value[2], value[3]]))
+            .collect();
         self.checked(values, layer)
     }
 
@@ -168,7 +211,9 @@ impl<'a> Bin<'a> {
         match self.bytes.len() - self.position {
             0 => Ok(()),
             left => Err(Error::Bin {
-                problem: format!("go on for {left} bytes after the last layer: they belong to another network"),
+                problem: format!(
+                    "go on for {left} bytes after the last layer: they belong to another network"
+                ),
             }),
         }
     }

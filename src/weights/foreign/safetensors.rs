@@ -10,7 +10,9 @@ use std::collections::HashMap;
 pub type Metadata = HashMap<String, String>;
 
 fn fail(problem: impl Into<String>) -> Error {
-    Error::Safetensors { problem: problem.into() }
+    Error::Safetensors {
+        problem: problem.into(),
+    }
 }
 
 /// Writes `tensors` and `metadata` as one file.
@@ -23,8 +25,17 @@ pub fn write(tensors: &Tensors, metadata: Metadata) -> Result<Vec<u8>, Error> {
         let values: Vec<f32> = data.iter::<f32>().collect();
         let exact = |&value: &f32| f16::from_f32(value).to_f32() == value;
         let (dtype, bytes): (_, Vec<u8>) = match values.iter().all(exact) {
-            true => (Dtype::F16, values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect()),
-            false => (Dtype::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect()),
+            true => (
+                Dtype::F16,
+                values
+                    .iter()
+                    .flat_map(|&value| f16::from_f32(value).to_le_bytes())
+                    .collect(),
+            ),
+            false => (
+                Dtype::F32,
+                values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            ),
         };
         encoded.push((name, dtype, data.shape().to_vec(), bytes));
     }
@@ -44,9 +55,19 @@ pub fn read(bytes: &[u8]) -> Result<(Tensors, Metadata), Error> {
     for (name, view) in SafeTensors::deserialize(bytes).map_err(invalid)?.iter() {
         let data = view.data();
         let values: Vec<f32> = match view.dtype() {
-            Dtype::F32 => data.chunks_exact(4).map(|v| f32::from_le_bytes([v[0], v[1], v[2], v[3]])).collect(),
-            Dtype::F16 => data.chunks_exact(2).map(|v| f16::from_le_bytes([v[0], v[1]]).to_f32()).collect(),
-            other => return Err(fail(format!("has the tensor {name} as {other:?}, expected F32 or F16"))),
+            Dtype::F32 => data
+                .chunks_exact(4)
+                .map(|v| f32::from_le_bytes([v[0], v[1], v[2], v[3]]))
+                .collect(),
+            Dtype::F16 => data
+                .chunks_exact(2)
+                .map(|v| f16::from_le_bytes([v[0], v[1]]).to_f32())
+                .collect(),
+            other => {
+                return Err(fail(format!(
+                    "has the tensor {name} as {other:?}, expected F32 or F16"
+                )));
+            }
         };
         if let Some(value) = values.iter().find(|value| !value.is_finite()) {
             return Err(fail(format!("is damaged: the tensor {name} holds {value}")));

@@ -40,7 +40,10 @@ impl SuperResolution {
         let [input] = walk.take("Input", &[])?.1;
         let (_, [left, right]) = walk.take("Split", &[&input])?;
         // One copy of the input goes through the convolutions, the other is enlarged as it is.
-        let body_first = walk.layers.first().is_some_and(|next| next.inputs == [left.as_str()]);
+        let body_first = walk
+            .layers
+            .first()
+            .is_some_and(|next| next.inputs == [left.as_str()]);
         let (mut blob, skip) = if body_first { (left, right) } else { (right, left) };
 
         let mut bin = Bin::new(bin);
@@ -53,16 +56,24 @@ impl SuperResolution {
             let name = |field| format!("body.{}.{field}", body.len());
             let weight = bin.tagged(c_out * c_in * 9, convolution)?;
             tensors.insert(name("weight"), TensorData::new(weight, [c_out, c_in, 3, 3]));
-            tensors.insert(name("bias"), TensorData::new(bin.plain(c_out, convolution)?, [c_out]));
+            tensors.insert(
+                name("bias"),
+                TensorData::new(bin.plain(c_out, convolution)?, [c_out]),
+            );
             blob = output;
             let rectified = walk.layers.first().is_some_and(|next| next.kind == "PReLU");
             if rectified {
                 let (rectifier, [output]) = walk.take("PReLU", &[&blob])?;
                 let [slopes] = rectifier.settings([(0, 0.0)])?;
                 if slopes != c_out as f64 {
-                    return Err(rectifier.error(format!("has {slopes} slopes, expected one for each of {c_out} channels")));
+                    return Err(rectifier.error(format!(
+                        "has {slopes} slopes, expected one for each of {c_out} channels"
+                    )));
                 }
-                tensors.insert(name("slope"), TensorData::new(bin.plain(c_out, rectifier)?, [c_out]));
+                tensors.insert(
+                    name("slope"),
+                    TensorData::new(bin.plain(c_out, rectifier)?, [c_out]),
+                );
                 blob = output;
             }
             body.push((convolution, [c_in, c_out]));
@@ -125,7 +136,12 @@ impl SuperResolution {
                 )));
             }
         }
-        Ok(Self { config, tensors, licence, source })
+        Ok(Self {
+            config,
+            tensors,
+            licence,
+            source,
+        })
     }
 
     /// Writes the model as a safetensors file, whose metadata holds everything but the weights.
@@ -140,7 +156,10 @@ impl SuperResolution {
             ("licence", self.licence.clone()),
             ("source", self.source.clone()),
         ];
-        safetensors::write(&self.tensors, Metadata::from(metadata.map(|(key, value)| (key.to_owned(), value))))
+        safetensors::write(
+            &self.tensors,
+            Metadata::from(metadata.map(|(key, value)| (key.to_owned(), value))),
+        )
     }
 
     /// Reads a file that [`to_safetensors`](Self::to_safetensors) wrote.
@@ -158,7 +177,9 @@ impl SuperResolution {
         let architecture = field("architecture")?;
         if architecture != ARCHITECTURE {
             return Err(Error::Safetensors {
-                problem: format!("holds a network of the architecture {architecture:?}, expected {ARCHITECTURE:?}"),
+                problem: format!(
+                    "holds a network of the architecture {architecture:?}, expected {ARCHITECTURE:?}"
+                ),
             });
         }
         let config: SrvggNetCompactConfig =
@@ -166,7 +187,12 @@ impl SuperResolution {
                 problem: format!("describes its network in a way that cannot be read: {error}"),
             })?;
         config.validate()?;
-        Ok(Self { config, tensors, licence: field("licence")?, source: field("source")? })
+        Ok(Self {
+            config,
+            tensors,
+            licence: field("licence")?,
+            source: field("source")?,
+        })
     }
 
     /// The network on `device`.
@@ -183,15 +209,24 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// The next layer, if it is of `kind` and takes exactly the blobs `inputs`, and its `N` outputs.
-    fn take<const N: usize>(&mut self, kind: &str, inputs: &[&str]) -> Result<(&'a Layer, [String; N]), Error> {
+    fn take<const N: usize>(
+        &mut self,
+        kind: &str,
+        inputs: &[&str],
+    ) -> Result<(&'a Layer, [String; N]), Error> {
         let Some((layer, rest)) = self.layers.split_first() else {
-            return Err(Error::Ended { expected: format!("a layer of the type {kind}") });
+            return Err(Error::Ended {
+                expected: format!("a layer of the type {kind}"),
+            });
         };
         if layer.kind != kind {
             return Err(layer.error(format!("is of another type than the expected {kind}")));
         }
         if layer.inputs != inputs {
-            return Err(layer.error(format!("takes the inputs {:?}, expected {inputs:?}", layer.inputs)));
+            return Err(layer.error(format!(
+                "takes the inputs {:?}, expected {inputs:?}",
+                layer.inputs
+            )));
         }
         let outputs = layer
             .outputs
@@ -205,8 +240,15 @@ impl<'a> Walk<'a> {
 
 /// The output channels of a 3x3 convolution with a bias, stride 1, padding 1 and `c_in` input channels.
 fn convolution_channels(layer: &Layer, c_in: usize) -> Result<usize, Error> {
-    let [c_out, kernel, dilation, stride, padding, bias, weights] =
-        layer.settings([(0, 0.0), (1, 0.0), (2, 1.0), (3, 1.0), (4, 0.0), (5, 0.0), (6, 0.0)])?;
+    let [c_out, kernel, dilation, stride, padding, bias, weights] = layer.settings([
+        (0, 0.0),
+        (1, 0.0),
+        (2, 1.0),
+        (3, 1.0),
+        (4, 0.0),
+        (5, 0.0),
+        (6, 0.0),
+    ])?;
     if [kernel, dilation, stride, padding, bias] != [3.0, 1.0, 1.0, 1.0, 1.0] {
         return Err(layer.error(format!(
             "has kernel {kernel}, dilation {dilation}, stride {stride}, padding {padding} and bias {bias}, \

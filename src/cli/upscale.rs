@@ -103,7 +103,7 @@ fn write(mut job: Upscale, path: &Path, cancel: &Cancel) -> anyhow::Result<()> {
     let mut rows = encoder.stream_writer().with_context(context)?;
 
     let bar = progress::bar(job.tiles() as u64, "tiles");
-    let mut show = |event| {
+    let mut show = async |event| {
         if let Event::Progress { done, .. } = event {
             bar.set_position(done as u64);
         }

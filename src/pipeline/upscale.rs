@@ -23,7 +23,8 @@ const BLEED_RADIUS: usize = 8;
 
 /// Enlarges `image` by the network's scale, in tiles of `tile` x `tile` input pixels.
 ///
-/// Emits [`Event::Progress`] in tiles. Colours go through the network; alpha, if there is any, is enlarged
+/// Emits [`Event::Progress`] in tiles, and awaits `emit`: on a single thread that is when a request to
+/// cancel can arrive. Colours go through the network; alpha, if there is any, is enlarged
 /// by Lanczos' filter, which leaves wholly opaque and wholly transparent regions exactly so. The network,
 /// given alpha as a grey picture, would not.
 ///
@@ -36,7 +37,7 @@ pub async fn upscale(
     image: &RgbaImage,
     tile: usize,
     cancel: &Cancel,
-    emit: &mut dyn FnMut(Event),
+    mut emit: impl AsyncFnMut(Event),
 ) -> Result<RgbaImage, Error> {
     let mut job = Upscale::new(network, image, tile)?;
     let [width, height] = job.output_size();
@@ -52,7 +53,7 @@ pub async fn upscale(
     pixels
         .try_reserve_exact(length.ok_or_else(too_large)?)
         .map_err(|_| too_large())?;
-    while let Some(band) = job.next_band(cancel, emit).await? {
+    while let Some(band) = job.next_band(cancel, &mut emit).await? {
         pixels.extend_from_slice(&band);
     }
     RgbaImage::from_raw(width, height, pixels).ok_or_else(too_large)
@@ -124,7 +125,7 @@ impl<'a> Upscale<'a> {
     pub async fn next_band(
         &mut self,
         cancel: &Cancel,
-        emit: &mut dyn FnMut(Event),
+        emit: &mut impl AsyncFnMut(Event),
     ) -> Result<Option<RgbaImage>, Error> {
         let [width, height] = [self.image.width() as usize, self.image.height() as usize];
         if self.next_row == height {
@@ -142,7 +143,8 @@ impl<'a> Upscale<'a> {
             emit(Event::Progress {
                 done: self.tiles_done,
                 total: self.tiles(),
-            });
+            })
+            .await;
         }
         self.next_row = rows.end;
         Ok(Some(band))

@@ -35,7 +35,7 @@ fn network(scale: usize) -> SrvggNetCompact {
 }
 
 fn enlarged(network: &SrvggNetCompact, image: &RgbaImage, tile: usize) -> RgbaImage {
-    block_on(upscale(network, image, tile, &Cancel::default(), &mut |_| ())).unwrap()
+    block_on(upscale(network, image, tile, &Cancel::default(), async |_| ())).unwrap()
 }
 
 /// The largest difference of any channel.

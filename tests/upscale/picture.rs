@@ -2,6 +2,7 @@
 
 use super::{distance, enlarged, fixture, network};
 use futures::executor::block_on;
+use guise::metrics::psnr;
 use guise::pipeline::{Cancel, Error, Event, upscale, upscale::Upscale};
 use image::{Rgba, RgbaImage};
 
@@ -27,13 +28,7 @@ fn pictures_are_those_of_the_ncnn_runtime() {
         let ours = enlarged(&network(scale), &open("picture.png"), 1024);
         let ncnn = open(&format!("picture-x{scale}.png"));
         assert_eq!(ours.dimensions(), ncnn.dimensions());
-        let squares = ours
-            .iter()
-            .zip(ncnn.iter())
-            .map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2));
-        // Alpha is equal everywhere, so leaving it out of the count is leaving it out of the mean.
-        let mean = squares.sum::<f64>() / (f64::from(ours.width() * ours.height()) * 3.0);
-        let psnr = 10.0 * (255.0 * 255.0 / mean).log10();
+        let psnr = psnr(std::slice::from_ref(&ours), std::slice::from_ref(&ncnn));
         println!(
             "x{scale}: PSNR {psnr:.1} dB, largest difference {}",
             distance(&ours, &ncnn)
@@ -148,7 +143,7 @@ fn every_tile_is_reported_and_a_job_stops_when_asked() {
     let network = network(4);
     let image = open("picture.png"); // 40 x 48: 3 x 3 tiles of 16
     let mut seen = vec![];
-    block_on(upscale(&network, &image, 16, &Cancel::default(), &mut |event| {
+    block_on(upscale(&network, &image, 16, &Cancel::default(), async |event| {
         seen.push(event)
     }))
     .unwrap();
@@ -157,7 +152,7 @@ fn every_tile_is_reported_and_a_job_stops_when_asked() {
 
     let cancel = Cancel::default();
     let mut tiles = 0;
-    let result = block_on(upscale(&network, &image, 16, &cancel, &mut |_| {
+    let result = block_on(upscale(&network, &image, 16, &cancel, async |_| {
         tiles += 1;
         if tiles == 4 {
             cancel.cancel();

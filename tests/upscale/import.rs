@@ -69,6 +69,71 @@ fn single_precision_weights_are_the_same_model() {
     assert_eq!(other.tensors, model(4).tensors);
 }
 
+/// Half precision arrays of an odd length are followed by two bytes that belong to nothing.
+#[test]
+fn odd_arrays_are_padded() {
+    let param = "7767517\n10 11\n\
+        Input data 0 1 data\nSplit split 1 2 data a b\n\
+        Convolution c0 1 1 a c0 0=5 1=3 4=1 5=1 6=135\nPReLU p0 1 1 c0 p0 0=5\n\
+        Convolution c1 1 1 p0 c1 0=5 1=3 4=1 5=1 6=225\nPReLU p1 1 1 c1 p1 0=5\n\
+        Convolution c2 1 1 p1 c2 0=3 1=3 4=1 5=1 6=135\n\
+        PixelShuffle shuffle 1 1 c2 shuffled 0=1\nInterp enlarge 1 1 b enlarged 0=1 1=1 2=1\n\
+        BinaryOp add 2 1 shuffled enlarged output 0=0\n";
+    let mut bin = vec![];
+    let mut next = 0.0;
+    let mut values = |count: usize| -> Vec<f32> {
+        next += 1.0;
+        (0..count).map(|i| next + i as f32 / 1024.0).collect()
+    };
+    let mut expected = vec![];
+    for (layer, [c_in, c_out]) in [[3, 5], [5, 5], [5, 3]].into_iter().enumerate() {
+        let weight = values(c_in * c_out * 9);
+        bin.extend(0x0130_6B47u32.to_le_bytes());
+        bin.extend(
+            weight
+                .iter()
+                .flat_map(|&value| f16::from_f32(value).to_le_bytes()),
+        );
+        bin.extend(if weight.len() % 2 == 1 {
+            &[0xAA, 0xAA][..]
+        } else {
+            &[]
+        });
+        expected.push((format!("body.{layer}.weight"), weight));
+        for field in ["bias", "slope"].iter().take(if layer == 2 { 1 } else { 2 }) {
+            let plain = values(c_out);
+            bin.extend(plain.iter().flat_map(|value| value.to_le_bytes()));
+            expected.push((format!("body.{layer}.{field}"), plain));
+        }
+    }
+    let model = SuperResolution::from_ncnn(param.as_bytes(), &bin, String::new(), String::new()).unwrap();
+    assert_eq!(
+        model.config,
+        SrvggNetCompactConfig {
+            num_feat: 5,
+            num_conv: 1,
+            upscale: 1,
+            outscale: 1
+        }
+    );
+    assert_eq!(model.tensors.len(), expected.len());
+    for (name, values) in expected {
+        let halves = name.ends_with("weight");
+        let stored = values.into_iter().map(|value| {
+            if halves {
+                f16::from_f32(value).to_f32()
+            } else {
+                value
+            }
+        });
+        assert_eq!(
+            model.tensors[&name].iter::<f32>().collect::<Vec<_>>(),
+            stored.collect::<Vec<_>>(),
+            "{name}"
+        );
+    }
+}
+
 #[test]
 fn safetensors_keep_everything() {
     let model = model(3);

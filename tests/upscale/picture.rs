@@ -1,9 +1,14 @@
 //! What comes out of the network.
 
 use super::{distance, enlarged, fixture, network};
+use burn::tensor::{Device, TensorData};
 use futures::executor::block_on;
-use guise::metrics::psnr;
-use guise::pipeline::{Cancel, Error, Event, upscale, upscale::Upscale};
+use guise::{
+    metrics::psnr,
+    networks::srvgg::SrvggNetCompactConfig,
+    pipeline::{Cancel, Error, Event, upscale, upscale::Upscale},
+    weights::{Tensors, apply},
+};
 use image::{Rgba, RgbaImage};
 
 fn open(name: &str) -> RgbaImage {
@@ -57,6 +62,56 @@ fn tiles_leave_no_seams() {
                 );
             }
         }
+    }
+}
+
+/// The network's real weights hardly look at the edge of what they could see, so this network looks nowhere
+/// else: each convolution moves the picture by one pixel, and the sum shows it 18 pixels from where it was.
+#[test]
+fn tiles_see_as_far_as_the_network() {
+    let config = SrvggNetCompactConfig {
+        num_feat: 3,
+        num_conv: 16,
+        upscale: 1,
+        outscale: 1,
+    };
+    for corner in [0, 2, 6, 8] {
+        let mut tensors = Tensors::new();
+        for layer in 0..18 {
+            let mut weight = vec![0.0; 3 * 3 * 9];
+            (0..3).for_each(|channel| weight[channel * (3 * 9 + 9) + corner] = 1.0);
+            tensors.insert(
+                format!("body.{layer}.weight"),
+                TensorData::new(weight, [3, 3, 3, 3]),
+            );
+            tensors.insert(format!("body.{layer}.bias"), TensorData::zeros::<f32, _>([3]));
+            if layer < 17 {
+                tensors.insert(format!("body.{layer}.slope"), TensorData::ones::<f32, _>([3]));
+            }
+        }
+        let network = apply(config.init(&Device::flex()), &tensors).unwrap();
+        let image = RgbaImage::from_fn(60, 50, |x, y| {
+            Rgba([(x * 2) as u8, (y * 2) as u8, (x * y % 101) as u8, 255])
+        });
+        let whole = enlarged(&network, &image, 1024);
+        let moved = |at: u32, low: bool| if low { at.checked_sub(18) } else { Some(at + 18) };
+        for (x, y, pixel) in whole.enumerate_pixels() {
+            let from = moved(x, corner % 3 == 0).zip(moved(y, corner < 3));
+            let seen = from
+                .and_then(|(x, y)| image.get_pixel_checked(x, y))
+                .map_or([0; 4], |seen| seen.0);
+            for channel in 0..3 {
+                let expected = image.get_pixel(x, y)[channel] + seen[channel];
+                assert!(
+                    pixel[channel].abs_diff(expected) <= 1,
+                    "corner {corner}, at {x}, {y}"
+                );
+            }
+        }
+        assert!(
+            distance(&whole, &enlarged(&network, &image, 16)) <= 1,
+            "corner {corner}"
+        );
     }
 }
 

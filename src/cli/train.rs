@@ -1,9 +1,182 @@
 //! `guise train`.
 
-/// Train a generator on a dataset.
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+use super::{device::DeviceChoice, progress};
+use crate::{
+    data::Dataset,
+    networks::stylegan2::StyleGan2Config,
+    train::{Ended, Event, Run, TrainSettings, Trainer},
+};
+use anyhow::{Context, bail};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
-pub(super) fn run(_args: Args) -> anyhow::Result<()> {
-    anyhow::bail!("not built yet")
+/// Train a generator on a dataset.
+///
+/// Writes a numbered run folder with its settings, statistics, sample grids, checkpoints (to resume) and
+/// snapshots (to publish). Ctrl-C writes a checkpoint and stops; `--resume` goes on from it exactly.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The dataset folder that `guise prepare` wrote.
+    #[arg(long, required_unless_present = "resume")]
+    data: Option<PathBuf>,
+    /// The folder that holds the numbered run folders.
+    #[arg(long, default_value = "runs", conflicts_with = "resume")]
+    out: PathBuf,
+    /// A run folder to continue. Its own settings hold, except those given here again.
+    #[arg(long, value_name = "RUN")]
+    resume: Option<PathBuf>,
+    /// Train until this many thousand real pictures were shown, counted from the start of the run.
+    #[arg(long, default_value_t = 300.0)]
+    kimg: f64,
+    /// Where to train.
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceChoice,
+    /// Determines initial weights, order of the pictures, latents and noise [default: 0].
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Pictures in a step, a multiple of four [default: 16].
+    #[arg(long, conflicts_with = "resume")]
+    batch_size: Option<usize>,
+    /// Adam's step size [default: 0.003].
+    #[arg(long)]
+    learning_rate: Option<f64>,
+    /// Weight of the R1 penalty; more for larger pictures and smaller datasets [default: 0.2].
+    #[arg(long)]
+    r1_gamma: Option<f64>,
+    /// Half-life of the averaged generator in kimg [default: 5].
+    #[arg(long)]
+    ema_kimg: Option<f64>,
+    /// Write grid, checkpoint and snapshot every so many kimg [default: 10].
+    #[arg(long)]
+    snapshot_kimg: Option<f64>,
+    /// Show pictures mirrored as often as not. Not for art that has a left and a right.
+    #[arg(long)]
+    mirror: bool,
+    /// A block of side r has channel_base / r channels [default: 1024, or 16 per pixel of resolution].
+    #[arg(long, conflicts_with = "resume")]
+    channel_base: Option<usize>,
+    /// The most channels that a block has [default: 96].
+    #[arg(long, conflicts_with = "resume")]
+    channel_max: Option<usize>,
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<()> {
+    if !(args.kimg.is_finite() && args.kimg > 0.0) {
+        bail!("--kimg is {}, expected a positive number", args.kimg);
+    }
+    let device = args.device.open()?;
+    let (run, dataset) = match &args.resume {
+        Some(dir) => resume(&args, dir)?,
+        None => start(&args)?,
+    };
+    eprintln!("run folder: {}", run.dir.display());
+    let dir = run.dir.clone();
+    let trainer = Trainer::open(run, dataset, &device)?;
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = stop.clone();
+    ctrlc::set_handler(move || {
+        if asked.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .context("cannot listen for Ctrl-C")?;
+
+    let total_images = (args.kimg * 1000.0) as u64;
+    let bar = progress::bar(total_images, "pictures");
+    bar.set_position(trainer.images_seen());
+    bar.reset_eta();
+    let ended = trainer.train(total_images, &stop, |event| match event {
+        Event::Step { images_seen, stats } => {
+            bar.set_position(images_seen);
+            let secs_per_kimg = 1000.0 / bar.per_sec();
+            bar.set_message(format!(
+                "{secs_per_kimg:.0} s/kimg, D {:.2}, G {:.2}",
+                stats.discriminator_loss, stats.generator_loss
+            ));
+        }
+        Event::Checkpoint(path) => bar.suspend(|| eprintln!("wrote {}", path.display())),
+    });
+    bar.abandon();
+    match ended? {
+        Ended::Finished => eprintln!("done: guise publish {} --out models/NAME", dir.display()),
+        Ended::Stopped => eprintln!(
+            "stopped: guise train --resume {} goes on from here",
+            dir.display()
+        ),
+    }
+    Ok(())
+}
+
+fn start(args: &Args) -> anyhow::Result<(Run, Dataset)> {
+    let data = args.data.clone().context("--data is missing")?;
+    let dataset = Dataset::open(&data)?;
+    let mut network = StyleGan2Config::small(dataset.resolution());
+    network.channel_base = args.channel_base.unwrap_or(network.channel_base);
+    network.channel_max = args.channel_max.unwrap_or(network.channel_max);
+    network.validate()?;
+    let mut settings = TrainSettings {
+        data: data.canonicalize().unwrap_or(data),
+        provenance: dataset.provenance().clone(),
+        dataset_len: dataset.len(),
+        network,
+        batch_size: 16,
+        learning_rate: 0.003,
+        r1_gamma: 0.2,
+        r1_interval: 16,
+        ema_kimg: 5.0,
+        ema_rampup: 0.05,
+        style_mixing_prob: 0.9,
+        mirror: false,
+        snapshot_kimg: 10.0,
+        seed: 0,
+    };
+    apply(args, &mut settings)?;
+    let run = Run::create(&args.out, settings)?;
+    Ok((run, dataset))
+}
+
+fn resume(args: &Args, dir: &std::path::Path) -> anyhow::Result<(Run, Dataset)> {
+    let mut run = Run::open(dir)?;
+    let data = args.data.clone().unwrap_or_else(|| run.settings.data.clone());
+    let dataset = Dataset::open(&data)?;
+    if dataset.len() != run.settings.dataset_len {
+        bail!(
+            "{} has {} pictures, the run was started on {}: give its dataset with --data",
+            data.display(),
+            dataset.len(),
+            run.settings.dataset_len
+        );
+    }
+    run.settings.data = data;
+    apply(args, &mut run.settings)?;
+    run.write_settings()?;
+    Ok((run, dataset))
+}
+
+/// Puts the flags that were given over the settings, and checks what is left.
+fn apply(args: &Args, settings: &mut TrainSettings) -> anyhow::Result<()> {
+    settings.seed = args.seed.unwrap_or(settings.seed);
+    settings.batch_size = args.batch_size.unwrap_or(settings.batch_size);
+    settings.learning_rate = args.learning_rate.unwrap_or(settings.learning_rate);
+    settings.r1_gamma = args.r1_gamma.unwrap_or(settings.r1_gamma);
+    settings.ema_kimg = args.ema_kimg.unwrap_or(settings.ema_kimg);
+    settings.snapshot_kimg = args.snapshot_kimg.unwrap_or(settings.snapshot_kimg);
+    settings.mirror |= args.mirror;
+    for (flag, value, min) in [
+        ("--learning-rate", settings.learning_rate, f64::MIN_POSITIVE),
+        ("--r1-gamma", settings.r1_gamma, 0.0),
+        ("--ema-kimg", settings.ema_kimg, 0.0),
+        ("--snapshot-kimg", settings.snapshot_kimg, f64::MIN_POSITIVE),
+    ] {
+        if !(value.is_finite() && value >= min) {
+            bail!("{flag} is {value}, expected a finite number of at least {min}");
+        }
+    }
+    Ok(())
 }

@@ -13,7 +13,10 @@ use std::collections::VecDeque;
 pub fn ema_step<M: Module>(average: M, current: &M, beta: f64) -> M {
     let mut collector = Collector(VecDeque::new());
     current.visit(&mut collector);
-    average.map(&mut Averager { values: collector.0, beta })
+    average.map(&mut Averager {
+        values: collector.0,
+        beta,
+    })
 }
 
 struct Collector(VecDeque<(Tensor<1>, bool)>);
@@ -21,7 +24,10 @@ struct Collector(VecDeque<(Tensor<1>, bool)>);
 impl ModuleVisitor for Collector {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let value = param.val();
-        self.0.push_back((value.clone().without_autodiff().reshape([-1]), value.is_require_grad()));
+        self.0.push_back((
+            value.clone().without_autodiff().reshape([-1]),
+            value.is_require_grad(),
+        ));
     }
 }
 
@@ -32,10 +38,17 @@ struct Averager {
 
 impl ModuleMapper for Averager {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let (value, trained) = self.values.pop_front().expect("both modules have the same parameters");
+        let (value, trained) = self
+            .values
+            .pop_front()
+            .expect("both modules have the same parameters");
         param.map(|average| {
             let value = value.reshape(average.shape());
-            if trained { value.clone() + (average - value) * self.beta } else { value }
+            if trained {
+                value.clone() + (average - value) * self.beta
+            } else {
+                value
+            }
         })
     }
 }

@@ -1,7 +1,10 @@
 //! The losses of Goodfellow et al. (2014) and Mescheder et al. (2018).
 
 use crate::networks::stylegan2::Discriminator;
-use burn::tensor::{Tensor, activation::softplus};
+use burn::{
+    module::Module,
+    tensor::{Tensor, activation::softplus},
+};
 
 /// `E[softplus(-D(fake))]`: the non-saturating loss of the generator. `logits [n, 1] -> [1]`.
 pub fn generator_loss(fake_logits: Tensor<2>) -> Tensor<1> {
@@ -20,7 +23,12 @@ pub fn discriminator_loss(real_logits: Tensor<2>, fake_logits: Tensor<2>) -> Ten
 /// pass gives exactly; differentiating twice is not needed.
 pub fn r1_penalty(discriminator: &Discriminator, real: Tensor<4>) -> (f64, Tensor<1>) {
     let real = real.detach().require_grad();
-    let gradients = discriminator.clone().no_grad().forward(real.clone()).sum().backward();
+    let gradients = discriminator
+        .clone()
+        .no_grad()
+        .forward(real.clone())
+        .sum()
+        .backward();
     let v = real.grad(&gradients).expect("the logits depend on the pictures");
     let n = v.dims()[0] as f64;
     let penalty = v.clone().square().sum().into_scalar::<f32>() as f64 / (2.0 * n);

@@ -89,6 +89,9 @@ pub(super) mod tests {
         let steps = settings.ema_kimg * 1000.0 / settings.batch_size as f64;
         let late = settings.ema_beta(100_000_000);
         assert!((late.powf(steps) - 0.5).abs() < 1e-9);
-        assert!(settings.ema_beta(1000) < late, "early on the average follows faster");
+        assert!(
+            settings.ema_beta(1000) < late,
+            "early on the average follows faster"
+        );
     }
 }

@@ -49,9 +49,13 @@ pub struct StepStats {
 impl StepStats {
     /// Whether every number is finite; training cannot recover from one that is not.
     pub fn is_finite(&self) -> bool {
-        [self.generator_loss, self.discriminator_loss, self.r1_penalty.unwrap_or(0.0)]
-            .iter()
-            .all(|value| value.is_finite())
+        [
+            self.generator_loss,
+            self.discriminator_loss,
+            self.r1_penalty.unwrap_or(0.0),
+        ]
+        .iter()
+        .all(|value| value.is_finite())
     }
 }
 
@@ -93,7 +97,7 @@ impl TrainState {
     pub fn advance(mut self, settings: &TrainSettings, real: Tensor<4>) -> (Self, StepStats) {
         // All randomness follows from the seed and the number of the step, so that a resumed run
         // goes on exactly as if it had never stopped.
-        let mut rng = step_rng(settings.seed, self.step);
+        let mut rng = rng(settings.seed, Stream::Step(self.step));
         let device = real.device();
         device.seed(rng.random());
         let real = real.without_autodiff();
@@ -116,7 +120,9 @@ impl TrainState {
         }
         let gradients = GradientsParams::from_grads(loss.backward(), &self.discriminator);
         let rate = settings.learning_rate * lazy;
-        self.discriminator = self.discriminator_optimizer.step(rate, self.discriminator, gradients);
+        self.discriminator = self
+            .discriminator_optimizer
+            .step(rate, self.discriminator, gradients);
 
         if self.step.is_multiple_of(settings.r1_interval as u64) && settings.r1_gamma > 0.0 {
             let real = Tensor::from_inner(real);
@@ -127,7 +133,9 @@ impl TrainState {
             }
             let loss = surrogate * (settings.r1_gamma * settings.r1_interval as f64);
             let gradients = GradientsParams::from_grads(loss.backward(), &self.discriminator);
-            self.discriminator = self.discriminator_optimizer.step(rate, self.discriminator, gradients);
+            self.discriminator = self
+                .discriminator_optimizer
+                .step(rate, self.discriminator, gradients);
         }
 
         let (w, ws) = mixed_ws(&self.generator, settings, &mut rng, &device);
@@ -138,7 +146,9 @@ impl TrainState {
             return (self, stats);
         }
         let gradients = GradientsParams::from_grads(loss.backward(), &self.generator);
-        self.generator = self.generator_optimizer.step(settings.learning_rate, self.generator, gradients);
+        self.generator = self
+            .generator_optimizer
+            .step(settings.learning_rate, self.generator, gradients);
         self.generator.mapping = self.generator.mapping.track_w_avg(w, TrainSettings::W_AVG_BETA);
 
         self.step += 1;
@@ -148,10 +158,29 @@ impl TrainState {
     }
 }
 
-/// The generator of everything random on the host in one step.
-pub(super) fn step_rng(seed: u64, step: u64) -> ChaCha8Rng {
+/// What a random stream is for; streams of different purposes are independent.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Stream {
+    /// Everything random in the step of this number.
+    Step(u64),
+    /// Which pictures of the step of this number are mirrored.
+    Mirror(u64),
+    /// The order of the pictures in the epoch of this number.
+    Order(u64),
+    /// The latents of the sample grid.
+    Grid,
+}
+
+/// The random generator of `stream` in a run with `seed`.
+pub(super) fn rng(seed: u64, stream: Stream) -> ChaCha8Rng {
+    let (purpose, number) = match stream {
+        Stream::Step(number) => (0, number),
+        Stream::Mirror(number) => (1, number),
+        Stream::Order(number) => (2, number),
+        Stream::Grid => (3, 0),
+    };
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_stream(step);
+    rng.set_stream(number << 2 | purpose);
     rng
 }
 
@@ -169,7 +198,9 @@ fn mixed_ws(
 ) -> (Tensor<2>, Tensor<3>) {
     let draw = || {
         let shape = [settings.batch_size, settings.network.z_dim];
-        generator.mapping.w_from_z(Tensor::random(shape, Distribution::Normal(0.0, 1.0), device))
+        generator
+            .mapping
+            .w_from_z(Tensor::random(shape, Distribution::Normal(0.0, 1.0), device))
     };
     let w = draw();
     let ws = generator.mapping.broadcast(w.clone());
@@ -177,7 +208,10 @@ fn mixed_ws(
     let ws = if rng.random_bool(settings.style_mixing_prob) {
         let cutoff = rng.random_range(1..num_ws);
         let other = generator.mapping.broadcast(draw());
-        Tensor::cat(vec![ws.narrow(1, 0, cutoff), other.narrow(1, cutoff, num_ws - cutoff)], 1)
+        Tensor::cat(
+            vec![ws.narrow(1, 0, cutoff), other.narrow(1, cutoff, num_ws - cutoff)],
+            1,
+        )
     } else {
         ws
     };

@@ -1,0 +1,270 @@
+//! The loop around the steps: data, ticks, grids, checkpoints.
+
+use super::{
+    Error, Run, StepStats, Tick, TrainState, checkpoint,
+    step::{Stream, rng},
+};
+use crate::{data::Dataset, networks::stylegan2::NoiseMode};
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::{Rng, seq::SliceRandom};
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
+
+/// What a running trainer tells whoever watches.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A step ended; so many real pictures were shown since the start of the run.
+    Step {
+        /// Pictures shown.
+        images_seen: u64,
+        /// What the step measured.
+        stats: StepStats,
+    },
+    /// A checkpoint, its snapshot and a grid were written.
+    Checkpoint(PathBuf),
+}
+
+/// Why a run that did not fail came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// All pictures that were asked for were shown.
+    Finished,
+    /// Somebody asked it to stop; a checkpoint was written.
+    Stopped,
+}
+
+/// A run, its dataset and its networks.
+pub struct Trainer {
+    run: Run,
+    dataset: Dataset,
+    device: Device,
+    state: TrainState,
+    duration_secs: f64,
+    /// The order of the pictures in the epoch of this number.
+    order: (u64, Vec<u32>),
+}
+
+impl Trainer {
+    /// Pictures on a side of the sample grid.
+    const GRID_SIDE: usize = 8;
+    /// A line of statistics is written every so many pictures.
+    const TICK_IMAGES: u64 = 1000;
+    /// Truncation of the sample grids.
+    const GRID_PSI: f32 = 0.7;
+
+    /// Continues `run` from its newest checkpoint, or starts it if there is none.
+    pub fn open(run: Run, dataset: Dataset, device: &Device) -> Result<Self, Error> {
+        let settings = &run.settings;
+        let invalid = |reason: String| Err(Error::Settings(reason));
+        if dataset.resolution() != settings.network.resolution {
+            return invalid(format!(
+                "the dataset's pictures are {0}x{0}, the run's networks draw {1}x{1}",
+                dataset.resolution(),
+                settings.network.resolution
+            ));
+        }
+        if settings.batch_size == 0 || !settings.batch_size.is_multiple_of(4) {
+            return invalid(format!(
+                "the batch size is {}, expected a multiple of four",
+                settings.batch_size
+            ));
+        }
+        if dataset.len() < settings.batch_size {
+            return invalid(format!(
+                "the dataset has {} pictures, expected at least a batch of {}",
+                dataset.len(),
+                settings.batch_size
+            ));
+        }
+        let (state, duration_secs) = match checkpoint::latest(&run)? {
+            Some(dir) => checkpoint::load(&run, &dir, device)?,
+            None => (TrainState::init(settings, device), 0.0),
+        };
+        run.rewind(state.images_seen(settings) as f64 / 1000.0)?;
+        Ok(Self {
+            run,
+            dataset,
+            device: device.clone(),
+            state,
+            duration_secs,
+            order: (u64::MAX, vec![]),
+        })
+    }
+
+    /// Real pictures shown since the start of the run.
+    pub fn images_seen(&self) -> u64 {
+        self.state.images_seen(&self.run.settings)
+    }
+
+    /// Trains until `total_images` were shown or `stop` is set, and leaves a checkpoint either way.
+    ///
+    /// # Errors
+    ///
+    /// Anything that keeps it from going on; the last checkpoint stays usable.
+    pub fn train(
+        mut self,
+        total_images: u64,
+        stop: &AtomicBool,
+        mut emit: impl FnMut(Event),
+    ) -> Result<Ended, Error> {
+        let batch_size = self.run.settings.batch_size as u64;
+        let snapshot_images = ((self.run.settings.snapshot_kimg * 1000.0) as u64).max(batch_size);
+        let mut tick = TickMeter::start();
+        while self.images_seen() < total_images && !stop.load(Ordering::Relaxed) {
+            let real = self.next_batch()?;
+            let (state, stats) = self.state.advance(&self.run.settings, real);
+            self.state = state;
+            let images_seen = self.images_seen();
+            if !stats.is_finite() {
+                return Err(Error::NotFinite {
+                    kimg: images_seen as f64 / 1000.0,
+                    stats,
+                    checkpoint: checkpoint::latest(&self.run)?,
+                });
+            }
+            tick.add(stats);
+            emit(Event::Step { images_seen, stats });
+            let crossed = |interval: u64| images_seen / interval > (images_seen - batch_size) / interval;
+            if crossed(Self::TICK_IMAGES) {
+                self.write_tick(&mut tick, images_seen)?;
+            }
+            if crossed(snapshot_images) && images_seen < total_images {
+                self.save(&mut tick, &mut emit)?;
+            }
+        }
+        self.save(&mut tick, &mut emit)?;
+        Ok(if self.images_seen() < total_images {
+            Ended::Stopped
+        } else {
+            Ended::Finished
+        })
+    }
+
+    fn save(&mut self, tick: &mut TickMeter, emit: &mut impl FnMut(Event)) -> Result<(), Error> {
+        self.duration_secs += tick.lap();
+        let dir = checkpoint::save(&self.run, &self.state, self.duration_secs)?;
+        self.write_grid()?;
+        emit(Event::Checkpoint(dir));
+        Ok(())
+    }
+
+    fn write_tick(&mut self, tick: &mut TickMeter, images_seen: u64) -> Result<(), Error> {
+        self.duration_secs += tick.lap();
+        let batch_size = self.run.settings.batch_size;
+        if let Some((secs_per_image, stats)) = tick.take(batch_size) {
+            self.run.append(&Tick {
+                kimg: images_seen as f64 / 1000.0,
+                duration_secs: self.duration_secs,
+                secs_per_kimg: secs_per_image * 1000.0,
+                stats,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The pictures of the next step, `[batch_size, 3, resolution, resolution]` in `[-1, 1]`.
+    ///
+    /// Every epoch shows every picture once, in an order that the seed and the epoch's number determine.
+    fn next_batch(&mut self) -> Result<Tensor<4>, Error> {
+        let settings = &self.run.settings;
+        let (n, side) = (settings.batch_size, settings.network.resolution);
+        let len = self.dataset.len() as u64;
+        let mut values = Vec::with_capacity(n * 3 * side * side);
+        let mut mirror_rng = rng(settings.seed, Stream::Mirror(self.state.step));
+        for position in self.images_seen()..self.images_seen() + n as u64 {
+            let epoch = position / len;
+            if self.order.0 != epoch {
+                let mut order: Vec<u32> = (0..len as u32).collect();
+                order.shuffle(&mut rng(settings.seed, Stream::Order(epoch)));
+                self.order = (epoch, order);
+            }
+            let index = self.order.1[(position % len) as usize] as usize;
+            let pixels = self.dataset.read(index)?;
+            let scale = |&byte: &u8| byte as f32 / 127.5 - 1.0;
+            if settings.mirror && mirror_rng.random_bool(0.5) {
+                pixels
+                    .chunks_exact(side)
+                    .for_each(|row| values.extend(row.iter().rev().map(scale)));
+            } else {
+                values.extend(pixels.iter().map(scale));
+            }
+        }
+        Ok(Tensor::from_data(
+            TensorData::new(values, [n, 3, side, side]),
+            &self.device,
+        ))
+    }
+
+    /// The averaged generator's pictures of latents that stay the same for the whole run.
+    fn write_grid(&self) -> Result<(), Error> {
+        let settings = &self.run.settings;
+        let kimg = self.images_seen() as f64 / 1000.0;
+        let mut rng = rng(settings.seed, Stream::Grid);
+        let count = Self::GRID_SIDE * Self::GRID_SIDE;
+        let z: Vec<f32> = (0..count * settings.network.z_dim)
+            .map(|_| rng.sample::<f32, _>(rand_distr::StandardNormal))
+            .collect();
+        let z = Tensor::<2>::from_data(TensorData::new(z, [count, settings.network.z_dim]), &self.device);
+        // In batches, so that the memory of a grid stays below that of a step.
+        let images = z
+            .split(settings.batch_size, 0)
+            .into_iter()
+            .map(|z| self.state.g_ema.forward(z, Self::GRID_PSI, NoiseMode::Const))
+            .collect();
+        self.run.write_grid(kimg, Tensor::cat(images, 0))
+    }
+}
+
+/// Sums up the steps between two lines of statistics.
+struct TickMeter {
+    lap_start: Instant,
+    secs: f64,
+    steps: Vec<StepStats>,
+}
+
+impl TickMeter {
+    fn start() -> Self {
+        Self {
+            lap_start: Instant::now(),
+            secs: 0.0,
+            steps: vec![],
+        }
+    }
+
+    fn add(&mut self, stats: StepStats) {
+        self.steps.push(stats);
+    }
+
+    /// Seconds since the last lap.
+    fn lap(&mut self) -> f64 {
+        let secs = self.lap_start.elapsed().as_secs_f64();
+        self.lap_start = Instant::now();
+        self.secs += secs;
+        secs
+    }
+
+    /// Seconds for a picture and averages of the steps since the last call, if there were any.
+    fn take(&mut self, batch_size: usize) -> Option<(f64, StepStats)> {
+        let steps = std::mem::take(&mut self.steps);
+        let secs = std::mem::take(&mut self.secs);
+        if steps.is_empty() {
+            return None;
+        }
+        let mean = |values: &mut dyn Iterator<Item = f64>| {
+            let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+            (count > 0.0).then(|| sum / count)
+        };
+        let all = |field: fn(&StepStats) -> f64| mean(&mut steps.iter().map(field)).unwrap_or(0.0);
+        let stats = StepStats {
+            generator_loss: all(|stats| stats.generator_loss),
+            discriminator_loss: all(|stats| stats.discriminator_loss),
+            real_logit: all(|stats| stats.real_logit),
+            fake_logit: all(|stats| stats.fake_logit),
+            r1_penalty: mean(&mut steps.iter().filter_map(|stats| stats.r1_penalty)),
+        };
+        Some((secs / (steps.len() * batch_size) as f64, stats))
+    }
+}

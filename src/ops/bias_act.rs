@@ -13,11 +13,11 @@ pub fn bias_act(x: Tensor<4>, bias: Tensor<1>, gain: f64) -> Tensor<4> {
     leaky_relu(x + bias.reshape([1, channels, 1, 1]), LEAKY_SLOPE) * gain
 }
 
-/// The derivative of [`bias_act`] along `tangent`, given its output.
+/// `tangent` times the slope of `leaky_relu(..) * gain` where it gave `output`.
 ///
-/// The rectifier is piecewise linear, so its derivative depends on the sign of the output only and
-/// no gradient flows through that sign.
-pub fn bias_act_tangent(tangent: Tensor<4>, output: Tensor<4>, gain: f64) -> Tensor<4> {
+/// The rectifier is piecewise linear, so its slope depends on the sign of the output only, and no
+/// gradient flows through that sign.
+pub fn rectifier_tangent<const D: usize>(tangent: Tensor<D>, output: Tensor<D>, gain: f64) -> Tensor<D> {
     let below = output.detach().lower_elem(0.0);
     let slope = tangent.ones_like().mask_fill(below, LEAKY_SLOPE) * gain;
     tangent * slope.detach()

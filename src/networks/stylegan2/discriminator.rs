@@ -9,7 +9,7 @@ use super::{
     layers::{EqualizedConv2d, EqualizedLinear, equalized, normal},
 };
 use crate::ops::{
-    bias_act::{LEAKY_SLOPE, bias_act_tangent},
+    bias_act::rectifier_tangent,
     conv2d::conv2d,
     resample::{blur2d, downsample2d},
 };
@@ -42,17 +42,15 @@ fn conv_act(layer: &EqualizedConv2d, x: Dual<4>, stride: usize, padding: usize, 
     let value = layer.forward(x.value, stride, padding, gain);
     let tangent = x
         .tangent
-        .map(|t| bias_act_tangent(layer.linear(t, stride, padding), value.clone(), gain));
+        .map(|t| rectifier_tangent(layer.linear(t, stride, padding), value.clone(), gain));
     Dual { value, tangent }
 }
 
 fn dense_act(layer: &EqualizedLinear, x: Dual<2>) -> Dual<2> {
     let value = layer.forward(x.value);
-    let tangent = x.tangent.map(|t| {
-        let below = value.clone().detach().lower_elem(0.0);
-        let slope = t.ones_like().mask_fill(below, LEAKY_SLOPE) * SQRT_2;
-        layer.linear(t) * slope.detach()
-    });
+    let tangent = x
+        .tangent
+        .map(|t| rectifier_tangent(layer.linear(t), value.clone(), SQRT_2));
     Dual { value, tangent }
 }
 

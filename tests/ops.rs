@@ -1,7 +1,13 @@
 //! The operations against burn's own, which compute the same in another way.
 
-use burn::tensor::{Device, Distribution, Tensor, module, ops::ConvOptions};
-use guise::ops::conv2d::{conv_transpose2d, conv2d};
+use burn::tensor::{
+    Device, Distribution, Tensor, TensorData, activation::leaky_relu, module, ops::ConvOptions,
+};
+use guise::ops::{
+    bias_act::{LEAKY_SLOPE, bias_act, styled_act},
+    conv2d::{conv_transpose2d, conv2d},
+    resample::{blur2d, downsample2d, upsample2d},
+};
 
 /// The largest difference, in units of the largest value that was expected.
 fn relative_error<const D: usize>(got: Tensor<D>, expected: Tensor<D>) -> f32 {
@@ -106,5 +112,134 @@ fn infinities_and_nans_pass_as_they_do_directly() {
             bits(reference(x, weight.clone(), 1, 1)),
             "for {value}"
         );
+    }
+}
+
+/// `upfirdn2d` as its paper defines it: zeros between the samples, zeros around them, the filter, every so many.
+fn upfirdn2d(x: Tensor<4>, up: usize, down: usize, pad: (usize, usize), gain: f32) -> Tensor<4> {
+    let [n, c, h, w] = x.dims();
+    let device = x.device();
+    // Zeros between the samples by a new axis beside each.
+    let x = x
+        .reshape([n * c, h, 1, w, 1])
+        .pad([(0, 0), (0, 0), (0, up - 1), (0, 0), (0, up - 1)], 0.0);
+    let x = x.reshape([n * c, 1, h * up, w * up]).pad([pad, pad], 0.0);
+    let filter = [1.0_f32, 3.0, 3.0, 1.0];
+    let filter: Vec<f32> = filter
+        .iter()
+        .flat_map(|a| filter.map(|b| a * b * gain / 64.0))
+        .collect();
+    let filter = Tensor::from_data(TensorData::new(filter, [1, 1, 4, 4]), &device);
+    let y = reference(x, filter, down, 0);
+    let [_, _, h, w] = y.dims();
+    y.reshape([n, c, h, w])
+}
+
+#[test]
+fn resampling_and_its_gradient_are_upfirdn2d() {
+    type Resampling = Box<dyn Fn(Tensor<4>) -> Tensor<4>>;
+    let device = Device::flex().autodiff();
+    for (h, w) in [
+        (1, 1),
+        (2, 3),
+        (4, 4),
+        (5, 8),
+        (7, 6),
+        (16, 17),
+        (33, 64),
+        (64, 64),
+    ] {
+        let mut cases: Vec<(&str, Resampling, Resampling)> = vec![
+            (
+                "up",
+                Box::new(|x| upsample2d(x, 0)),
+                Box::new(|x| upfirdn2d(x, 2, 1, (2, 1), 4.0)),
+            ),
+            (
+                "up, border",
+                Box::new(|x| upsample2d(x, 1)),
+                Box::new(|x| upfirdn2d(x, 2, 1, (3, 2), 4.0)),
+            ),
+            (
+                "blur",
+                Box::new(|x| blur2d(x, 2, 2, 1.0)),
+                Box::new(|x| upfirdn2d(x, 1, 1, (2, 2), 1.0)),
+            ),
+            (
+                "blur 3 0",
+                Box::new(|x| blur2d(x, 3, 0, 4.0)),
+                Box::new(|x| upfirdn2d(x, 1, 1, (3, 0), 4.0)),
+            ),
+            (
+                "blur 1 3",
+                Box::new(|x| blur2d(x, 1, 3, 2.0)),
+                Box::new(|x| upfirdn2d(x, 1, 1, (1, 3), 2.0)),
+            ),
+        ];
+        if h > 1 && w > 1 {
+            cases.push((
+                "down",
+                Box::new(downsample2d),
+                Box::new(|x| upfirdn2d(x, 1, 2, (1, 1), 1.0)),
+            ));
+        }
+        for (name, ours, expected) in cases {
+            let x = random([2, 3, h, w], &device).require_grad();
+            let y = ours(x.clone());
+            let expected = expected(x.clone());
+            let upstream = random(y.dims(), &device);
+            let grads = (y.clone() * upstream.clone()).sum().backward();
+            let expected_grads = (expected.clone() * upstream).sum().backward();
+            let error = relative_error(y.inner(), expected.inner());
+            assert!(error < 1e-6, "{name} of {h}x{w}: {error}");
+            let error = relative_error(x.grad(&grads).unwrap(), x.grad(&expected_grads).unwrap());
+            assert!(error < 1e-6, "gradient of {name} of {h}x{w}: {error}");
+        }
+    }
+}
+
+#[test]
+fn the_ends_of_layers_are_their_parts() {
+    let device = Device::flex().autodiff();
+    for (n, c, h, w, own_noise) in [
+        (1, 1, 1, 1, false),
+        (2, 3, 5, 7, true),
+        (4, 17, 8, 8, false),
+        (3, 5, 33, 9, true),
+    ] {
+        let x = random([n, c, h, w], &device).require_grad();
+        let bias = random([c], &device).require_grad();
+        let scale = random([n, c], &device).require_grad();
+        let strength = random([1], &device).require_grad();
+        let noise = random([if own_noise { n } else { 1 }, 1, h, w], &device);
+        let upstream = random([n, c, h, w], &device);
+
+        let composed = leaky_relu(x.clone() + bias.clone().reshape([1, c, 1, 1]), LEAKY_SLOPE) * 1.5;
+        let y = bias_act(x.clone(), bias.clone(), 1.5);
+        assert!(relative_error(y.clone().inner(), composed.clone().inner()) < 1e-6);
+        let grads = (y * upstream.clone()).sum().backward();
+        let expected = (composed * upstream.clone()).sum().backward();
+        assert!(relative_error(x.grad(&grads).unwrap(), x.grad(&expected).unwrap()) < 1e-6);
+        assert!(relative_error(bias.grad(&grads).unwrap(), bias.grad(&expected).unwrap()) < 1e-5);
+
+        let composed = x.clone() * scale.clone().reshape([n, c, 1, 1])
+            + noise.clone() * strength.clone().reshape([1, 1, 1, 1])
+            + bias.clone().reshape([1, c, 1, 1]);
+        let composed = leaky_relu(composed, LEAKY_SLOPE) * 1.5;
+        let y = styled_act(
+            x.clone(),
+            scale.clone(),
+            noise,
+            strength.clone(),
+            bias.clone(),
+            1.5,
+        );
+        assert!(relative_error(y.clone().inner(), composed.clone().inner()) < 1e-6);
+        let grads = (y * upstream.clone()).sum().backward();
+        let expected = (composed * upstream).sum().backward();
+        assert!(relative_error(x.grad(&grads).unwrap(), x.grad(&expected).unwrap()) < 1e-6);
+        assert!(relative_error(scale.grad(&grads).unwrap(), scale.grad(&expected).unwrap()) < 1e-5);
+        assert!(relative_error(strength.grad(&grads).unwrap(), strength.grad(&expected).unwrap()) < 1e-5);
+        assert!(relative_error(bias.grad(&grads).unwrap(), bias.grad(&expected).unwrap()) < 1e-5);
     }
 }

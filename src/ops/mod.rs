@@ -2,5 +2,7 @@
 
 pub mod bias_act;
 pub mod conv2d;
+mod cpu;
+mod flex;
 pub mod modulated_conv2d;
 pub mod resample;

@@ -1,17 +1,15 @@
 //! The convolutions on burn's CPU backend: tensors in, the kernels of [`super::kernel`], tensors out.
 
-use burn::{
-    backend::{Flex, TensorMetadata, ops::ModuleOps, tensor::FloatTensor},
-    tensor::{DType, TensorData},
-};
-use core::mem::MaybeUninit;
+use burn::backend::{Flex, TensorMetadata, ops::ModuleOps};
 
 use super::{
     backend::ConvSizes,
-    kernel::{self, Isa, Problem, WeightView},
+    kernel::{self, Problem, WeightView},
 };
-
-type Tensor = FloatTensor<Flex>;
+use crate::ops::{
+    cpu::Isa,
+    flex::{FlexTensor as Tensor, dims, filled, from_values, is_f32},
+};
 
 /// Whether Winograd's way serves: 3x3, stride 1, and a padding for which the gradient's is not negative.
 fn is_winograd(sizes: &ConvSizes) -> bool {
@@ -37,27 +35,11 @@ fn problem(n: usize, c: usize, k: usize, sizes: &ConvSizes) -> Problem {
     }
 }
 
-/// Lets `fill` write `len` floats, and says what it returned beside them.
-///
-/// # Safety
-/// `fill` must write every float.
-unsafe fn filled<T>(len: usize, fill: impl FnOnce(&mut [MaybeUninit<f32>]) -> T) -> (Vec<f32>, T) {
-    let mut values = Vec::with_capacity(len);
-    let result = fill(&mut values.spare_capacity_mut()[..len]);
-    // SAFETY: the caller promises that all `len` floats were written.
-    unsafe { values.set_len(len) };
-    (values, result)
-}
-
-fn tensor(values: Vec<f32>, shape: [usize; 4]) -> Tensor {
-    Tensor::from_data(TensorData::new(values, shape))
-}
-
 /// [`super::conv2d`].
 pub(super) fn convolve(x: Tensor, weight: Tensor, sizes: ConvSizes) -> Tensor {
-    let [n, c, ..]: [usize; 4] = x.shape().dims();
-    let [k, ..]: [usize; 4] = weight.shape().dims();
-    if is_winograd(&sizes) && x.dtype() == DType::F32 && weight.dtype() == DType::F32 && n * c * k > 0 {
+    let [n, c, ..] = dims::<4>(&x);
+    let [k, ..] = dims::<4>(&weight);
+    if is_winograd(&sizes) && is_f32(&x) && is_f32(&weight) && n * c * k > 0 {
         let p = problem(n, c, k, &sizes);
         let view = WeightView {
             k_stride: c * 9,
@@ -72,7 +54,7 @@ pub(super) fn convolve(x: Tensor, weight: Tensor, sizes: ConvSizes) -> Tensor {
             })
         };
         if finite {
-            return tensor(y, [n, k, p.oh, p.ow]);
+            return from_values(y, [n, k, p.oh, p.ow]);
         }
         return direct(x, weight, sizes);
     }
@@ -85,9 +67,9 @@ fn direct(x: Tensor, weight: Tensor, sizes: ConvSizes) -> Tensor {
 
 /// The gradient of the input; `weight` is that of the forward convolution, `[k, c, kh, kw]`.
 pub(super) fn convolve_input_grad(grad: Tensor, weight: Tensor, sizes: ConvSizes) -> Tensor {
-    let [n, ..]: [usize; 4] = grad.shape().dims();
-    let [k, c, ..]: [usize; 4] = weight.shape().dims();
-    if is_winograd(&sizes) && grad.dtype() == DType::F32 && weight.dtype() == DType::F32 && n * c * k > 0 {
+    let [n, ..] = dims::<4>(&grad);
+    let [k, c, ..] = dims::<4>(&weight);
+    if is_winograd(&sizes) && is_f32(&grad) && is_f32(&weight) && n * c * k > 0 {
         // A convolution again: channels swapped, taps reversed, and the rest of the padding.
         let [oh, ow] = sizes.input.map(|side| side + 2 * sizes.padding - 2);
         let [h, w] = sizes.input;
@@ -114,7 +96,7 @@ pub(super) fn convolve_input_grad(grad: Tensor, weight: Tensor, sizes: ConvSizes
             })
         };
         if finite {
-            return tensor(dx, [n, c, h, w]);
+            return from_values(dx, [n, c, h, w]);
         }
         return direct_input_grad(grad, weight, sizes);
     }
@@ -122,15 +104,15 @@ pub(super) fn convolve_input_grad(grad: Tensor, weight: Tensor, sizes: ConvSizes
 }
 
 fn direct_input_grad(grad: Tensor, weight: Tensor, sizes: ConvSizes) -> Tensor {
-    let [_, _, oh, ow]: [usize; 4] = grad.shape().dims();
+    let [_, _, oh, ow] = dims::<4>(&grad);
     Flex::conv_transpose2d(grad, weight, None, sizes.transpose_options([oh, ow]))
 }
 
 /// The gradient of the weight, `[k, c, kh, kw]`.
 pub(super) fn convolve_weight_grad(x: Tensor, grad: Tensor, sizes: ConvSizes) -> Tensor {
-    let [n, c, ..]: [usize; 4] = x.shape().dims();
-    let [_, k, ..]: [usize; 4] = grad.shape().dims();
-    if is_winograd(&sizes) && x.dtype() == DType::F32 && grad.dtype() == DType::F32 && n * c * k > 0 {
+    let [n, c, ..] = dims::<4>(&x);
+    let [_, k, ..] = dims::<4>(&grad);
+    if is_winograd(&sizes) && is_f32(&x) && is_f32(&grad) && n * c * k > 0 {
         let p = problem(n, c, k, &sizes);
         let (x, grad) = (x.to_contiguous(), grad.to_contiguous());
         // SAFETY: the kernel writes every output.
@@ -140,7 +122,7 @@ pub(super) fn convolve_weight_grad(x: Tensor, grad: Tensor, sizes: ConvSizes) ->
             })
         };
         if finite {
-            return tensor(dw, [k, c, 3, 3]);
+            return from_values(dw, [k, c, 3, 3]);
         }
         return direct_weight_grad(x, grad, sizes);
     }
@@ -150,6 +132,6 @@ pub(super) fn convolve_weight_grad(x: Tensor, grad: Tensor, sizes: ConvSizes) ->
 fn direct_weight_grad(x: Tensor, grad: Tensor, sizes: ConvSizes) -> Tensor {
     let [k, c] = [grad.shape()[1], x.shape()[1]];
     let [kh, kw] = sizes.kernel;
-    let weight = tensor(vec![0.0; k * c * kh * kw], [k, c, kh, kw]);
+    let weight = from_values(vec![0.0; k * c * kh * kw], [k, c, kh, kw]);
     Flex::conv2d_weight_backward(x, weight, grad, sizes.options())
 }

@@ -1,6 +1,6 @@
 //! The two inner loops that all the multiplications of every convolution run in.
 
-use super::simd::Simd;
+use crate::ops::cpu::simd::Simd;
 
 /// Reads a vector of channel-block storage: vector `v` of consecutive blocks that lie `block_stride` floats apart.
 #[inline(always)]

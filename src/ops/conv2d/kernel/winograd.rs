@@ -8,10 +8,8 @@
 //! `V [tile][block of 16 channels][36][16]`, multiplies by the transformed weights `U [36][group][channel][lanes]`
 //! into `M`, laid out as `V`, and transforms back. Everything it touches fits the second-level cache.
 
-use super::{
-    micro::{accumulate, multiply},
-    simd::Simd,
-};
+use super::micro::{accumulate, multiply};
+use crate::ops::cpu::simd::Simd;
 
 /// Floats of one channel block of one tile in the transform domain.
 const TILE: usize = 36 * 16;

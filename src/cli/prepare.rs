@@ -1,9 +1,84 @@
 //! `guise prepare`.
 
-/// Turn a collection of pictures into a training dataset.
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+use std::path::PathBuf;
 
-pub(super) fn run(_args: Args) -> anyhow::Result<()> {
-    anyhow::bail!("not built yet")
+use anyhow::Context;
+
+use super::progress;
+use crate::data::{PrepareEvent, PrepareOptions, Skipped, prepare};
+
+/// Turn a collection of pictures into a training dataset.
+///
+/// Reads PNG, JPEG, WebP, GIF (its first frame) and SVG, and the traits in ERC-721 style JSON beside them. A run
+/// that was interrupted goes on where it stopped when it is started again.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The folder with the pictures and their JSON.
+    collection: PathBuf,
+    /// The folder to write the dataset to.
+    #[arg(long, value_name = "DATASET")]
+    out: PathBuf,
+    /// The side of every picture in pixels: a power of two from 16 to 1024.
+    #[arg(long, default_value_t = 64)]
+    resolution: usize,
+    /// What shows through transparent pixels: `white`, `black` or `#rrggbb`.
+    #[arg(long, default_value = "white", value_parser = parse_color)]
+    background: Color,
+}
+
+/// RGB; a type of its own because clap reads `Vec`s and arrays as many values.
+#[derive(Debug, Clone, Copy)]
+struct Color([u8; 3]);
+
+fn parse_color(text: &str) -> Result<Color, String> {
+    match text {
+        "white" => return Ok(Color([255; 3])),
+        "black" => return Ok(Color([0; 3])),
+        _ => {}
+    }
+    let digits = text
+        .strip_prefix('#')
+        .filter(|digits| digits.len() == 6 && digits.is_ascii());
+    let channel = |index: usize| u8::from_str_radix(digits?.get(2 * index..2 * index + 2)?, 16).ok();
+    match (channel(0), channel(1), channel(2)) {
+        // from_str_radix also takes a sign.
+        (Some(red), Some(green), Some(blue)) if !text.contains('+') => Ok(Color([red, green, blue])),
+        _ => Err("expected white, black or six hexadecimal digits like #ffeedd".into()),
+    }
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<()> {
+    let options = PrepareOptions {
+        resolution: args.resolution,
+        background: args.background.0,
+    };
+    let bar = progress::bar(0, "pictures");
+    let summary = prepare(&args.collection, &args.out, &options, &|event| match event {
+        PrepareEvent::Found { sources } => bar.set_length(sources as u64),
+        PrepareEvent::Done => bar.inc(1),
+    })
+    .with_context(|| format!("no dataset from {}", args.collection.display()));
+    bar.finish_and_clear();
+    let summary = summary?;
+
+    const SHOWN: usize = 10;
+    for Skipped { source, reason } in summary.skipped.iter().take(SHOWN) {
+        eprintln!("skipped {source}: {reason}");
+    }
+    if summary.skipped.len() > SHOWN {
+        eprintln!("and {} more", summary.skipped.len() - SHOWN);
+    }
+    println!(
+        "{} pictures of {side}x{side} in {} ({} from an earlier run), {} duplicates dropped, {} files skipped",
+        summary.pictures,
+        args.out.display(),
+        summary.kept,
+        summary.duplicates.len(),
+        summary.skipped.len(),
+        side = args.resolution,
+    );
+    if summary.duplicates.len() + summary.skipped.len() > 0 {
+        println!("the reasons are in {}", args.out.join("skipped.jsonl").display());
+    }
+    Ok(())
 }

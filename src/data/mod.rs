@@ -5,11 +5,15 @@
 
 use std::path::{Path, PathBuf};
 
+mod captions;
 mod dataset;
+mod prepare;
 mod provenance;
 mod traits;
 
+pub use captions::caption;
 pub use dataset::{Dataset, Entry};
+pub use prepare::{PrepareEvent, PrepareOptions, PrepareSummary, Skipped, prepare};
 pub use provenance::Provenance;
 pub use traits::Trait;
 
@@ -55,7 +59,15 @@ pub enum Error {
         /// What was expected and what was found.
         reason: String,
     },
-    /// A setting is out of its range.
+    /// Not one file of a collection can be used.
+    #[error("{} holds no usable picture{}", path.display(), first_reasons(skipped))]
+    NothingUsable {
+        /// The collection.
+        path: PathBuf,
+        /// What it holds instead.
+        skipped: Vec<Skipped>,
+    },
+    /// A setting or a folder cannot be used as asked.
     #[error("{0}")]
     Setting(String),
 }
@@ -67,4 +79,17 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) ->
         path: path.to_path_buf(),
         source,
     }
+}
+
+/// The first few of many reasons.
+fn first_reasons(skipped: &[Skipped]) -> String {
+    const SHOWN: usize = 5;
+    let mut text = String::new();
+    for Skipped { source, reason } in skipped.iter().take(SHOWN) {
+        text += &format!("\n  {source}: {reason}");
+    }
+    if skipped.len() > SHOWN {
+        text += &format!("\n  and {} more", skipped.len() - SHOWN);
+    }
+    text
 }

@@ -1,0 +1,357 @@
+//! From a collection to a dataset.
+//!
+//! Every source has its place in the dataset from the start (the number in the sorted list), pictures appear there
+//! whole or not at all, and `dataset.json` is written last. So an interrupted run leaves nothing that looks
+//! finished, and the next one goes on with the pictures that are there.
+
+use std::collections::hash_map::Entry as MapEntry;
+use std::collections::{HashMap, HashSet};
+use std::io::{BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use atomic_write_file::AtomicWriteFile;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::{Dataset, Entry, Error, Provenance, captions, io_error};
+use sources::{Place, Source};
+
+mod picture;
+mod sources;
+mod stored;
+mod svg;
+
+/// Larger files are no pictures of avatars.
+const MAX_FILE_BYTES: u64 = 100_000_000;
+/// What could not be used, one JSON object a line.
+const SKIPPED_FILE_NAME: &str = "skipped.jsonl";
+/// Files that are being written.
+const PARTIAL_PREFIX: &str = ".partial-";
+
+/// How pictures are made alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrepareOptions {
+    /// The side of every picture in pixels: a power of two from 16 to 1024.
+    pub resolution: usize,
+    /// What shows through transparent pixels, as RGB.
+    pub background: [u8; 3],
+}
+
+/// What prepare tells while it works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PrepareEvent {
+    /// The collection has been listed.
+    Found {
+        /// How many files will be tried.
+        sources: usize,
+    },
+    /// One of them is done, used or not.
+    Done,
+}
+
+/// A file that is not in the dataset, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// The path inside the collection.
+    pub source: String,
+    /// The reason, as a sentence fragment.
+    pub reason: String,
+}
+
+/// What became of a collection.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PrepareSummary {
+    /// The pictures in the dataset.
+    pub pictures: usize,
+    /// How many of them an earlier run had drawn.
+    pub kept: usize,
+    /// Pictures that were left out because they equal an earlier one.
+    pub duplicates: Vec<Skipped>,
+    /// Everything else that was left out.
+    pub skipped: Vec<Skipped>,
+}
+
+/// A picture in its place in the dataset.
+struct Drawn {
+    hash: [u8; 32],
+    kept: bool,
+}
+
+/// Makes a dataset in the folder `dataset` from the collection in the folder `collection`.
+///
+/// # Errors
+/// When the collection cannot be listed, the dataset cannot be written, the folder `dataset` holds anything that
+/// prepare did not write, or not one picture is usable (which leaves no dataset). Single bad files are skipped.
+pub fn prepare(
+    collection: &Path,
+    dataset: &Path,
+    options: &PrepareOptions,
+    listen: &(dyn Fn(PrepareEvent) + Sync),
+) -> Result<PrepareSummary, Error> {
+    let side = options.resolution;
+    if !side.is_power_of_two() || !(16..=1024).contains(&side) {
+        return Err(Error::Setting(format!(
+            "the resolution is {side}, expected a power of two from 16 to 1024"
+        )));
+    }
+    check_folders(collection, dataset)?;
+    let provenance = Provenance::read(collection)?;
+    let mut summary = PrepareSummary::default();
+    let sources = sources::find(collection, &mut summary.skipped)?;
+    let old = written_pictures(dataset)?;
+
+    std::fs::create_dir_all(dataset).map_err(io_error("create", dataset))?;
+    remove(&dataset.join(Dataset::LABELS_FILE_NAME))?;
+    for folder in (0..sources.len()).step_by(1000) {
+        let folder = dataset.join(file_name(folder)).with_file_name("");
+        std::fs::create_dir_all(&folder).map_err(io_error("create", &folder))?;
+    }
+    listen(PrepareEvent::Found {
+        sources: sources.len(),
+    });
+    let drawn: Vec<Result<Drawn, String>> = sources
+        .par_iter()
+        .enumerate()
+        .map(|(index, source)| {
+            let result = draw(source, &dataset.join(file_name(index)), options);
+            listen(PrepareEvent::Done);
+            result
+        })
+        .collect::<Result<_, Error>>()?;
+
+    let mut first_with: HashMap<[u8; 32], usize> = HashMap::new();
+    let mut entries = vec![];
+    for (index, (source, drawn)) in sources.iter().zip(drawn).enumerate() {
+        let left_out = |reason: String| Skipped {
+            source: source.name.clone(),
+            reason,
+        };
+        match drawn {
+            Err(reason) => summary.skipped.push(left_out(reason)),
+            Ok(Drawn { hash, kept }) => match first_with.entry(hash) {
+                MapEntry::Occupied(first) => {
+                    let reason = format!("the same picture as {}", sources[*first.get()].name);
+                    summary.duplicates.push(left_out(reason));
+                }
+                MapEntry::Vacant(place) => {
+                    place.insert(index);
+                    summary.kept += usize::from(kept);
+                    entries.push(Entry {
+                        file_name: file_name(index),
+                        text: captions::caption(&source.traits),
+                        attributes: source.traits.clone(),
+                    });
+                }
+            },
+        }
+    }
+    summary.pictures = entries.len();
+
+    let current: HashSet<PathBuf> = entries
+        .iter()
+        .map(|entry| dataset.join(&entry.file_name))
+        .collect();
+    let places = (0..sources.len()).map(|index| dataset.join(file_name(index)));
+    for path in old
+        .into_iter()
+        .chain(places)
+        .filter(|path| !current.contains(path))
+    {
+        remove(&path)?;
+    }
+    if entries.is_empty() {
+        clear(dataset)?;
+        return Err(Error::NothingUsable {
+            path: collection.to_path_buf(),
+            skipped: summary.skipped,
+        });
+    }
+    let mut left_out: Vec<&Skipped> = summary.skipped.iter().chain(&summary.duplicates).collect();
+    left_out.sort_by(|a, b| a.source.cmp(&b.source));
+    write_json_lines(&dataset.join(SKIPPED_FILE_NAME), &left_out)?;
+    write_json_lines(&dataset.join(Dataset::METADATA_FILE_NAME), &entries)?;
+    write_json_lines(&dataset.join(Provenance::FILE_NAME), &[provenance])?;
+    write_json_lines(
+        &dataset.join(Dataset::LABELS_FILE_NAME),
+        &[serde_json::json!({ "labels": null })],
+    )?;
+    remove_empty_folders(dataset)?;
+    Ok(summary)
+}
+
+/// Draws one source into its place, unless the picture there was drawn from the same bytes with the same options.
+/// The inner error is a reason to skip the source, the outer one ends the run.
+fn draw(source: &Source, path: &Path, options: &PrepareOptions) -> Result<Result<Drawn, String>, Error> {
+    let read;
+    let bytes = match &source.place {
+        Place::Inline(bytes) => bytes,
+        Place::File(path) => match sources::read_limited(path) {
+            Ok(bytes) => {
+                read = bytes;
+                &read
+            }
+            Err(reason) => return Ok(Err(reason)),
+        },
+    };
+    let fingerprint = stored::fingerprint(bytes, options);
+    if let Some(pixels) = stored::read(path, &fingerprint, options.resolution as u32) {
+        return Ok(Ok(Drawn {
+            hash: stored::pixel_hash(&pixels),
+            kept: true,
+        }));
+    }
+    Ok(match picture::square(bytes, options) {
+        Err(reason) => Err(reason),
+        Ok(picture) => {
+            stored::write(path, &picture, &fingerprint)?;
+            Ok(Drawn {
+                hash: stored::pixel_hash(&picture),
+                kept: false,
+            })
+        }
+    })
+}
+
+/// The place of a picture, as StyleGAN's dataset tool numbers them: `00012/img00012345.png`.
+fn file_name(index: usize) -> String {
+    format!("{:05}/img{index:08}.png", index / 1000)
+}
+
+fn is_picture_folder(name: &str) -> bool {
+    name.len() == 5 && name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Refuses folders that would make prepare read what it writes, or delete what it did not write.
+fn check_folders(collection: &Path, dataset: &Path) -> Result<(), Error> {
+    let source = collection
+        .canonicalize()
+        .map_err(io_error("open the collection", collection))?;
+    if !source.is_dir() {
+        return Err(Error::Setting(format!(
+            "{} is not a folder; expected a collection",
+            collection.display()
+        )));
+    }
+    // The dataset may not exist yet; the nearest folder above it does.
+    let above = dataset.ancestors().find_map(|path| {
+        let path = if path.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            path
+        };
+        path.canonicalize().ok()
+    });
+    if above.is_some_and(|above| above.starts_with(&source)) {
+        return Err(Error::Setting(format!(
+            "{} lies inside the collection {}; put the dataset elsewhere",
+            dataset.display(),
+            collection.display()
+        )));
+    }
+    let known = [
+        Dataset::LABELS_FILE_NAME,
+        Dataset::METADATA_FILE_NAME,
+        Provenance::FILE_NAME,
+        SKIPPED_FILE_NAME,
+    ];
+    for name in list(dataset)? {
+        if !known.contains(&name.as_str()) && !is_picture_folder(&name) && !name.starts_with(PARTIAL_PREFIX) {
+            return Err(Error::Setting(format!(
+                "{} holds {name:?}, which is not of a dataset; choose an empty or a new folder",
+                dataset.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The pictures and half-written files of an earlier run.
+fn written_pictures(dataset: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut pictures = vec![];
+    for folder in list(dataset)? {
+        if folder.starts_with(PARTIAL_PREFIX) {
+            pictures.push(dataset.join(folder));
+            continue;
+        }
+        if !is_picture_folder(&folder) {
+            continue;
+        }
+        for name in list(&dataset.join(&folder))? {
+            let path = dataset.join(&folder).join(&name);
+            if !name.starts_with(PARTIAL_PREFIX) && !stored::is_ours(&path) {
+                return Err(Error::Setting(format!(
+                    "{} was not written by `guise prepare`; choose an empty or a new folder",
+                    path.display()
+                )));
+            }
+            pictures.push(path);
+        }
+    }
+    Ok(pictures)
+}
+
+/// The names in a folder; one that does not exist is empty.
+fn list(dir: &Path) -> Result<Vec<String>, Error> {
+    let entries = match std::fs::read_dir(dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(vec![]),
+        entries => entries.map_err(io_error("list", dir))?,
+    };
+    entries
+        .map(|entry| {
+            Ok(entry
+                .map_err(io_error("list", dir))?
+                .file_name()
+                .to_string_lossy()
+                .into_owned())
+        })
+        .collect()
+}
+
+/// Removes everything that prepare wrote.
+fn clear(dataset: &Path) -> Result<(), Error> {
+    for path in written_pictures(dataset)? {
+        remove(&path)?;
+    }
+    for name in [
+        Dataset::METADATA_FILE_NAME,
+        Provenance::FILE_NAME,
+        SKIPPED_FILE_NAME,
+    ] {
+        remove(&dataset.join(name))?;
+    }
+    remove_empty_folders(dataset)?;
+    std::fs::remove_dir(dataset).map_err(io_error("remove", dataset))
+}
+
+fn remove(path: &Path) -> Result<(), Error> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(io_error("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn remove_empty_folders(dataset: &Path) -> Result<(), Error> {
+    for name in list(dataset)?.into_iter().filter(|name| is_picture_folder(name)) {
+        let folder = dataset.join(name);
+        if list(&folder)?.is_empty() {
+            std::fs::remove_dir(&folder).map_err(io_error("remove", &folder))?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes one JSON value a line, beside the file's place, and renames it.
+fn write_json_lines<T: Serialize>(path: &Path, values: &[T]) -> Result<(), Error> {
+    let write = || -> std::io::Result<()> {
+        let mut file = AtomicWriteFile::open(path)?;
+        let mut lines = BufWriter::new(&mut file);
+        for value in values {
+            serde_json::to_writer(&mut lines, value)?;
+            lines.write_all(b"\n")?;
+        }
+        lines.flush()?;
+        drop(lines);
+        file.commit()
+    };
+    write().map_err(io_error("write", path))
+}

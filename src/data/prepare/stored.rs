@@ -1,0 +1,116 @@
+//! The PNGs of a dataset: each remembers what it was drawn from, which is all that a rerun needs to know.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter};
+use std::path::Path;
+
+use image::RgbImage;
+use sha2::{Digest, Sha256};
+
+use super::super::{Error, io_error};
+use super::PrepareOptions;
+
+/// The text chunk that holds the fingerprint.
+const KEYWORD: &str = "guise:source";
+/// Raised whenever the same source would be drawn differently.
+const VERSION: u32 = 1;
+
+/// Says from which bytes and with which settings a picture is drawn.
+pub(super) fn fingerprint(bytes: &[u8], options: &PrepareOptions) -> String {
+    let mut hash = Sha256::new();
+    hash.update(format!(
+        "{VERSION} {} {:?} ",
+        options.resolution, options.background
+    ));
+    hash.update(bytes);
+    hex(&hash.finalize())
+}
+
+/// The SHA-256 of the pixels, by which duplicates are found.
+pub(super) fn pixel_hash(pixels: &[u8]) -> [u8; 32] {
+    Sha256::digest(pixels).into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether `path` is a PNG that prepare wrote, from whatever source.
+pub(super) fn is_ours(path: &Path) -> bool {
+    header(path).is_some_and(|reader| written_fingerprint(&reader).is_some())
+}
+
+/// The pixels of `path` if it was drawn from the source with this fingerprint and is whole.
+pub(super) fn read(path: &Path, fingerprint: &str, side: u32) -> Option<Vec<u8>> {
+    let mut reader = header(path)?;
+    let matches = written_fingerprint(&reader) == Some(fingerprint)
+        && reader.info().size() == (side, side)
+        && reader.output_color_type() == (png::ColorType::Rgb, png::BitDepth::Eight);
+    if !matches {
+        return None;
+    }
+    let mut pixels = vec![0; 3 * (side as usize).pow(2)];
+    reader.next_frame(&mut pixels).ok()?;
+    reader.finish().ok()?;
+    Some(pixels)
+}
+
+fn header(path: &Path) -> Option<png::Reader<BufReader<File>>> {
+    png::Decoder::new(BufReader::new(File::open(path).ok()?))
+        .read_info()
+        .ok()
+}
+
+fn written_fingerprint(reader: &png::Reader<BufReader<File>>) -> Option<&str> {
+    let texts = &reader.info().uncompressed_latin1_text;
+    texts
+        .iter()
+        .find(|text| text.keyword == KEYWORD)
+        .map(|text| text.text.as_str())
+}
+
+/// Writes the picture beside its place and renames it, so that `path` is never half a picture.
+///
+/// It is not flushed to the disk one by one, which would take longer than drawing: a picture that a power cut
+/// leaves broken is found by [`read`] in the next run.
+pub(super) fn write(path: &Path, picture: &RgbImage, fingerprint: &str) -> Result<(), Error> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .prefix(super::PARTIAL_PREFIX)
+        .permissions_like_a_file()
+        .tempfile_in(dir)
+        .map_err(io_error("write", path))?;
+    let encode = |file: &mut File| -> Result<(), png::EncodingError> {
+        let mut encoder = png::Encoder::new(BufWriter::new(file), picture.width(), picture.height());
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_depth(png::BitDepth::Eight);
+        encoder.add_text_chunk(KEYWORD.into(), fingerprint.into())?;
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(picture)?;
+        writer.finish()
+    };
+    encode(file.as_file_mut()).map_err(|error| match error {
+        png::EncodingError::IoError(source) => io_error("write", path)(source),
+        error => io_error("write", path)(std::io::Error::other(error)),
+    })?;
+    file.persist(path)
+        .map_err(|error| io_error("write", path)(error.error))?;
+    Ok(())
+}
+
+/// Temporary files are private by default; pictures of a dataset are files like any other.
+trait PermissionsLikeAFile {
+    fn permissions_like_a_file(&mut self) -> &mut Self;
+}
+
+impl PermissionsLikeAFile for tempfile::Builder<'_, '_> {
+    #[cfg(unix)]
+    fn permissions_like_a_file(&mut self) -> &mut Self {
+        use std::os::unix::fs::PermissionsExt;
+        self.permissions(std::fs::Permissions::from_mode(0o666))
+    }
+    #[cfg(not(unix))]
+    fn permissions_like_a_file(&mut self) -> &mut Self {
+        self
+    }
+}

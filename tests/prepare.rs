@@ -1,0 +1,656 @@
+//! `guise prepare` on real files of every kind that a collection may hold, good and hostile.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Cursor;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use guise::data::{Dataset, Error, PrepareOptions, PrepareSummary, prepare};
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
+
+const CRISP: &str = r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" shape-rendering="crispEdges">
+    <rect width="16" height="16" fill="white"/><rect x="5" y="6" width="1" height="1" fill="red"/></svg>"#;
+
+/// A collection and the dataset made of it.
+struct Folders {
+    dir: tempfile::TempDir,
+}
+
+impl Folders {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("art")).unwrap();
+        Self { dir }
+    }
+
+    fn art(&self) -> std::path::PathBuf {
+        self.dir.path().join("art")
+    }
+
+    fn dataset(&self) -> std::path::PathBuf {
+        self.dir.path().join("dataset")
+    }
+
+    fn put(&self, name: &str, bytes: impl AsRef<[u8]>) -> &Self {
+        let path = self.art().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+        self
+    }
+
+    fn prepare(&self, resolution: usize) -> Result<PrepareSummary, Error> {
+        let options = PrepareOptions {
+            resolution,
+            background: [255; 3],
+        };
+        prepare(&self.art(), &self.dataset(), &options, &|_| {})
+    }
+
+    /// Prepares together with one good picture, and returns the reason of every skipped file.
+    fn reasons(&self) -> HashMap<String, String> {
+        self.put("good.png", png(&gradient(32, 32, 0)));
+        let summary = self.prepare(32).unwrap();
+        assert_eq!(summary.pictures, 1, "{:?}", summary.skipped);
+        assert_eq!(Dataset::open(&self.dataset()).unwrap().len(), 1);
+        summary
+            .skipped
+            .into_iter()
+            .map(|skipped| (skipped.source, skipped.reason))
+            .collect()
+    }
+
+    fn guise(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_guise"));
+        command
+            .arg("prepare")
+            .arg(self.art())
+            .arg("--out")
+            .arg(self.dataset())
+            .args(arguments)
+            .output()
+            .unwrap()
+    }
+}
+
+fn encoded(picture: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Cursor::new(vec![]);
+    picture.into().write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+fn png(picture: &RgbImage) -> Vec<u8> {
+    encoded(picture.clone(), ImageFormat::Png)
+}
+
+/// A smooth picture: more colours than pixel art has, different for every `seed`.
+fn gradient(width: u32, height: u32, seed: u8) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, y| {
+        Rgb([(x * 255 / width) as u8, (y * 255 / height) as u8, seed])
+    })
+}
+
+/// A GIF that shows the picture first and black afterwards.
+fn animation(picture: RgbImage) -> Vec<u8> {
+    let black = RgbaImage::from_pixel(picture.width(), picture.height(), Rgba([0, 0, 0, 255]));
+    let frames = [DynamicImage::from(picture).into_rgba8(), black].map(image::Frame::new);
+    let mut bytes = vec![];
+    image::codecs::gif::GifEncoder::new(&mut bytes)
+        .encode_frames(frames)
+        .unwrap();
+    bytes
+}
+
+/// The pixel of a picture that `Dataset::read` returned.
+fn pixel(planes: &[u8], side: usize, x: usize, y: usize) -> [u8; 3] {
+    [0, 1, 2].map(|channel| planes[channel * side * side + y * side + x])
+}
+
+fn assert_close(found: [u8; 3], expected: [u8; 3], tolerance: u8) {
+    let far = found
+        .iter()
+        .zip(expected)
+        .any(|(found, expected)| found.abs_diff(expected) > tolerance);
+    assert!(!far, "found {found:?}, expected {expected:?} within {tolerance}");
+}
+
+#[test]
+fn every_format_becomes_a_square_of_the_asked_for_size() {
+    let folders = Folders::new();
+    let picture = gradient(128, 96, 7);
+    folders.put("a.png", encoded(picture.clone(), ImageFormat::Png));
+    folders.put("b.jpg", encoded(gradient(128, 96, 60), ImageFormat::Jpeg));
+    folders.put("c.webp", encoded(gradient(128, 96, 120), ImageFormat::WebP));
+    folders.put("d.gif", animation(gradient(128, 96, 200)));
+    folders.put("deep/e.SVG", CRISP);
+    folders.put(
+        "f.png",
+        encoded(
+            DynamicImage::from(gradient(64, 64, 9)).into_luma16(),
+            ImageFormat::Png,
+        ),
+    );
+    let summary = folders.prepare(32).unwrap();
+    assert_eq!(
+        (summary.pictures, summary.duplicates.len(), summary.skipped.len()),
+        (6, 0, 0),
+        "{summary:?}"
+    );
+
+    let dataset = Dataset::open(&folders.dataset()).unwrap();
+    assert_eq!((dataset.len(), dataset.resolution()), (6, 32));
+    for (index, blue) in [7, 60, 120, 200].into_iter().enumerate() {
+        let planes = dataset.read(index).unwrap();
+        // The middle 96x96 remain: the left edge is at 16/128 of the red ramp. GIF has 256 colours only.
+        let tolerance = if index == 3 { 20 } else { 8 };
+        assert_close(pixel(&planes, 32, 0, 16), [36, 130, blue], tolerance);
+        assert_close(pixel(&planes, 32, 16, 16), [130, 130, blue], tolerance);
+        assert_close(pixel(&planes, 32, 31, 0), [220, 4, blue], tolerance);
+    }
+    assert_eq!(
+        fs::read_to_string(folders.dataset().join("dataset.json")).unwrap(),
+        "{\"labels\":null}\n"
+    );
+    assert!(folders.dataset().join("00000/img00000000.png").is_file());
+}
+
+#[test]
+fn pixel_art_stays_crisp_and_photographs_are_smoothed() {
+    let folders = Folders::new();
+    let checkers = RgbImage::from_fn(16, 16, |x, y| Rgb([if (x + y) % 2 == 0 { 0 } else { 255 }; 3]));
+    folders
+        .put("a.svg", CRISP)
+        .put("b.png", png(&checkers))
+        .put("c.png", png(&gradient(16, 16, 5)));
+    folders.prepare(64).unwrap();
+    let dataset = Dataset::open(&folders.dataset()).unwrap();
+    let svg = dataset.read(0).unwrap();
+    for (x, y) in (0..64).flat_map(|y| (0..64).map(move |x| (x, y))) {
+        let red = (20..24).contains(&x) && (24..28).contains(&y);
+        assert_eq!(
+            pixel(&svg, 64, x, y),
+            if red { [255, 0, 0] } else { [255; 3] },
+            "{x}, {y}"
+        );
+        let black = (x / 4 + y / 4) % 2 == 0;
+        assert_eq!(
+            pixel(&dataset.read(1).unwrap(), 64, x, y),
+            if black { [0; 3] } else { [255; 3] }
+        );
+    }
+    let smooth = dataset.read(2).unwrap();
+    let row: Vec<u8> = (8..56).map(|x| pixel(&smooth, 64, x, 32)[0]).collect();
+    assert!(row.windows(2).all(|pair| pair[0] < pair[1]), "{row:?}");
+}
+
+#[test]
+fn transparency_shows_the_background() {
+    let folders = Folders::new();
+    let half = RgbaImage::from_fn(32, 32, |x, _| Rgba([0, 0, 0, if x < 16 { 0 } else { 128 }]));
+    folders.put("a.png", encoded(half, ImageFormat::Png));
+    let svg = r#"<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><circle cx="20" cy="10" r="5"/></svg>"#;
+    folders.put("b.svg", svg);
+    let output = folders.guise(&["--resolution", "32", "--background", "#ff8000"]);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let dataset = Dataset::open(&folders.dataset()).unwrap();
+    let png = dataset.read(0).unwrap();
+    assert_eq!(pixel(&png, 32, 2, 5), [255, 128, 0]);
+    assert_close(pixel(&png, 32, 28, 5), [127, 64, 0], 1);
+    // The middle square of the drawing remains.
+    let svg = dataset.read(1).unwrap();
+    assert_eq!(
+        (pixel(&svg, 32, 0, 0), pixel(&svg, 32, 16, 16)),
+        ([255, 128, 0], [0; 3])
+    );
+    assert_eq!(
+        (pixel(&svg, 32, 6, 16), pixel(&svg, 32, 9, 16)),
+        ([255, 128, 0], [0; 3])
+    );
+}
+
+#[test]
+fn the_camera_held_sideways_is_turned() {
+    let folders = Folders::new();
+    let mut bytes = encoded(
+        RgbImage::from_fn(64, 64, |x, _| Rgb(if x < 32 { [255, 0, 0] } else { [0, 0, 255] })),
+        ImageFormat::Jpeg,
+    );
+    // EXIF after the start marker: one entry, orientation 6 (turn a quarter clockwise).
+    let exif = b"\xff\xe1\x00\x22Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    bytes.splice(2..2, exif.iter().copied());
+    folders.put("a.jpg", bytes);
+    folders.prepare(32).unwrap();
+    let planes = Dataset::open(&folders.dataset()).unwrap().read(0).unwrap();
+    assert_close(pixel(&planes, 32, 4, 4), [255, 0, 0], 12);
+    assert_close(pixel(&planes, 32, 28, 4), [255, 0, 0], 12);
+    assert_close(pixel(&planes, 32, 4, 28), [0, 0, 255], 12);
+}
+
+#[test]
+fn json_finds_its_picture_by_field_name_or_data_uri() {
+    let folders = Folders::new();
+    let picture = |seed| png(&gradient(32, 32, seed));
+    let token = |image: &str, hair: &str| {
+        format!(r#"{{"image": {image:?}, "attributes": [{{"trait_type": "hair", "value": {hair:?}}}]}}"#)
+    };
+    folders.put("a.png", picture(1)).put(
+        "a.json",
+        r#"{"attributes": [{"trait_type": "hair", "value": "pink"}]}"#,
+    );
+    folders
+        .put("b.png", picture(2))
+        .put("meta/first.json", token("../b.png", "red"));
+    folders
+        .put("c.png", picture(3))
+        .put("second.json", token("./c.png", "blue"));
+    folders
+        .put("d.png", picture(4))
+        .put("meta/d", token("ipfs://Qm/d.png", "green"));
+    folders.put("e.json", token("data:image/svg+xml;utf8,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'%3E%3Crect width='5' height='9'/%3E%3C/svg%3E", "white"));
+    use base64::Engine;
+    let base64 = base64::engine::general_purpose::STANDARD.encode(picture(5));
+    folders.put(
+        "f.json",
+        token(&format!("data:image/png;base64,{base64}"), "gray"),
+    );
+    folders.put("g.png", picture(6));
+    folders.put("collection.json", r#"{"name": "Test", "license": "CC0-1.0"}"#);
+    let summary = folders.prepare(32).unwrap();
+    assert!(summary.skipped.is_empty(), "{:?}", summary.skipped);
+
+    let dataset = Dataset::open(&folders.dataset()).unwrap();
+    let captions: Vec<&str> = (0..dataset.len()).map(|index| dataset.caption(index)).collect();
+    let hair = |color: &str| format!("avatar with {color} hair");
+    let expected = ["pink", "red", "blue", "green", "white", "gray"].map(hair);
+    assert_eq!(captions[..6], expected);
+    assert_eq!(captions[6..], ["avatar"]);
+    assert_eq!(
+        (
+            dataset.provenance().name.as_str(),
+            dataset.provenance().license.as_str()
+        ),
+        ("Test", "CC0-1.0")
+    );
+    assert_eq!(
+        (
+            dataset.traits(0)[0].trait_type.as_str(),
+            dataset.traits(0)[0].value.as_str()
+        ),
+        ("hair", "pink")
+    );
+}
+
+#[test]
+fn json_without_a_picture_is_told() {
+    let folders = Folders::new();
+    fs::write(folders.dir.path().join("secret.png"), png(&gradient(32, 32, 99))).unwrap();
+    let token = |image: &str| format!(r#"{{"image": {image:?}}}"#);
+    folders.put("climbs.json", token("../secret.png"));
+    folders.put("deep/climbs.json", token("../../secret.png"));
+    folders.put(
+        "absolute.json",
+        token(folders.dir.path().join("secret.png").to_str().unwrap()),
+    );
+    folders.put("http.json", token("https://example.org/1.png"));
+    folders.put("missing.json", token("not-here.png"));
+    folders.put("latin1.json", b"{\"image\": \"caf\xe9.png\"}");
+    folders.put("broken.json", "{\"image\": ");
+    folders.put("package.json", "{\"name\": \"something else\"}");
+    folders.put("base64.json", token("data:image/png;base64,&&&"));
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(
+            folders.dir.path().join("secret.png"),
+            folders.art().join("link.png"),
+        )
+        .unwrap();
+        folders.put("linked.json", token("link.png"));
+    }
+    let reasons = folders.reasons();
+    for (name, expected) in [
+        ("climbs.json", "outside the collection"),
+        ("deep/climbs.json", "outside the collection"),
+        ("absolute.json", "outside the collection"),
+        ("http.json", "download it"),
+        ("missing.json", "\"not-here.png\" is not in the collection"),
+        ("latin1.json", "not UTF-8"),
+        ("broken.json", "not JSON"),
+        ("package.json", "neither"),
+        ("base64.json", "not base64"),
+        #[cfg(unix)]
+        ("link.png", "symbolic link"),
+        #[cfg(unix)]
+        ("linked.json", "not in the collection"),
+    ] {
+        assert!(reasons[name].contains(expected), "{name}: {}", reasons[name]);
+    }
+}
+
+#[test]
+fn bad_pictures_are_skipped_with_their_reason() {
+    let folders = Folders::new();
+    let half = |bytes: Vec<u8>| bytes[..bytes.len() / 2].to_vec();
+    folders.put("half.png", half(png(&gradient(64, 64, 1))));
+    folders.put("half.jpg", half(encoded(gradient(64, 64, 1), ImageFormat::Jpeg)));
+    folders.put("half.webp", half(encoded(gradient(64, 64, 1), ImageFormat::WebP)));
+    let gif = DynamicImage::from(gradient(64, 64, 1)).into_rgba8();
+    folders.put("half.gif", half(encoded(gif, ImageFormat::Gif)));
+    folders.put("empty.png", "");
+    folders.put("text.png", "Once upon a time there was no picture.");
+    folders.put("README.md", "# About");
+    folders.put("bomb-side.png", bomb(50_000, 1));
+    folders.put("bomb-area.png", bomb(16_000, 16_000));
+    folders.put("half.svg", &CRISP[..120]);
+    folders.put(
+        "latin1.svg",
+        b"<svg xmlns=\"http://www.w3.org/2000/svg\"><title>caf\xe9</title></svg>",
+    );
+    folders.put(
+        "nothing.svg",
+        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"/>"#,
+    );
+    fs::create_dir(folders.art().join("folder.png")).unwrap();
+    let reasons = folders.reasons();
+    for (name, expected) in [
+        ("half.png", "unreadable Png"),
+        ("half.jpg", "truncated"),
+        ("half.webp", "unreadable WebP"),
+        ("half.gif", "unreadable Gif"),
+        ("empty.png", "empty file"),
+        ("text.png", "not a picture"),
+        ("README.md", "not a picture"),
+        ("bomb-side.png", "too big"),
+        ("bomb-area.png", "too big: 16000x16000"),
+        ("half.svg", "unreadable SVG"),
+        ("latin1.svg", "not UTF-8"),
+        ("nothing.svg", "draws nothing"),
+    ] {
+        assert!(reasons[name].contains(expected), "{name}: {}", reasons[name]);
+    }
+    assert_eq!(reasons.len(), 12, "{reasons:?}");
+    let listed = fs::read_to_string(folders.dataset().join("skipped.jsonl")).unwrap();
+    assert_eq!(listed.lines().count(), 12);
+    assert!(
+        listed.contains(r#"{"source":"empty.png","reason":"empty file"}"#),
+        "{listed}"
+    );
+}
+
+/// A PNG that claims this size and holds next to nothing.
+fn bomb(width: u32, height: u32) -> Vec<u8> {
+    let mut bytes = png(&RgbImage::new(1, 1));
+    bytes[16..20].copy_from_slice(&width.to_be_bytes());
+    bytes[20..24].copy_from_slice(&height.to_be_bytes());
+    // The header's checksum, bit by bit (CRC-32 of type and data).
+    let mut crc = u32::MAX;
+    for byte in &bytes[12..29] {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = if crc & 1 == 1 {
+                (crc >> 1) ^ 0xedb8_8320
+            } else {
+                crc >> 1
+            };
+        }
+    }
+    bytes[29..33].copy_from_slice(&(!crc).to_be_bytes());
+    bytes
+}
+
+#[test]
+fn svg_bombs_are_defused_quickly() {
+    let svg =
+        |inside: &str| format!(r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9">{inside}</svg>"#);
+    let folders = Folders::new();
+    let uses: String = (1..40)
+        .map(|n| {
+            format!(
+                r##"<g id="n{n}"><use href="#n{0}"/><use href="#n{0}"/></g>"##,
+                n - 1
+            )
+        })
+        .collect();
+    let leaf = r#"<rect id="n0" width="9" height="9"/>"#;
+    folders.put(
+        "use.svg",
+        svg(&format!(r##"<defs>{leaf}{uses}</defs><use href="#n39"/>"##)),
+    );
+    let patterns: String = (1..40)
+        .map(|n| {
+            let fill = format!(r##"<rect width="9" height="9" fill="url(#n{})"/>"##, n - 1);
+            format!(r#"<pattern id="n{n}" width="1" height="1">{fill}{fill}</pattern>"#)
+        })
+        .collect();
+    let pattern0 = r#"<pattern id="n0" width="1" height="1"><rect width="9" height="9"/></pattern>"#;
+    folders.put(
+        "pattern.svg",
+        svg(&format!(
+            r##"{pattern0}{patterns}<rect width="9" height="9" style="fill: url('#n39')"/>"##
+        )),
+    );
+    let entities: String = (1..12)
+        .map(|n| format!("<!ENTITY e{n} \"{}\">", format!("&e{};", n - 1).repeat(10)))
+        .collect();
+    folders.put(
+        "entities.svg",
+        format!("<!DOCTYPE svg [<!ENTITY e0 \"<g/>\">{entities}]>{}", svg("&e11;")),
+    );
+    folders.put(
+        "deep.svg",
+        svg(&format!("{}{}", "<g>".repeat(50_000), "</g>".repeat(50_000))),
+    );
+    folders.put(
+        "many.svg",
+        svg(&r#"<rect width="9" height="9"/>"#.repeat(150_000)),
+    );
+    let filter = |primitive: &str| {
+        svg(&format!(
+            r##"<filter id="f">{primitive}</filter><rect width="9" height="9" filter="url(#f)"/>"##
+        ))
+    };
+    folders.put(
+        "octaves.svg",
+        filter(r#"<feTurbulence baseFrequency="0.5" numOctaves="4000000000"/>"#),
+    );
+    folders.put("radius.svg", filter(r#"<feMorphology radius="1000000"/>"#));
+    folders.put(
+        "file.svg",
+        svg(r#"<image href="/etc/hostname" width="9" height="9"/>"#),
+    );
+    folders.put("text.svg", svg("<text>Hello</text>"));
+    let cycle = r##"<g id="a"><use href="#b"/></g><g id="b"><use href="#a"/></g>"##;
+    folders.put("cycle.svg", svg(cycle));
+    let start = std::time::Instant::now();
+    let reasons = folders.reasons();
+    let secs = start.elapsed().as_secs_f32();
+    for (name, expected) in [
+        ("use.svg", "once its references are followed"),
+        ("pattern.svg", "once its references are followed"),
+        ("entities.svg", "unreadable SVG"),
+        ("deep.svg", "nested more than"),
+        ("many.svg", "elements"),
+        ("octaves.svg", "numOctaves"),
+        ("radius.svg", "radius"),
+        ("file.svg", "another picture"),
+        ("text.svg", "fonts"),
+        ("cycle.svg", "SVG"),
+    ] {
+        assert!(reasons[name].contains(expected), "{name}: {}", reasons[name]);
+    }
+    assert!(secs < 20.0, "took {secs} s");
+}
+
+#[test]
+fn equal_pictures_are_kept_once() {
+    let folders = Folders::new();
+    let picture = gradient(32, 32, 3);
+    folders
+        .put("a.png", png(&picture))
+        .put("b.png", png(&gradient(32, 32, 4)));
+    // The same pixels in another format, and as a part of a wider picture.
+    folders.put("c.webp", encoded(picture.clone(), ImageFormat::WebP));
+    let mut wide = RgbImage::new(48, 32);
+    image::imageops::replace(&mut wide, &picture, 8, 0);
+    folders.put("d.png", png(&wide));
+    let summary = folders.prepare(32).unwrap();
+    assert_eq!(summary.pictures, 2);
+    let duplicates: Vec<&str> = summary
+        .duplicates
+        .iter()
+        .map(|skipped| skipped.source.as_str())
+        .collect();
+    assert_eq!(duplicates, ["c.webp", "d.png"]);
+    assert_eq!(summary.duplicates[0].reason, "the same picture as a.png");
+    assert_eq!(Dataset::open(&folders.dataset()).unwrap().len(), 2);
+}
+
+#[test]
+fn a_rerun_draws_only_what_changed() {
+    let folders = Folders::new();
+    for index in 0..20u8 {
+        folders.put(&format!("{index:02}.png"), png(&gradient(40, 40, 10 * index)));
+    }
+    folders.prepare(32).unwrap();
+    let place = |index: usize| folders.dataset().join(format!("00000/img{index:08}.png"));
+    let all = |folders: &Folders| -> Vec<Vec<u8>> {
+        let dataset = Dataset::open(&folders.dataset()).unwrap();
+        (0..dataset.len())
+            .map(|index| dataset.read(index).unwrap())
+            .collect()
+    };
+    let first = all(&folders);
+    assert_eq!(folders.prepare(32).unwrap().kept, 20);
+
+    // As an interruption and a power cut leave it: no end mark, a missing, a truncated and a half-written picture.
+    fs::remove_file(folders.dataset().join("dataset.json")).unwrap();
+    assert!(
+        Dataset::open(&folders.dataset())
+            .unwrap_err()
+            .to_string()
+            .contains("interrupted")
+    );
+    fs::remove_file(place(3)).unwrap();
+    let bytes = fs::read(place(4)).unwrap();
+    fs::write(place(4), &bytes[..bytes.len() - 30]).unwrap();
+    fs::write(folders.dataset().join("00000/.partial-x1"), &bytes[..100]).unwrap();
+    let summary = folders.prepare(32).unwrap();
+    assert_eq!((summary.pictures, summary.kept), (20, 18));
+    assert!(all(&folders) == first);
+    assert!(!folders.dataset().join("00000/.partial-x1").exists());
+
+    // A changed and a removed source; then another size.
+    folders.put("00.png", png(&gradient(40, 40, 255)));
+    fs::remove_file(folders.art().join("19.png")).unwrap();
+    let summary = folders.prepare(32).unwrap();
+    assert_eq!((summary.pictures, summary.kept), (19, 18));
+    assert!(!place(19).exists());
+    let summary = folders.prepare(16).unwrap();
+    assert_eq!((summary.pictures, summary.kept), (19, 0));
+    assert_eq!(Dataset::open(&folders.dataset()).unwrap().resolution(), 16);
+}
+
+#[test]
+fn foreign_folders_are_left_alone() {
+    let folders = Folders::new();
+    folders.put("a.png", png(&gradient(32, 32, 1)));
+    fs::create_dir_all(folders.dataset().join("00000")).unwrap();
+    fs::write(
+        folders.dataset().join("00000/img00000000.png"),
+        png(&gradient(8, 8, 1)),
+    )
+    .unwrap();
+    let error = folders.prepare(32).unwrap_err().to_string();
+    assert!(
+        error.contains("img00000000.png was not written by `guise prepare`"),
+        "{error}"
+    );
+    fs::remove_dir_all(folders.dataset()).unwrap();
+    fs::create_dir(folders.dataset()).unwrap();
+    fs::write(folders.dataset().join("thesis.txt"), "years of work").unwrap();
+    let error = folders.prepare(32).unwrap_err().to_string();
+    assert!(error.contains("\"thesis.txt\""), "{error}");
+    assert!(folders.dataset().join("thesis.txt").exists());
+
+    let options = PrepareOptions {
+        resolution: 32,
+        background: [0; 3],
+    };
+    let inside = prepare(
+        &folders.art(),
+        &folders.art().join("out/dataset"),
+        &options,
+        &|_| {},
+    )
+    .unwrap_err();
+    assert!(inside.to_string().contains("inside the collection"), "{inside}");
+    assert!(!folders.art().join("out").exists());
+}
+
+#[test]
+fn the_command_says_what_it_did_and_what_is_wrong() {
+    let folders = Folders::new();
+    let text = |output: &Output| {
+        format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        )
+    };
+    folders.put("a.png", "").put("b.txt", "words");
+    let output = folders.guise(&[]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output);
+    assert!(
+        said.contains("no usable picture") && said.contains("a.png: empty file"),
+        "{said}"
+    );
+    assert!(!folders.dataset().exists());
+
+    folders.put("c.png", png(&gradient(32, 32, 1)));
+    let output = folders.guise(&["--resolution", "16"]);
+    let said = text(&output);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("1 pictures of 16x16") && said.contains("2 files skipped"),
+        "{said}"
+    );
+    assert!(said.contains("skipped a.png: empty file"), "{said}");
+
+    for (arguments, expected) in [
+        (
+            ["--resolution", "48"],
+            "48, expected a power of two from 16 to 1024",
+        ),
+        (["--resolution", "2048"], "2048, expected a power of two"),
+        (["--background", "mauve"], "six hexadecimal digits"),
+        (["--background", "#+f+f+f"], "six hexadecimal digits"),
+        (["--background", "#fffff\u{e9}"], "six hexadecimal digits"),
+    ] {
+        let output = folders.guise(&arguments);
+        assert!(!output.status.success());
+        assert!(
+            text(&output).contains(expected),
+            "{arguments:?}: {}",
+            text(&output)
+        );
+    }
+    // The dataset of the run that worked is still there.
+    assert_eq!(Dataset::open(&folders.dataset()).unwrap().len(), 1);
+
+    let options = PrepareOptions {
+        resolution: 32,
+        background: [0; 3],
+    };
+    let nowhere = prepare(
+        Path::new("/nowhere/at/all"),
+        &folders.dataset(),
+        &options,
+        &|_| {},
+    )
+    .unwrap_err();
+    assert!(nowhere.to_string().contains("/nowhere/at/all"), "{nowhere}");
+}

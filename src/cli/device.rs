@@ -34,4 +34,22 @@ impl DeviceChoice {
             ),
         }
     }
+
+    /// What it is, in words for a model card.
+    pub(super) fn describe(self) -> String {
+        match self {
+            Self::Cpu => {
+                let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+                // Only Linux tells a processor's name to everybody who reads a file.
+                let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+                let name = info
+                    .lines()
+                    .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
+                    .map_or(std::env::consts::ARCH, |(_, name)| name.trim());
+                format!("{cores} cores of a CPU ({name})")
+            }
+            Self::Cuda => "an NVIDIA GPU".into(),
+            Self::Vulkan => "a GPU through Vulkan".into(),
+        }
+    }
 }

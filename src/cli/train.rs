@@ -124,6 +124,7 @@ fn start(args: &Args) -> anyhow::Result<(Run, Dataset)> {
         data: data.canonicalize().unwrap_or(data),
         provenance: dataset.provenance().clone(),
         dataset_len: dataset.len(),
+        hardware: args.device.describe(),
         network,
         batch_size: 16,
         learning_rate: 0.003,

@@ -34,7 +34,8 @@ pub struct Run {
 }
 
 impl Run {
-    const SETTINGS: &str = "training_options.json";
+    /// Marks a folder as a run, and holds its settings.
+    pub const SETTINGS: &str = "training_options.json";
     const STATS: &str = "stats.jsonl";
 
     /// Creates the next free numbered folder in `runs` and writes the settings into it.

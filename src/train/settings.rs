@@ -13,6 +13,9 @@ pub struct TrainSettings {
     pub provenance: Provenance,
     /// Pictures in the dataset.
     pub dataset_len: usize,
+    /// What it was started on, in words.
+    #[serde(default)]
+    pub hardware: String,
     /// The shape of both networks.
     pub network: StyleGan2Config,
     /// Pictures in a step; a multiple of four, for the minibatch standard deviation.
@@ -61,6 +64,7 @@ pub(super) mod tests {
             data: PathBuf::from("nowhere"),
             provenance: Provenance::default(),
             dataset_len: 8,
+            hardware: String::new(),
             network: StyleGan2Config {
                 z_dim: 8,
                 w_dim: 8,

@@ -144,7 +144,8 @@ impl Trainer {
     }
 
     fn save(&mut self, tick: &mut TickMeter, emit: &mut impl FnMut(Event)) -> Result<(), Error> {
-        self.duration_secs += tick.lap();
+        // The statistics go as far as the snapshot, so that a model card can say what it took.
+        self.write_tick(tick, self.images_seen())?;
         let dir = checkpoint::save(&self.run, &self.state, self.duration_secs)?;
         self.write_grid()?;
         emit(Event::Checkpoint(dir));

@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+mod bundle;
 mod device;
 mod files;
 mod generate;
@@ -10,6 +11,8 @@ mod import;
 mod prepare;
 mod progress;
 mod publish;
+mod seeds;
+mod sheet;
 mod train;
 mod upscale;
 

@@ -1,0 +1,185 @@
+//! The model card and the summary of a bundle.
+
+use super::{GENERATOR, LEAST_PSNR_DB, SHEET, SHEET_SEEDS, UPSCALER};
+use crate::weights::{
+    Manifest,
+    manifest::{Credit, Part, Training},
+};
+use std::{fmt::Write, path::Path};
+
+/// The model card of a bundle whose pictures are `resolution` pixels wide, as Markdown.
+pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
+    let Manifest {
+        name,
+        description,
+        parts,
+        art,
+        training,
+        metrics,
+        truncation_psi,
+        ..
+    } = manifest;
+    let generator = &parts.generator;
+    let mut card = String::new();
+    let mut line = |text: &str| {
+        card.push_str(text);
+        card.push('\n');
+    };
+    line(&format!("# {}\n", inline(name)));
+    if !description.is_empty() {
+        line(&format!("{}\n", inline(description)));
+    }
+    line(&format!("![Avatars drawn by this model]({SHEET})\n"));
+    line(&format!(
+        "Not selected: the seeds from 0 on, at `truncation_psi` {truncation_psi}, drawn by the files of this folder.\n"
+    ));
+
+    line("## What it is\n");
+    line(&format!(
+        "- A StyleGAN2 generator of avatars with {resolution} x {resolution} pixels: {} parameters, \
+         stored as {} (`{GENERATOR}`).",
+        generator.parameters,
+        generator.quantization.name()
+    ));
+    if let Some(upscaler) = &parts.upscaler {
+        line(&format!(
+            "- An SRVGGNetCompact network that enlarges them {} times: {} parameters, stored as {} (`{UPSCALER}`).",
+            upscaler.config.outscale,
+            upscaler.parameters,
+            upscaler.quantization.name()
+        ));
+    }
+    line("- `model.json` describes the files, with their lengths and SHA-256.\n");
+    line(
+        "Draw from it with `guise generate --model THIS-FOLDER --seeds 0-63 --out sheet.png`, or serve it to the page.\n",
+    );
+
+    line("## Licence and attribution\n");
+    line("| | licence | credit | source |\n|---|---|---|---|");
+    let mut row = |subject: &str, credit: &Credit| {
+        let Credit {
+            license,
+            attribution,
+            source,
+        } = credit;
+        let [license, attribution, source] = [license, attribution, source]
+            .map(|text| if text.is_empty() { "-".into() } else { inline(text) });
+        line(&format!("| {subject} | {license} | {attribution} | {source} |"));
+    };
+    row("The art that it was trained on", art);
+    row("Weights of the generator", &generator.weights);
+    if let Some(upscaler) = &parts.upscaler {
+        row("Weights of the upscaler", &upscaler.weights);
+    }
+
+    let Training {
+        total_kimg,
+        duration_hours,
+        hardware,
+        dataset_pictures,
+    } = training;
+    line("\n## Training\n");
+    line(&format!(
+        "- {total_kimg:.1} kimg (thousand pictures shown), in {duration_hours:.2} hours."
+    ));
+    line(&format!(
+        "- Hardware: {}.",
+        if hardware.is_empty() {
+            "not recorded".into()
+        } else {
+            inline(hardware)
+        }
+    ));
+    line(&format!(
+        "- {dataset_pictures} pictures in the dataset, at {resolution} x {resolution} pixels."
+    ));
+
+    line("\n## Measures\n");
+    line(&format!(
+        "- Quantization: PSNR {:.1} dB between the pictures of this generator and of the trained one in 32-bit floats, \
+         over the colours of the {} pictures with the seeds from 0 on at `truncation_psi` {truncation_psi}. \
+         Under {LEAST_PSNR_DB} dB it would not have been published.",
+        metrics.quantized_psnr_db, metrics.quantized_psnr_pictures
+    ));
+    line(
+        "- How much its pictures resemble the collection was not measured (no FID or KID): judge by the sheet.",
+    );
+
+    line("\n## Limits\n");
+    line("- It draws avatars of its collection's style and nothing else, and combines what it saw there.");
+    line(
+        "- Some seeds come out with flaws; a lower `truncation_psi` makes them rarer and the avatars more alike.",
+    );
+    line("- An avatar may come out very similar to one of the collection.");
+    line("- Enlarging sharpens what is there. It cannot know what a larger original would have shown.");
+    card
+}
+
+/// What was published, as a table for the terminal.
+pub(super) fn summary(manifest: &Manifest, dir: &Path) -> String {
+    let mut text = String::new();
+    let mut row = |cells: [&str; 5]| {
+        let [part, file, storage, parameters, bytes] = cells;
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "{part:<10}  {file:<16}  {storage:<8}  {parameters:>10}  {bytes:>10}"
+        );
+    };
+    row(["part", "file", "stored as", "parameters", "bytes"]);
+    fn cells<C>(part: &Part<C>) -> [String; 4] {
+        let Part {
+            file,
+            quantization,
+            parameters,
+            ..
+        } = part;
+        [
+            file.name.clone(),
+            quantization.name().into(),
+            parameters.to_string(),
+            file.bytes.to_string(),
+        ]
+    }
+    let parts = &manifest.parts;
+    let generator = ("generator", cells(&parts.generator));
+    let upscaler = parts.upscaler.as_ref().map(|part| ("upscaler", cells(part)));
+    for (name, [file, storage, parameters, bytes]) in std::iter::once(generator).chain(upscaler) {
+        row([name, &file, &storage, &parameters, &bytes]);
+    }
+    let total: u64 = manifest.files().map(|file| file.bytes).sum();
+    row(["total", "", "", "", &total.to_string()]);
+    let _ = writeln!(
+        text,
+        "\n{}: {:?}, {}, trained for {:.1} kimg, {:.1} dB PSNR against 32-bit floats over {SHEET_SEEDS} pictures",
+        dir.display(),
+        manifest.name,
+        manifest.art.license,
+        manifest.training.total_kimg,
+        manifest.metrics.quantized_psnr_db
+    );
+    text
+}
+
+/// Text of others on one line of Markdown, where it means only itself.
+fn inline(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => safe.push(' '),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' => safe.extend(['\\', c]),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_others_makes_no_markdown() {
+        assert_eq!(inline("a|b\n<script>[x](y)"), r"a\|b \<script\>\[x\](y)");
+    }
+}

@@ -1,0 +1,365 @@
+//! `guise publish`.
+
+mod card;
+
+use super::{
+    device::DeviceChoice,
+    files::read_at_most,
+    generate::draw,
+    progress,
+    sheet::{Sheet, write_png},
+};
+use crate::{
+    metrics::psnr,
+    networks::stylegan2::Generator,
+    pipeline::SampleRequest,
+    train::{Run, load_snapshot},
+    weights::{
+        Manifest, Quantization,
+        bundle::{load_generator, pack},
+        foreign::SuperResolution,
+        manifest::{Credit, File, Metrics, Parts, Training},
+    },
+};
+use anyhow::{Context, bail, ensure};
+use burn::tensor::Device;
+use clap::ValueEnum;
+use futures::executor::block_on;
+use image::RgbaImage;
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+/// The files of a bundle besides its manifest.
+const GENERATOR: &str = "generator.gguf";
+const UPSCALER: &str = "upscaler.gguf";
+const CARD: &str = "README.md";
+const SHEET: &str = "samples.png";
+
+/// The sheet shows this many avatars, and quantization is judged by them.
+const SHEET_SEEDS: u64 = 64;
+
+/// The sheet is at most this many pixels wide, so that a model card opens quickly.
+const SHEET_MAX_SIDE: usize = 4096;
+
+/// A bundle whose pictures are further than this from the trained network's is not published.
+const LEAST_PSNR_DB: f64 = 35.0;
+
+/// What stands for the infinity of equal pictures, which JSON cannot hold.
+const MOST_PSNR_DB: f64 = 100.0;
+
+/// Publish a trained run as a quantized bundle.
+///
+/// The bundle is a folder of static files that the page and `guise generate` draw from: the newest snapshot's
+/// generator and a super-resolution network as GGUF, model.json, a model card and a sheet of samples. It is
+/// written whole or not at all; a bundle that is there already is replaced.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The run folder that `guise train` wrote.
+    run: PathBuf,
+    /// The super-resolution network, as `guise import` writes it.
+    #[arg(long, value_name = "FILE")]
+    sr: Option<PathBuf>,
+    /// The folder to write, such as models/NAME.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// The model's name as people say it [default: the collection's].
+    #[arg(long)]
+    name: Option<String>,
+    /// One or two sentences for the model card and the page.
+    #[arg(long, default_value = "")]
+    description: String,
+    /// The licence of the art and of the trained weights, best an SPDX identifier [default: the collection's].
+    #[arg(long)]
+    license: Option<String>,
+    /// Whom to credit for the art [default: whom the collection credits].
+    #[arg(long)]
+    attribution: Option<String>,
+    /// How weight matrices are stored.
+    #[arg(long, value_enum, default_value_t)]
+    quantization: Storage,
+    /// The truncation_psi that the model suggests, from 0 to 1.
+    #[arg(long, value_name = "PSI", default_value_t = 0.7)]
+    truncation_psi: f32,
+    /// What the run was trained on, for the model card [default: what it was started on].
+    #[arg(long, value_name = "TEXT")]
+    hardware: Option<String>,
+    /// Where the samples are drawn.
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceChoice,
+}
+
+/// [`Quantization`] as a flag.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Storage {
+    /// 8 bits a weight.
+    #[default]
+    #[value(name = "q8_0")]
+    Q8_0,
+    /// 4 bits a weight.
+    #[value(name = "q4_0")]
+    Q4_0,
+    /// 16 bits a weight.
+    #[value(name = "f16")]
+    F16,
+}
+
+impl From<Storage> for Quantization {
+    fn from(storage: Storage) -> Self {
+        match storage {
+            Storage::Q8_0 => Self::Q8_0,
+            Storage::Q4_0 => Self::Q4_0,
+            Storage::F16 => Self::F16,
+        }
+    }
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<()> {
+    let place = Place::new(&args.out)?;
+    let run = Run::open(&args.run)?;
+    let art = art_credit(&args, &run)?;
+    let device = args.device.open()?;
+    let (trained, kimg) = load_snapshot(&run, &device)?;
+    let upscaler = args.sr.as_deref().map(read_upscaler).transpose()?;
+
+    let quantization = Quantization::from(args.quantization);
+    let weights = Credit {
+        attribution: "Trained with guise".into(),
+        ..art.clone()
+    };
+    let packed = pack(
+        &trained,
+        run.settings.network.clone(),
+        quantization,
+        GENERATOR,
+        weights,
+    );
+    let (part, generator_file) = block_on(packed)?;
+    let quantized = load_generator(&part, &generator_file, &device)?;
+    let (sheet, psnr_db) = judge(&trained, &quantized, args.truncation_psi, &device)?;
+    ensure!(
+        psnr_db >= LEAST_PSNR_DB,
+        "quantized as {}, the generator's pictures are {psnr_db:.1} dB from those of the trained network, \
+         expected at least {LEAST_PSNR_DB} dB: choose a finer --quantization",
+        quantization.name()
+    );
+
+    let mut files = vec![(GENERATOR, generator_file)];
+    let mut parts = Parts {
+        generator: part,
+        upscaler: None,
+    };
+    if let Some(model) = upscaler {
+        let network = model.network(&device)?;
+        let credit = Credit {
+            license: model.licence,
+            attribution: model.source,
+            source: String::new(),
+        };
+        // Enlarged pictures show the upscaler's own errors, and it is small: it is never stored at 4 bits.
+        let storage = if quantization == Quantization::Q4_0 {
+            Quantization::Q8_0
+        } else {
+            quantization
+        };
+        let (part, contents) = block_on(pack(&network, model.config, storage, UPSCALER, credit))?;
+        parts.upscaler = Some(part);
+        files.push((UPSCALER, contents));
+    }
+    let manifest = Manifest {
+        version: Manifest::VERSION,
+        name: name(&args, &run, &place),
+        description: args.description,
+        parts,
+        art,
+        training: training(&run, kimg, args.hardware)?,
+        metrics: Metrics {
+            quantized_psnr_db: (psnr_db.min(MOST_PSNR_DB) * 10.0).round() / 10.0,
+            quantized_psnr_pictures: SHEET_SEEDS,
+        },
+        truncation_psi: args.truncation_psi,
+    };
+    // What is written must be what every reader accepts.
+    manifest.validate()?;
+    let mut json = serde_json::to_vec_pretty(&manifest)?;
+    json.push(b'\n');
+    files.push((Manifest::FILE_NAME, json));
+    files.push((
+        CARD,
+        card::write(&manifest, run.settings.network.resolution).into_bytes(),
+    ));
+
+    place.write(&files, &sheet)?;
+    print!("{}", card::summary(&manifest, &args.out));
+    Ok(())
+}
+
+/// Whose art it is, as flags and provenance say; without a licence nothing is published.
+fn art_credit(args: &Args, run: &Run) -> anyhow::Result<Credit> {
+    let provenance = &run.settings.provenance;
+    let license = args
+        .license
+        .as_ref()
+        .unwrap_or(&provenance.license)
+        .trim()
+        .to_owned();
+    ensure!(
+        !license.is_empty(),
+        "the collection states no licence, so nobody may pass this model on: \
+         give the one that you have with --license, such as --license CC0-1.0"
+    );
+    Ok(Credit {
+        license,
+        attribution: args
+            .attribution
+            .as_ref()
+            .unwrap_or(&provenance.attribution)
+            .clone(),
+        source: provenance.source.clone(),
+    })
+}
+
+fn name(args: &Args, run: &Run, place: &Place) -> String {
+    let collection = Some(run.settings.provenance.name.clone()).filter(|name| !name.is_empty());
+    args.name
+        .clone()
+        .or(collection)
+        .unwrap_or_else(|| place.name.clone())
+}
+
+fn read_upscaler(path: &Path) -> anyhow::Result<SuperResolution> {
+    let bytes = read_at_most(path, File::MAX_BYTES)?;
+    SuperResolution::from_safetensors(&bytes).with_context(|| format!("cannot use {}", path.display()))
+}
+
+/// What the run's statistics say about the training up to the snapshot at `kimg`.
+fn training(run: &Run, kimg: u64, hardware: Option<String>) -> anyhow::Result<Training> {
+    // A snapshot is named by whole kimg; the tick that was written with it has the exact figure.
+    let ticks = run.ticks()?;
+    let tick = ticks.iter().rev().find(|tick| tick.kimg < (kimg + 1) as f64);
+    Ok(Training {
+        total_kimg: tick.map_or(kimg as f64, |tick| tick.kimg.max(kimg as f64)),
+        duration_hours: tick.map_or(0.0, |tick| (tick.duration_secs / 36.0).round() / 100.0),
+        hardware: hardware.unwrap_or_else(|| run.settings.hardware.clone()),
+        dataset_pictures: run.settings.dataset_len as u64,
+    })
+}
+
+/// A sheet of the quantized generator's pictures, and their PSNR in dB against the trained one's.
+fn judge(
+    trained: &Generator,
+    quantized: &Generator,
+    truncation_psi: f32,
+    device: &Device,
+) -> anyhow::Result<(RgbaImage, f64)> {
+    let bar = progress::bar(2 * SHEET_SEEDS, "samples");
+    let request = SampleRequest {
+        seeds: (0..SHEET_SEEDS).collect(),
+        truncation_psi,
+        batch_size: 8,
+    };
+    let pictures = |generator: &Generator| {
+        let mut pictures = vec![];
+        draw(generator, &request, device, &bar, |_, picture| {
+            pictures.push(picture);
+            Ok(())
+        })?;
+        anyhow::Ok(pictures)
+    };
+    let [trained, quantized] = [pictures(trained)?, pictures(quantized)?];
+    bar.finish_and_clear();
+    let side = quantized[0].width() as usize;
+    // A sheet of very large pictures shows fewer.
+    let shown = (SHEET_MAX_SIDE / side).clamp(1, 8).pow(2);
+    let mut sheet = Sheet::new(shown, side)?;
+    for (index, picture) in quantized[..shown].iter().enumerate() {
+        sheet.place(index, picture);
+    }
+    Ok((sheet.into_image(), psnr(&quantized, &trained)))
+}
+
+/// The folder that a bundle is written to.
+struct Place {
+    dir: PathBuf,
+    parent: PathBuf,
+    name: String,
+}
+
+impl Place {
+    /// Checks, before any work, that a bundle may be written to `dir`.
+    fn new(dir: &Path) -> anyhow::Result<Self> {
+        let Some(name) = dir.file_name().and_then(|name| name.to_str()) else {
+            bail!(
+                "--out is {}, expected the name of a folder such as models/NAME",
+                dir.display()
+            );
+        };
+        let taken = dir.exists() && fs::read_dir(dir).map_or(true, |mut entries| entries.next().is_some());
+        ensure!(
+            !taken || dir.join(Manifest::FILE_NAME).is_file(),
+            "{} is there already and is no model: name another folder with --out, or remove it",
+            dir.display()
+        );
+        let parent = match dir.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        Ok(Self {
+            dir: dir.to_owned(),
+            parent: parent.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+
+    /// Writes everything beside its place, then puts it there.
+    fn write(&self, files: &[(&str, Vec<u8>)], sheet: &RgbaImage) -> anyhow::Result<()> {
+        let [partial, old] =
+            ["partial", "old"].map(|kind| self.parent.join(format!(".{}.{kind}", self.name)));
+        let written = write_files(&partial, files, sheet);
+        if written.is_err() {
+            // The disk may be full: give back what half a bundle takes.
+            let _ = fs::remove_dir_all(&partial);
+        }
+        written?;
+        let moved = || {
+            remove_if_there(&old)?;
+            if self.dir.exists() {
+                fs::rename(&self.dir, &old)?;
+            }
+            fs::rename(&partial, &self.dir).inspect_err(|_| {
+                // Without the new bundle, the old one is better than none.
+                let _ = fs::rename(&old, &self.dir);
+            })?;
+            remove_if_there(&old)
+        };
+        moved().with_context(|| format!("cannot put the bundle at {}", self.dir.display()))
+    }
+}
+
+fn write_files(dir: &Path, files: &[(&str, Vec<u8>)], sheet: &RgbaImage) -> anyhow::Result<()> {
+    let create = || {
+        remove_if_there(dir)?;
+        fs::create_dir_all(dir)
+    };
+    create().with_context(|| format!("cannot create the folder {}", dir.display()))?;
+    for (name, contents) in files {
+        let path = dir.join(name);
+        let write = || {
+            let mut file = fs::File::create(&path)?;
+            file.write_all(contents)?;
+            // A rename may reach the disk before the bytes that it names.
+            file.sync_all()
+        };
+        write().with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    write_png(&dir.join(SHEET), sheet)
+}
+
+fn remove_if_there(dir: &Path) -> std::io::Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

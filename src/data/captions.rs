@@ -56,6 +56,11 @@ const THINGS: &[&str] = &[
     "turban",
     "hijab",
     "sideburns",
+    "head",
+    "knots",
+    "cornrows",
+    "twists",
+    "pompadour",
 ];
 const COLORS: &[&str] = &[
     "black",
@@ -198,13 +203,14 @@ fn phrase(name: &str, value: &str, color: Option<&str>) -> String {
 /// The noun that a phrase is about: the last word before "with", "in", "looking" and the like.
 fn head<'a>(words: &[&'a str]) -> &'a str {
     const AFTER: &[&str] = &[
-        "with", "in", "of", "on", "over", "at", "only", "looking", "and", "from",
+        "with", "in", "of", "on", "over", "at", "only", "looking", "shaved", "sticking", "and", "from",
     ];
-    let end = words
-        .iter()
-        .position(|word| AFTER.contains(word))
-        .unwrap_or(words.len());
-    words.get(end.saturating_sub(1)).copied().unwrap_or("")
+    let nouns = words.iter().zip(words.iter().skip(1));
+    let before = nouns
+        .filter(|(_, next)| AFTER.contains(next))
+        .map(|(noun, _)| *noun)
+        .next();
+    before.or(words.last().copied()).unwrap_or("")
 }
 
 #[cfg(test)]
@@ -264,6 +270,13 @@ mod tests {
             (&[("mouth", "smile"), ("mouth color", "red")], "a red smile"),
             (&[("mouth", "full lips")], "full lips"),
             (&[("beard", "stubble")], "stubble"),
+            (
+                &[("hair", "hair shaved on one side"), ("hair color", "red")],
+                "red hair shaved on one side",
+            ),
+            (&[("hair", "shaved hair")], "shaved hair"),
+            (&[("hair", "bald head")], "a bald head"),
+            (&[("face", "angry")], "an angry face"),
             (&[("skin", "very dark")], "very dark skin"),
             (&[("eyes color", "blue")], "blue eyes"),
             (&[("hat", "Yellow")], "a yellow hat"),

@@ -12,7 +12,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { createAvatar } from "@dicebear/core";
 
-const STYLES = ["pixel-art"];
+const STYLES = ["pixel-art", "big-smile", "lorelei", "open-peeps", "personas"];
 const MAX_COUNT = 1_000_000;
 const USAGE = `usage: node draw.mjs STYLE --count N --out DIR [--seed S]\nstyles: ${STYLES.join(", ")}`;
 
@@ -58,17 +58,20 @@ function choose(style, random) {
   return { options, chosen };
 }
 
-/** The ERC-721 attributes of what can be seen: `hair: long hair` and `hair color: pink`. */
+/**
+ * The ERC-721 attributes of what can be seen: `hair: long hair` and `hair color: pink`. A variant may say more than
+ * its value: that it is another kind of thing (`name`), or that its colour is always the same, or has none (`color`).
+ */
 function attributes(style, chosen) {
   const result = [];
   for (const choice of chosen) {
     if (style.hidden?.(choice, chosen)) continue;
-    const { part, variant, color } = choice;
-    const value = part.variants?.[variant];
-    if (value) result.push({ trait_type: part.name, value });
-    if (part.color && color !== "natural" && !part.uncolored?.includes(variant)) {
-      result.push({ trait_type: value ? `${part.name} color` : part.name, value: color });
-    }
+    const { part, variant } = choice;
+    const told = part.variants?.[variant];
+    const { name = part.name, value = told, color = part.color && choice.color } = Object(told);
+    if (value) result.push({ trait_type: name, value: String(value) });
+    // `natural` goes unsaid: nobody asks for a mouth of the usual colour.
+    if (color && color !== "natural") result.push({ trait_type: value ? `${name} color` : name, value: color });
   }
   return result;
 }

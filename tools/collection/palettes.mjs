@@ -68,7 +68,6 @@ export const frames = {
 
 export const metal = { gold: "e5b52a", silver: "c3c8ce" };
 
-// `natural` goes unsaid: nobody asks for a mouth of the usual colour.
 export const lips = { natural: "c4776b", pink: "e8608f", red: "d21f26" };
 
 // Flat and mostly soft, so that hair and clothes of the same word still stand out.

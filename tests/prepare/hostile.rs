@@ -1,0 +1,207 @@
+//! Files that are broken or mean harm: each is skipped with its reason, beside one good picture that is not.
+
+use std::fs;
+
+use image::{DynamicImage, ImageFormat, RgbImage};
+
+use super::{CRISP, Folders, encoded, gradient, png};
+
+#[test]
+fn json_without_a_picture_is_told() {
+    let folders = Folders::new();
+    fs::write(folders.dir.path().join("secret.png"), png(&gradient(32, 32, 99))).unwrap();
+    let token = |image: &str| format!(r#"{{"image": {image:?}}}"#);
+    folders.put("climbs.json", token("../secret.png"));
+    folders.put("deep/climbs.json", token("../../secret.png"));
+    folders.put(
+        "absolute.json",
+        token(folders.dir.path().join("secret.png").to_str().unwrap()),
+    );
+    folders.put("http.json", token("https://example.org/1.png"));
+    folders.put("missing.json", token("not-here.png"));
+    folders.put("latin1.json", b"{\"image\": \"caf\xe9.png\"}");
+    folders.put("broken.json", "{\"image\": ");
+    folders.put("package.json", "{\"name\": \"something else\"}");
+    folders.put("base64.json", token("data:image/png;base64,&&&"));
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(
+            folders.dir.path().join("secret.png"),
+            folders.art().join("link.png"),
+        )
+        .unwrap();
+        folders.put("linked.json", token("link.png"));
+    }
+    let reasons = folders.reasons();
+    for (name, expected) in [
+        ("climbs.json", "outside the collection"),
+        ("deep/climbs.json", "outside the collection"),
+        ("absolute.json", "outside the collection"),
+        ("http.json", "download it"),
+        ("missing.json", "\"not-here.png\" is not in the collection"),
+        ("latin1.json", "not UTF-8"),
+        ("broken.json", "not JSON"),
+        ("package.json", "neither"),
+        ("base64.json", "not base64"),
+        #[cfg(unix)]
+        ("link.png", "symbolic link"),
+        #[cfg(unix)]
+        ("linked.json", "not in the collection"),
+    ] {
+        assert!(reasons[name].contains(expected), "{name}: {}", reasons[name]);
+    }
+}
+
+#[test]
+fn bad_pictures_are_skipped_with_their_reason() {
+    let folders = Folders::new();
+    let half = |bytes: Vec<u8>| bytes[..bytes.len() / 2].to_vec();
+    folders.put("half.png", half(png(&gradient(64, 64, 1))));
+    folders.put("half.jpg", half(encoded(gradient(64, 64, 1), ImageFormat::Jpeg)));
+    folders.put("half.webp", half(encoded(gradient(64, 64, 1), ImageFormat::WebP)));
+    let gif = DynamicImage::from(gradient(64, 64, 1)).into_rgba8();
+    folders.put("half.gif", half(encoded(gif, ImageFormat::Gif)));
+    folders.put("empty.png", "");
+    folders.put("text.png", "Once upon a time there was no picture.");
+    folders.put("README.md", "# About");
+    folders.put("bomb-side.png", bomb(50_000, 1));
+    folders.put("bomb-area.png", bomb(16_000, 16_000));
+    folders.put("half.svg", &CRISP[..120]);
+    folders.put(
+        "latin1.svg",
+        b"<svg xmlns=\"http://www.w3.org/2000/svg\"><title>caf\xe9</title></svg>",
+    );
+    folders.put(
+        "nothing.svg",
+        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"/>"#,
+    );
+    fs::create_dir(folders.art().join("folder.png")).unwrap();
+    let reasons = folders.reasons();
+    for (name, expected) in [
+        ("half.png", "unreadable Png"),
+        ("half.jpg", "truncated"),
+        ("half.webp", "unreadable WebP"),
+        ("half.gif", "unreadable Gif"),
+        ("empty.png", "empty file"),
+        ("text.png", "not a picture"),
+        ("README.md", "not a picture"),
+        ("bomb-side.png", "too big"),
+        ("bomb-area.png", "too big: 16000x16000"),
+        ("half.svg", "unreadable SVG"),
+        ("latin1.svg", "not UTF-8"),
+        ("nothing.svg", "draws nothing"),
+    ] {
+        assert!(reasons[name].contains(expected), "{name}: {}", reasons[name]);
+    }
+    assert_eq!(reasons.len(), 12, "{reasons:?}");
+    let listed = fs::read_to_string(folders.dataset().join("skipped.jsonl")).unwrap();
+    assert_eq!(listed.lines().count(), 12);
+    assert!(
+        listed.contains(r#"{"source":"empty.png","reason":"empty file"}"#),
+        "{listed}"
+    );
+}
+
+/// A PNG that claims this size and holds next to nothing.
+fn bomb(width: u32, height: u32) -> Vec<u8> {
+    let mut bytes = png(&RgbImage::new(1, 1));
+    bytes[16..20].copy_from_slice(&width.to_be_bytes());
+    bytes[20..24].copy_from_slice(&height.to_be_bytes());
+    // The header's checksum, bit by bit (CRC-32 of type and data).
+    let mut crc = u32::MAX;
+    for byte in &bytes[12..29] {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = if crc & 1 == 1 {
+                (crc >> 1) ^ 0xedb8_8320
+            } else {
+                crc >> 1
+            };
+        }
+    }
+    bytes[29..33].copy_from_slice(&(!crc).to_be_bytes());
+    bytes
+}
+
+#[test]
+fn svg_bombs_are_defused_quickly() {
+    let svg =
+        |inside: &str| format!(r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9">{inside}</svg>"#);
+    let folders = Folders::new();
+    let uses: String = (1..40)
+        .map(|n| {
+            format!(
+                r##"<g id="n{n}"><use href="#n{0}"/><use href="#n{0}"/></g>"##,
+                n - 1
+            )
+        })
+        .collect();
+    let leaf = r#"<rect id="n0" width="9" height="9"/>"#;
+    folders.put(
+        "use.svg",
+        svg(&format!(r##"<defs>{leaf}{uses}</defs><use href="#n39"/>"##)),
+    );
+    let patterns: String = (1..40)
+        .map(|n| {
+            let fill = format!(r##"<rect width="9" height="9" fill="url(#n{})"/>"##, n - 1);
+            format!(r#"<pattern id="n{n}" width="1" height="1">{fill}{fill}</pattern>"#)
+        })
+        .collect();
+    let pattern0 = r#"<pattern id="n0" width="1" height="1"><rect width="9" height="9"/></pattern>"#;
+    folders.put(
+        "pattern.svg",
+        svg(&format!(
+            r##"{pattern0}{patterns}<rect width="9" height="9" style="fill: url('#n39')"/>"##
+        )),
+    );
+    let entities: String = (1..12)
+        .map(|n| format!("<!ENTITY e{n} \"{}\">", format!("&e{};", n - 1).repeat(10)))
+        .collect();
+    folders.put(
+        "entities.svg",
+        format!("<!DOCTYPE svg [<!ENTITY e0 \"<g/>\">{entities}]>{}", svg("&e11;")),
+    );
+    folders.put(
+        "deep.svg",
+        svg(&format!("{}{}", "<g>".repeat(50_000), "</g>".repeat(50_000))),
+    );
+    folders.put(
+        "many.svg",
+        svg(&r#"<rect width="9" height="9"/>"#.repeat(150_000)),
+    );
+    let filter = |primitive: &str| {
+        svg(&format!(
+            r##"<filter id="f">{primitive}</filter><rect width="9" height="9" filter="url(#f)"/>"##
+        ))
+    };
+    folders.put(
+        "octaves.svg",
+        filter(r#"<feTurbulence baseFrequency="0.5" numOctaves="4000000000"/>"#),
+    );
+    folders.put("radius.svg", filter(r#"<feMorphology radius="1000000"/>"#));
+    folders.put(
+        "file.svg",
+        svg(r#"<image href="/etc/hostname" width="9" height="9"/>"#),
+    );
+    folders.put("text.svg", svg("<text>Hello</text>"));
+    let cycle = r##"<g id="a"><use href="#b"/></g><g id="b"><use href="#a"/></g>"##;
+    folders.put("cycle.svg", svg(cycle));
+    let start = std::time::Instant::now();
+    let reasons = folders.reasons();
+    let secs = start.elapsed().as_secs_f32();
+    for (name, expected) in [
+        ("use.svg", "once its references are followed"),
+        ("pattern.svg", "once its references are followed"),
+        ("entities.svg", "unreadable SVG"),
+        ("deep.svg", "nested more than"),
+        ("many.svg", "elements"),
+        ("octaves.svg", "numOctaves"),
+        ("radius.svg", "radius"),
+        ("file.svg", "another picture"),
+        ("text.svg", "fonts"),
+        ("cycle.svg", "SVG"),
+    ] {
+        assert!(reasons[name].contains(expected), "{name}: {}", reasons[name]);
+    }
+    assert!(secs < 20.0, "took {secs} s");
+}

@@ -29,13 +29,18 @@ pub struct ConvSizes {
 }
 
 impl ConvSizes {
+    /// Rows and columns of the convolution's output.
+    pub(super) fn output(&self) -> [usize; 2] {
+        [0, 1].map(|axis| (self.input[axis] + 2 * self.padding - self.kernel[axis]) / self.stride + 1)
+    }
+
     /// These sizes as burn's convolution takes them.
-    pub(super) fn options(&self) -> ConvOptions<2> {
+    fn options(&self) -> ConvOptions<2> {
         ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], 1)
     }
 
     /// These sizes as burn's transposed convolution of an output gradient of `grad` rows and columns takes them.
-    pub(super) fn transpose_options(&self, grad: [usize; 2]) -> ConvTransposeOptions<2> {
+    fn transpose_options(&self, grad: [usize; 2]) -> ConvTransposeOptions<2> {
         let output_padding = [0, 1].map(|axis| {
             let smallest = (grad[axis] - 1) * self.stride + self.kernel[axis];
             self.input[axis] + 2 * self.padding - smallest

@@ -1,78 +1,100 @@
 //! The convolutions on burn's CPU backend: tensors in, the kernels of [`super::kernel`], tensors out.
 
-use burn::backend::{Flex, TensorMetadata, ops::ModuleOps};
-
 use super::{
     backend::ConvSizes,
-    kernel::{self, Problem, WeightView},
+    kernel::{self, DirectView, GradPlan, Plan, Problem, WeightView},
 };
 use crate::ops::{
     cpu::Isa,
     flex::{FlexTensor as Tensor, dims, filled, from_values, is_f32},
 };
+use burn::backend::TensorMetadata;
 
-/// Whether Winograd's way serves: 3x3, stride 1, and a padding for which the gradient's is not negative.
-fn is_winograd(sizes: &ConvSizes) -> bool {
+/// Fewer 4x4 tiles than this are computed directly: transforming the weights would cost more than it saves.
+const FEWEST_TILES: usize = 12;
+
+/// Whether Winograd's way serves: 3x3, stride 1, a padding for which the gradient's is not negative, enough tiles.
+fn is_winograd(sizes: &ConvSizes, n: usize) -> bool {
+    let tiles = |side: usize| side.div_ceil(4);
+    let [h, w] = sizes.output();
     sizes.kernel == [3, 3]
         && sizes.stride == 1
         && sizes.padding <= 2
-        && sizes.input.iter().all(|&side| side + 2 * sizes.padding > 2)
+        && n * tiles(h) * tiles(w) >= FEWEST_TILES
 }
 
-/// The forward problem of a 3x3 convolution from `c` to `k` channels.
-fn problem(n: usize, c: usize, k: usize, sizes: &ConvSizes) -> Problem {
-    let [h, w] = sizes.input;
-    let pad = sizes.padding;
-    Problem {
-        n,
-        c,
-        h,
-        w,
-        k,
-        oh: h + 2 * pad - 2,
-        ow: w + 2 * pad - 2,
-        pad,
-    }
+/// The tensor as the kernels read it.
+fn contiguous(tensor: &Tensor) -> Tensor {
+    assert!(
+        is_f32(tensor),
+        "the CPU convolves single precision only, got {:?}",
+        tensor.dtype()
+    );
+    tensor.to_contiguous()
 }
 
 /// [`super::conv2d`].
 pub(super) fn convolve(x: Tensor, weight: Tensor, sizes: ConvSizes) -> Tensor {
-    let [n, c, ..] = dims::<4>(&x);
-    let [k, ..] = dims::<4>(&weight);
-    if is_winograd(&sizes) && is_f32(&x) && is_f32(&weight) && n * c * k > 0 {
-        let p = problem(n, c, k, &sizes);
+    let (x, weight) = (contiguous(&x), contiguous(&weight));
+    let ([n, c, h, w], [k, ..]) = (dims::<4>(&x), dims::<4>(&weight));
+    let [oh, ow] = sizes.output();
+    let len = n * k * oh * ow;
+    if is_winograd(&sizes, n) {
+        let p = Problem {
+            n,
+            c,
+            h,
+            w,
+            k,
+            oh,
+            ow,
+            pad: sizes.padding,
+        };
         let view = WeightView {
             k_stride: c * 9,
             c_stride: 9,
             flipped: false,
         };
-        let (x, weight) = (x.to_contiguous(), weight.to_contiguous());
         // SAFETY: the kernel writes every output.
         let (y, finite) = unsafe {
-            filled(n * k * p.oh * p.ow, |y| {
+            filled(len, |y| {
                 kernel::winograd_forward(Isa::best(), &p, x.storage(), weight.storage(), view, y)
             })
         };
         if finite {
-            return from_values(y, [n, k, p.oh, p.ow]);
+            return from_values(y, [n, k, oh, ow]);
         }
-        return direct(x, weight, sizes);
+        // An infinity or NaN has spread over its tile: only the definition says where it belongs.
     }
-    direct(x, weight, sizes)
-}
-
-fn direct(x: Tensor, weight: Tensor, sizes: ConvSizes) -> Tensor {
-    Flex::conv2d(x, weight, None, sizes.options())
+    let plan = Plan::forward(
+        n,
+        [c, k],
+        [sizes.input, [oh, ow], sizes.kernel],
+        sizes.stride,
+        sizes.padding,
+    );
+    let taps = sizes.kernel[0] * sizes.kernel[1];
+    let view = DirectView {
+        out_stride: c * taps,
+        in_stride: taps,
+    };
+    // SAFETY: the kernel writes every output.
+    let (y, ()) = unsafe {
+        filled(len, |y| {
+            kernel::direct(Isa::best(), &plan, x.storage(), weight.storage(), view, y)
+        })
+    };
+    from_values(y, [n, k, oh, ow])
 }
 
 /// The gradient of the input; `weight` is that of the forward convolution, `[k, c, kh, kw]`.
 pub(super) fn convolve_input_grad(grad: Tensor, weight: Tensor, sizes: ConvSizes) -> Tensor {
-    let [n, ..] = dims::<4>(&grad);
-    let [k, c, ..] = dims::<4>(&weight);
-    if is_winograd(&sizes) && is_f32(&grad) && is_f32(&weight) && n * c * k > 0 {
+    let (grad, weight) = (contiguous(&grad), contiguous(&weight));
+    let ([n, k, oh, ow], [_, c, ..]) = (dims::<4>(&grad), dims::<4>(&weight));
+    let [h, w] = sizes.input;
+    let len = n * c * h * w;
+    if is_winograd(&sizes, n) {
         // A convolution again: channels swapped, taps reversed, and the rest of the padding.
-        let [oh, ow] = sizes.input.map(|side| side + 2 * sizes.padding - 2);
-        let [h, w] = sizes.input;
         let p = Problem {
             n,
             c: k,
@@ -88,50 +110,79 @@ pub(super) fn convolve_input_grad(grad: Tensor, weight: Tensor, sizes: ConvSizes
             c_stride: c * 9,
             flipped: true,
         };
-        let (grad, weight) = (grad.to_contiguous(), weight.to_contiguous());
         // SAFETY: the kernel writes every output.
         let (dx, finite) = unsafe {
-            filled(n * c * h * w, |dx| {
+            filled(len, |dx| {
                 kernel::winograd_forward(Isa::best(), &p, grad.storage(), weight.storage(), view, dx)
             })
         };
         if finite {
             return from_values(dx, [n, c, h, w]);
         }
-        return direct_input_grad(grad, weight, sizes);
     }
-    direct_input_grad(grad, weight, sizes)
-}
-
-fn direct_input_grad(grad: Tensor, weight: Tensor, sizes: ConvSizes) -> Tensor {
-    let [_, _, oh, ow] = dims::<4>(&grad);
-    Flex::conv_transpose2d(grad, weight, None, sizes.transpose_options([oh, ow]))
+    let plan = Plan::transposed(
+        n,
+        [k, c],
+        [[oh, ow], sizes.input, sizes.kernel],
+        sizes.stride,
+        sizes.padding,
+    );
+    let taps = sizes.kernel[0] * sizes.kernel[1];
+    let view = DirectView {
+        out_stride: taps,
+        in_stride: c * taps,
+    };
+    // SAFETY: the kernel writes every output.
+    let (dx, ()) = unsafe {
+        filled(len, |dx| {
+            kernel::direct(Isa::best(), &plan, grad.storage(), weight.storage(), view, dx)
+        })
+    };
+    from_values(dx, [n, c, h, w])
 }
 
 /// The gradient of the weight, `[k, c, kh, kw]`.
 pub(super) fn convolve_weight_grad(x: Tensor, grad: Tensor, sizes: ConvSizes) -> Tensor {
-    let [n, c, ..] = dims::<4>(&x);
-    let [_, k, ..] = dims::<4>(&grad);
-    if is_winograd(&sizes) && is_f32(&x) && is_f32(&grad) && n * c * k > 0 {
-        let p = problem(n, c, k, &sizes);
-        let (x, grad) = (x.to_contiguous(), grad.to_contiguous());
+    let (x, grad) = (contiguous(&x), contiguous(&grad));
+    let ([n, c, h, w], [_, k, oh, ow]) = (dims::<4>(&x), dims::<4>(&grad));
+    let [kh, kw] = sizes.kernel;
+    let len = k * c * kh * kw;
+    if is_winograd(&sizes, n) {
+        let p = Problem {
+            n,
+            c,
+            h,
+            w,
+            k,
+            oh,
+            ow,
+            pad: sizes.padding,
+        };
         // SAFETY: the kernel writes every output.
         let (dw, finite) = unsafe {
-            filled(k * c * 9, |dw| {
+            filled(len, |dw| {
                 kernel::winograd_weight_grad(Isa::best(), &p, x.storage(), grad.storage(), dw)
             })
         };
         if finite {
-            return from_values(dw, [k, c, 3, 3]);
+            return from_values(dw, [k, c, kh, kw]);
         }
-        return direct_weight_grad(x, grad, sizes);
     }
-    direct_weight_grad(x, grad, sizes)
-}
-
-fn direct_weight_grad(x: Tensor, grad: Tensor, sizes: ConvSizes) -> Tensor {
-    let [k, c] = [grad.shape()[1], x.shape()[1]];
-    let [kh, kw] = sizes.kernel;
-    let weight = from_values(vec![0.0; k * c * kh * kw], [k, c, kh, kw]);
-    Flex::conv2d_weight_backward(x, weight, grad, sizes.options())
+    let plan = GradPlan {
+        n,
+        c,
+        input: [h, w],
+        k,
+        output: [oh, ow],
+        kernel: sizes.kernel,
+        stride: sizes.stride,
+        padding: sizes.padding,
+    };
+    // SAFETY: the kernel writes every output.
+    let (dw, ()) = unsafe {
+        filled(len, |dw| {
+            kernel::direct_weight_grad(Isa::best(), &plan, x.storage(), grad.storage(), dw)
+        })
+    };
+    from_values(dw, [k, c, kh, kw])
 }

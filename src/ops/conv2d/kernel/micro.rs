@@ -58,6 +58,51 @@ pub(crate) unsafe fn multiply<S: Simd, const R: usize, const NV: usize>(
     }
 }
 
+/// Up to 16 channels of a row that lie next to each other, `offset` floats from the row's start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chunk {
+    pub offset: usize,
+    pub len: usize,
+}
+
+/// `out[r][v] = sum over the channels of all chunks of from[r][chunk][c] * b[c][v]`, for rows anywhere in memory.
+///
+/// # Safety
+/// All those places must be valid, and the processor must have `S`.
+#[inline(always)]
+pub(crate) unsafe fn multiply_at<S: Simd, const R: usize, const NV: usize>(
+    from: [*const f32; R],
+    chunks: &[Chunk],
+    b: *const f32,
+    to: [*mut f32; R],
+) {
+    // SAFETY: the caller vouches for every address computed here.
+    unsafe {
+        let mut acc = [[S::splat(0.0); NV]; R];
+        let mut b = b;
+        for chunk in chunks {
+            for c in chunk.offset..chunk.offset + chunk.len {
+                let mut row = [S::splat(0.0); NV];
+                for (v, row) in row.iter_mut().enumerate() {
+                    *row = S::load(b.add(v * S::LANES));
+                }
+                b = b.add(NV * S::LANES);
+                for (r, acc) in acc.iter_mut().enumerate() {
+                    let value = S::splat(*from[r].add(c));
+                    for v in 0..NV {
+                        acc[v] = S::mul_add(value, row[v], acc[v]);
+                    }
+                }
+            }
+        }
+        for (r, acc) in acc.iter().enumerate() {
+            for (v, value) in acc.iter().enumerate() {
+                S::store(to[r].add(v * S::LANES), *value);
+            }
+        }
+    }
+}
+
 /// `out[r][v] += sum over t of a[t][r] * b[t][v]`, `R` rows by `NV` vectors: the gradient of weights.
 ///
 /// `a` has `R` neighbouring floats for each `t`, `a_step` apart; `b` is channel-block storage, `b_step` apart for
@@ -99,6 +144,55 @@ pub(crate) unsafe fn accumulate<S: Simd, const R: usize, const NV: usize>(
             }
             a = a.add(a_step);
             b = b.add(b_step);
+        }
+        for (r, acc) in acc.iter().enumerate() {
+            for (v, acc) in acc.iter().enumerate() {
+                S::store(out.add(r * out_row + v * S::LANES), *acc);
+            }
+        }
+    }
+}
+
+/// [`accumulate`] over a rectangle of steps: `steps` rows and columns, with the distances of both in `a` and `b`.
+///
+/// # Safety
+/// All those places must be valid, and the processor must have `S`.
+#[inline(always)]
+pub(crate) unsafe fn accumulate_rows<S: Simd, const R: usize, const NV: usize>(
+    a: *const f32,
+    a_step: [usize; 2],
+    b: *const f32,
+    b_step: [usize; 2],
+    b_block: usize,
+    steps: [usize; 2],
+    out: *mut f32,
+    out_row: usize,
+) {
+    // SAFETY: the caller vouches for every address computed here.
+    unsafe {
+        let mut acc = [[S::splat(0.0); NV]; R];
+        for (r, acc) in acc.iter_mut().enumerate() {
+            for (v, acc) in acc.iter_mut().enumerate() {
+                *acc = S::load(out.add(r * out_row + v * S::LANES));
+            }
+        }
+        for row in 0..steps[0] {
+            let mut a = a.add(row * a_step[0]);
+            let mut b = b.add(row * b_step[0]);
+            for _ in 0..steps[1] {
+                let mut row = [S::splat(0.0); NV];
+                for (v, row) in row.iter_mut().enumerate() {
+                    *row = S::load(b.add(block_offset::<S>(v, b_block)));
+                }
+                for (r, acc) in acc.iter_mut().enumerate() {
+                    let value = S::splat(*a.add(r));
+                    for v in 0..NV {
+                        acc[v] = S::mul_add(value, row[v], acc[v]);
+                    }
+                }
+                a = a.add(a_step[1]);
+                b = b.add(b_step[1]);
+            }
         }
         for (r, acc) in acc.iter().enumerate() {
             for (v, acc) in acc.iter().enumerate() {

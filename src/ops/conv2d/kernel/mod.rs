@@ -4,10 +4,12 @@
 // what is computed.
 #![allow(clippy::too_many_arguments, clippy::needless_range_loop)]
 
+mod direct;
 mod micro;
 mod winograd;
 
 use crate::ops::cpu::{Isa, Line, Shared, dispatch, for_each, scratch, threads};
+pub(crate) use direct::{GradPlan, Plan, WeightView as DirectView};
 pub(crate) use winograd::{Problem, WeightView};
 
 use core::{
@@ -31,6 +33,7 @@ pub(crate) fn winograd_forward(
     assert_eq!(weight.len(), p.k * p.c * 9);
     assert_eq!(y.len(), p.n * p.k * p.oh * p.ow);
     assert!(p.oh + 2 == p.h + 2 * p.pad && p.ow + 2 == p.w + 2 * p.pad);
+    assert!(p.c > 0 || y.is_empty());
     let transform = dispatch!(isa, fn transform(p: &Problem, weight: *const f32, view: WeightView, block: usize, u: *mut f32) = winograd::transform_weights);
     let forward = dispatch!(isa, fn forward(p: &Problem, x: *const f32, u: *const f32, y: *mut f32, rows: Rows, scratch: *mut f32) -> bool = winograd::forward);
     let mut u: Vec<Line> = Vec::with_capacity(p.u_len() / 16);
@@ -99,4 +102,97 @@ pub(crate) fn winograd_weight_grad(
     });
     // SAFETY: all of `dw` was written just now.
     dw.iter().all(|value| unsafe { value.assume_init() }.is_finite())
+}
+
+/// Any convolution or transposed convolution, directly.
+pub(crate) fn direct(
+    isa: Isa,
+    p: &Plan,
+    x: &[f32],
+    weight: &[f32],
+    view: DirectView,
+    y: &mut [MaybeUninit<f32>],
+) {
+    assert_eq!(x.len(), p.n * p.c_in * p.input[0] * p.input[1]);
+    assert_eq!(y.len(), p.n * p.c_out * p.output[0] * p.output[1]);
+    assert!(p.reads(view) <= weight.len());
+    let pack = dispatch!(isa, fn pack(p: &Plan, weight: *const f32, view: DirectView, block: usize, packed: *mut f32) = direct::pack_weights);
+    let run = dispatch!(isa, fn run(p: &Plan, x: *const f32, weights: *const f32, y: *mut f32, image: usize, first: usize, steps: usize, chunks: &mut Vec<micro::Chunk>, scratch: *mut f32) = direct::run);
+    if y.is_empty() {
+        return;
+    }
+    let mut packed: Vec<Line> = Vec::with_capacity(p.packed_weights_len() / 16);
+    let packed = Shared(packed.spare_capacity_mut().as_mut_ptr().cast());
+    // SAFETY: each block is written by one task; the slices have the sizes asserted above.
+    for_each(p.c_out.div_ceil(16), |block| unsafe {
+        pack(p, weight.as_ptr(), view, block, packed.get())
+    });
+    let y = Shared(y.as_mut_ptr().cast());
+    let per_task = p.steps_per_task(threads());
+    let tasks_per_image = p.row_steps().div_ceil(per_task);
+    for_each(p.n * tasks_per_image, |task| {
+        let (image, first) = (task / tasks_per_image, task % tasks_per_image * per_task);
+        let steps = per_task.min(p.row_steps() - first);
+        let mut chunks = Vec::new();
+        scratch(p.scratch_len(steps), |scratch| {
+            // SAFETY: tasks write disjoint rows; the slices have the sizes asserted above.
+            unsafe {
+                run(
+                    p,
+                    x.as_ptr(),
+                    packed.get(),
+                    y.get(),
+                    image,
+                    first,
+                    steps,
+                    &mut chunks,
+                    scratch,
+                )
+            };
+        });
+    });
+}
+
+/// The gradient of the weights `[k, c, kernel]` of any convolution, directly.
+pub(crate) fn direct_weight_grad(
+    isa: Isa,
+    p: &GradPlan,
+    x: &[f32],
+    grad: &[f32],
+    dw: &mut [MaybeUninit<f32>],
+) {
+    assert_eq!(x.len(), p.n * p.c * p.input[0] * p.input[1]);
+    assert_eq!(grad.len(), p.n * p.k * p.output[0] * p.output[1]);
+    let taps = p.kernel[0] * p.kernel[1];
+    assert_eq!(dw.len(), p.k * p.c * taps);
+    let accumulate = dispatch!(isa, fn accumulate(p: &GradPlan, x: *const f32, grad: *const f32, sums: *mut f32, image: usize, first: usize, steps: usize, scratch: *mut f32) = direct::weight_grad);
+    let finish = dispatch!(isa, fn finish(p: &GradPlan, parts: *const f32, count: usize, k: usize, dw: *mut f32) = direct::finish_weight_grad);
+    // The number of parts depends on the sizes alone, so that sums come out the same on any number of threads.
+    let per_task = p.steps_per_task();
+    let per_image = p.output[0].div_ceil(per_task);
+    let tasks = p.n * per_image;
+    let parts = (2 * 1024 * 1024 / (p.sums_len() * 4))
+        .clamp(2, 8)
+        .min(tasks)
+        .max(1);
+    let mut sums = vec![Line([0.0; 16]); parts * p.sums_len() / 16];
+    let sums = Shared(sums.as_mut_ptr().cast());
+    for_each(parts, |part| {
+        scratch(p.scratch_len(per_task), |scratch| {
+            for task in (tasks * part / parts)..(tasks * (part + 1) / parts) {
+                let (image, first) = (task / per_image, task % per_image * per_task);
+                let steps = per_task.min(p.output[0] - first);
+                // SAFETY: each part has an accumulator of its own; the slices have the sizes asserted above.
+                unsafe {
+                    let sums = sums.get().add(part * p.sums_len());
+                    accumulate(p, x.as_ptr(), grad.as_ptr(), sums, image, first, steps, scratch);
+                }
+            }
+        });
+    });
+    let out = Shared(dw.as_mut_ptr().cast());
+    // SAFETY: each output channel is written by one task.
+    for_each(p.k, |k| unsafe {
+        finish(p, sums.get(), parts, k, out.get().add(k * p.c * taps))
+    });
 }

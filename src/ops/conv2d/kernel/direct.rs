@@ -1,0 +1,540 @@
+//! Convolutions of any kernel, stride and padding, as they are defined: every product is computed.
+//!
+//! A task takes some rows of one picture. It packs the input to `[block of 16 channels][row][column][16]`, with its
+//! zeros, and multiplies pixels by weights packed to `[group][tap][channel][lanes]`, several pixels and up to 64
+//! output channels at a time, without ever storing a matrix of patches.
+
+use super::micro::{Chunk, accumulate_rows, multiply_at};
+use crate::ops::cpu::simd::Simd;
+
+/// Where a weight lies: output channel, input channel and tap of the product that is computed here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WeightView {
+    /// Floats between output channels.
+    pub out_stride: usize,
+    /// Floats between input channels.
+    pub in_stride: usize,
+}
+
+/// One product of the kernel with the input: the input pixel relative to the output's, and the weight's index.
+#[derive(Clone, Copy, Debug)]
+struct Tap {
+    dy: isize,
+    dx: isize,
+    index: usize,
+}
+
+/// The outputs at `first + j * out_stride`, which all meet the same taps.
+#[derive(Clone, Debug)]
+struct Phase {
+    first: [usize; 2],
+    taps: Vec<Tap>,
+}
+
+/// A convolution or its transpose, prepared.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub n: usize,
+    pub c_in: usize,
+    pub input: [usize; 2],
+    pub c_out: usize,
+    pub output: [usize; 2],
+    /// Input pixels from one output of a phase to the next.
+    in_step: usize,
+    /// Output pixels from one output of a phase to the next.
+    out_step: usize,
+    phases: Vec<Phase>,
+    /// Rows and columns of zeros before the input, and the extent of the taps beyond the first.
+    before: [usize; 2],
+    reach: [usize; 2],
+}
+
+impl Plan {
+    /// The convolution `[n, c_in, input] -> [n, c_out, output]`.
+    pub(crate) fn forward(
+        n: usize,
+        [c_in, c_out]: [usize; 2],
+        [input, output, kernel]: [[usize; 2]; 3],
+        stride: usize,
+        padding: usize,
+    ) -> Self {
+        let mut taps = Vec::new();
+        for ky in 0..kernel[0] {
+            for kx in 0..kernel[1] {
+                let (dy, dx) = (ky as isize - padding as isize, kx as isize - padding as isize);
+                taps.push(Tap {
+                    dy,
+                    dx,
+                    index: ky * kernel[1] + kx,
+                });
+            }
+        }
+        let phases = vec![Phase { first: [0, 0], taps }];
+        Self::new(n, [c_in, c_out], [input, output], stride, 1, phases)
+    }
+
+    /// Its transpose, `[n, c_in, input] -> [n, c_out, output]`, where `input` is the convolution's output.
+    pub(crate) fn transposed(
+        n: usize,
+        [c_in, c_out]: [usize; 2],
+        [input, output, kernel]: [[usize; 2]; 3],
+        stride: usize,
+        padding: usize,
+    ) -> Self {
+        // Output y gathers tap k from the input row (y + padding - k) / stride, where that is whole.
+        let (step, pad) = (stride as isize, padding as isize);
+        let meets = |first: usize, k: usize| {
+            let at = first as isize + pad - k as isize;
+            (at.rem_euclid(step) == 0).then(|| at.div_euclid(step))
+        };
+        let mut phases = Vec::new();
+        for py in 0..stride.min(output[0]) {
+            for px in 0..stride.min(output[1]) {
+                let mut taps = Vec::new();
+                for ky in 0..kernel[0] {
+                    for kx in 0..kernel[1] {
+                        if let (Some(dy), Some(dx)) = (meets(py, ky), meets(px, kx)) {
+                            taps.push(Tap {
+                                dy,
+                                dx,
+                                index: ky * kernel[1] + kx,
+                            });
+                        }
+                    }
+                }
+                phases.push(Phase {
+                    first: [py, px],
+                    taps,
+                });
+            }
+        }
+        Self::new(n, [c_in, c_out], [input, output], 1, stride, phases)
+    }
+
+    fn new(
+        n: usize,
+        [c_in, c_out]: [usize; 2],
+        [input, output]: [[usize; 2]; 2],
+        in_step: usize,
+        out_step: usize,
+        phases: Vec<Phase>,
+    ) -> Self {
+        let taps = || phases.iter().flat_map(|phase| &phase.taps);
+        let least =
+            [taps().map(|tap| tap.dy).min(), taps().map(|tap| tap.dx).min()].map(|v| v.unwrap_or(0).min(0));
+        let most =
+            [taps().map(|tap| tap.dy).max(), taps().map(|tap| tap.dx).max()].map(|v| v.unwrap_or(0).max(0));
+        let before = least.map(|v| v.unsigned_abs());
+        let reach = [0, 1].map(|axis| (most[axis] - least[axis]) as usize + 1);
+        Self {
+            n,
+            c_in,
+            input,
+            c_out,
+            output,
+            in_step,
+            out_step,
+            phases,
+            before,
+            reach,
+        }
+    }
+
+    fn in_blocks(&self) -> usize {
+        self.c_in.div_ceil(16)
+    }
+    fn out_blocks(&self) -> usize {
+        self.c_out.div_ceil(16)
+    }
+    fn taps(&self) -> usize {
+        self.phases.iter().map(|phase| phase.taps.len()).sum()
+    }
+    /// Floats from the first to the last that are read of weights in `view`.
+    pub(crate) fn reads(&self, view: WeightView) -> usize {
+        let last = self
+            .phases
+            .iter()
+            .flat_map(|phase| &phase.taps)
+            .map(|tap| tap.index)
+            .max();
+        let [c_in, c_out] = [self.c_in, self.c_out].map(|channels| channels.checked_sub(1));
+        match (last, c_in, c_out) {
+            (Some(tap), Some(c_in), Some(c_out)) => c_out * view.out_stride + c_in * view.in_stride + tap + 1,
+            _ => 0,
+        }
+    }
+    /// Floats of packed weights.
+    pub(crate) fn packed_weights_len(&self) -> usize {
+        self.taps() * self.c_in * self.out_blocks() * 16
+    }
+    /// Steps along an axis that give all outputs of all phases.
+    fn steps(&self, axis: usize) -> usize {
+        self.output[axis].div_ceil(self.out_step)
+    }
+    /// Packed columns: what the last output's taps reach, and at least the input.
+    fn packed_columns(&self) -> usize {
+        ((self.steps(1) - 1) * self.in_step + self.reach[1]).max(self.before[1] + self.input[1])
+    }
+    fn packed_rows(&self, steps: usize) -> usize {
+        (steps - 1) * self.in_step + self.reach[0]
+    }
+    /// Rows of steps in one picture: the unit of work is one of them.
+    pub(crate) fn row_steps(&self) -> usize {
+        self.steps(0)
+    }
+    /// Rows of steps that one task takes.
+    pub(crate) fn steps_per_task(&self, at_least_tasks: usize) -> usize {
+        let row = self.packed_columns() * self.in_blocks() * 64 * self.in_step;
+        let enough = (96 * 1024 / row.max(1)).clamp(1, self.steps(0));
+        let tasks_per_image = at_least_tasks.div_ceil(self.n).min(self.steps(0));
+        enough.min(self.steps(0).div_ceil(tasks_per_image)).max(1)
+    }
+    /// Floats of scratch that [`run`] needs.
+    pub(crate) fn scratch_len(&self, steps: usize) -> usize {
+        self.packed_rows(steps) * self.packed_columns() * self.in_blocks() * 16
+            + steps * self.out_step * self.output[1] * 64
+    }
+}
+
+/// Channel blocks that one call of the inner loop covers, out of `left`.
+#[inline(always)]
+fn group_width<S: Simd>(left: usize) -> usize {
+    match left {
+        _ if S::LANES < 16 => 1,
+        6 => 3,
+        _ => left.min(4),
+    }
+}
+
+/// Packs the weights of one block of 16 output channels into its place.
+///
+/// # Safety
+/// `weight` must hold what `view` says and `packed` [`Plan::packed_weights_len`] floats.
+#[inline(always)]
+pub(crate) unsafe fn pack_weights<S: Simd>(
+    p: &Plan,
+    weight: *const f32,
+    view: WeightView,
+    block: usize,
+    packed: *mut f32,
+) {
+    // SAFETY: the indices stay within the sizes that the caller vouches for.
+    unsafe {
+        let mut first = 0;
+        let mut width = group_width::<S>(p.out_blocks());
+        while first + width <= block {
+            first += width;
+            width = group_width::<S>(p.out_blocks() - first);
+        }
+        let lanes = (p.c_out - block * 16).min(16);
+        let mut to = packed.add(first * 16 * p.c_in * p.taps() + (block - first) * 16);
+        for tap in p.phases.iter().flat_map(|phase| &phase.taps) {
+            for c in 0..p.c_in {
+                let from = weight.add(block * 16 * view.out_stride + c * view.in_stride + tap.index);
+                for lane in 0..16 {
+                    *to.add(lane) = if lane < lanes {
+                        *from.add(lane * view.out_stride)
+                    } else {
+                        0.0
+                    };
+                }
+                to = to.add(width * 16);
+            }
+        }
+    }
+}
+
+/// Packs rows and columns of all channel planes of one picture, with zeros outside it, to
+/// `[block][row][column][16]`. The first packed row is `first_row` of the picture, the first column is `-left`.
+#[inline(always)]
+pub(crate) unsafe fn pack<S: Simd>(
+    picture: *const f32,
+    channels: usize,
+    [h, w]: [usize; 2],
+    first_row: isize,
+    rows: usize,
+    left: usize,
+    columns: usize,
+    to: *mut f32,
+) {
+    // SAFETY: rows and columns outside the picture are filled with zeros and never read.
+    unsafe {
+        let mut to = to;
+        for block in 0..channels.div_ceil(16) {
+            let plane = picture.add(block * 16 * h * w);
+            let lanes = (channels - block * 16).min(16);
+            for row in 0..rows {
+                let y = first_row + row as isize;
+                if y < 0 || y >= h as isize {
+                    core::ptr::write_bytes(to, 0, columns * 16);
+                } else {
+                    let from = plane.add(y as usize * w);
+                    core::ptr::write_bytes(to, 0, left * 16);
+                    let inside = w.min(columns - left);
+                    let mut x = 0;
+                    while x < inside {
+                        let width = (inside - x).min(16);
+                        S::pack16(from.add(x), h * w, lanes, width, to.add((left + x) * 16), 16);
+                        x += width;
+                    }
+                    core::ptr::write_bytes(to.add((left + inside) * 16), 0, (columns - left - inside) * 16);
+                }
+                to = to.add(columns * 16);
+            }
+        }
+    }
+}
+
+/// Computes the outputs of steps `first..first + steps` of rows of one picture.
+///
+/// # Safety
+/// `x`, `weights` and `y` must have the sizes that `p` says, `scratch` [`Plan::scratch_len`] floats, nobody else may
+/// write these rows of `y`, and the processor must have `S`.
+#[inline(always)]
+pub(crate) unsafe fn run<S: Simd>(
+    p: &Plan,
+    x: *const f32,
+    weights: *const f32,
+    y: *mut f32,
+    image: usize,
+    first: usize,
+    steps: usize,
+    chunks: &mut Vec<Chunk>,
+    scratch: *mut f32,
+) {
+    // SAFETY: all addresses are within what the caller vouches for.
+    unsafe {
+        let (columns, rows) = (p.packed_columns(), p.packed_rows(steps));
+        let plane = rows * columns * 16;
+        let packed = scratch;
+        let out = packed.add(plane * p.in_blocks());
+        let picture = x.add(image * p.c_in * p.input[0] * p.input[1]);
+        let first_row = (first * p.in_step) as isize - p.before[0] as isize;
+        pack::<S>(
+            picture,
+            p.c_in,
+            p.input,
+            first_row,
+            rows,
+            p.before[1],
+            columns,
+            packed,
+        );
+
+        let [oh, ow] = p.output;
+        let out_rows = (oh - first * p.out_step).min(steps * p.out_step);
+        let mut block = 0;
+        while block < p.out_blocks() {
+            let width = group_width::<S>(p.out_blocks() - block);
+            let mut b = weights.add(block * 16 * p.c_in * p.taps());
+            for phase in &p.phases {
+                chunks.clear();
+                for tap in &phase.taps {
+                    let row = (tap.dy + p.before[0] as isize) as usize;
+                    let column = (tap.dx + p.before[1] as isize) as usize;
+                    for c in 0..p.in_blocks() {
+                        let offset = c * plane + (row * columns + column) * 16;
+                        chunks.push(Chunk {
+                            offset,
+                            len: (p.c_in - c * 16).min(16),
+                        });
+                    }
+                }
+                let rows = (out_rows - phase.first[0].min(out_rows)).div_ceil(p.out_step);
+                let across = (ow - phase.first[1]).div_ceil(p.out_step);
+                macro_rules! pixels_of {
+                    ($rows:literal, $vectors:literal) => {{
+                        let total = rows * across;
+                        let (mut row, mut column, mut done) = (0, 0, 0);
+                        while done < total {
+                            let mut from = [packed.cast_const(); $rows];
+                            let mut to = [out; $rows];
+                            for r in 0..$rows {
+                                from[r] = packed.add((row * p.in_step * columns + column * p.in_step) * 16);
+                                let (y, x) = (
+                                    row * p.out_step + phase.first[0],
+                                    column * p.out_step + phase.first[1],
+                                );
+                                to[r] = out.add((y * ow + x) * width * 16);
+                                // A short last group repeats its last pixel.
+                                if done + r + 1 < total {
+                                    column += 1;
+                                    if column == across {
+                                        (row, column) = (row + 1, 0);
+                                    }
+                                }
+                            }
+                            multiply_at::<S, $rows, $vectors>(from, chunks, b, to);
+                            done += $rows;
+                        }
+                    }};
+                }
+                match (S::LANES, width) {
+                    (16, 4) => pixels_of!(6, 4),
+                    (16, 3) => pixels_of!(8, 3),
+                    (16, 2) => pixels_of!(8, 2),
+                    (16, _) => pixels_of!(8, 1),
+                    (8, _) => pixels_of!(6, 2),
+                    _ => pixels_of!(3, 4),
+                }
+                b = b.add(phase.taps.len() * p.c_in * width * 16);
+            }
+            for within in 0..width {
+                let lanes = (p.c_out - (block + within) * 16).min(16);
+                let plane = y.add((image * p.c_out + (block + within) * 16) * oh * ow);
+                // Rows follow each other in the picture as they do here.
+                let total = out_rows * ow;
+                let to = plane.add(first * p.out_step * ow);
+                let mut pixel = 0;
+                while pixel < total {
+                    let count = (total - pixel).min(16);
+                    let from = out.add(pixel * width * 16 + within * 16);
+                    S::unpack16(from, width * 16, count, lanes, to.add(pixel), oh * ow);
+                    pixel += count;
+                }
+            }
+            block += width;
+        }
+    }
+}
+
+/// The weight gradient of a convolution, prepared: `x [n, c, input]`, `grad [n, k, output]`.
+#[derive(Clone, Debug)]
+pub(crate) struct GradPlan {
+    pub n: usize,
+    pub c: usize,
+    pub input: [usize; 2],
+    pub k: usize,
+    pub output: [usize; 2],
+    pub kernel: [usize; 2],
+    pub stride: usize,
+    pub padding: usize,
+}
+
+impl GradPlan {
+    fn c_width(&self) -> usize {
+        self.c.div_ceil(16) * 16
+    }
+    fn k_width(&self) -> usize {
+        self.k.div_ceil(16) * 16
+    }
+    fn columns(&self) -> usize {
+        ((self.output[1] - 1) * self.stride + self.kernel[1]).max(self.padding + self.input[1])
+    }
+    fn rows(&self, steps: usize) -> usize {
+        (steps - 1) * self.stride + self.kernel[0]
+    }
+    /// Floats of one accumulator, `[tap][k][c]`, both padded to 16.
+    pub(crate) fn sums_len(&self) -> usize {
+        self.kernel[0] * self.kernel[1] * self.k_width() * self.c_width()
+    }
+    /// Output rows that are taken at once.
+    pub(crate) fn steps_per_task(&self) -> usize {
+        let row = (self.columns() * self.stride * self.c_width() + self.output[1] * self.k_width()) * 4;
+        (96 * 1024 / row).clamp(1, self.output[0])
+    }
+    /// Floats of scratch that [`weight_grad`] needs.
+    pub(crate) fn scratch_len(&self, steps: usize) -> usize {
+        self.rows(steps) * self.columns() * self.c_width() + steps * self.output[1] * self.k_width()
+    }
+}
+
+/// Adds the weight gradient of output rows `first..first + steps` of one picture to `sums`.
+///
+/// # Safety
+/// `x`, `grad` and `sums` must have the sizes that `p` says, `scratch` [`GradPlan::scratch_len`] floats, nobody else
+/// may touch `sums`, and the processor must have `S`.
+#[inline(always)]
+pub(crate) unsafe fn weight_grad<S: Simd>(
+    p: &GradPlan,
+    x: *const f32,
+    grad: *const f32,
+    sums: *mut f32,
+    image: usize,
+    first: usize,
+    steps: usize,
+    scratch: *mut f32,
+) {
+    // SAFETY: all addresses are within what the caller vouches for.
+    unsafe {
+        let (rows, columns, ow) = (p.rows(steps), p.columns(), p.output[1]);
+        let packed = scratch;
+        let packed_grad = packed.add(rows * columns * p.c_width());
+        let first_row = (first * p.stride) as isize - p.padding as isize;
+        let picture = x.add(image * p.c * p.input[0] * p.input[1]);
+        pack::<S>(picture, p.c, p.input, first_row, rows, p.padding, columns, packed);
+        let picture = grad.add(image * p.k * p.output[0] * ow);
+        pack::<S>(picture, p.k, p.output, first as isize, steps, 0, ow, packed_grad);
+
+        let c_blocks = p.c_width() / 16;
+        for tap in 0..p.kernel[0] * p.kernel[1] {
+            let (ky, kx) = (tap / p.kernel[1], tap % p.kernel[1]);
+            for k_block in 0..p.k_width() / 16 {
+                let a = packed_grad.add(k_block * steps * ow * 16);
+                let lanes = (p.k - k_block * 16).min(16);
+                let mut block = 0;
+                while block < c_blocks {
+                    let width = group_width::<S>(c_blocks - block);
+                    let b = packed.add((block * rows * columns + ky * columns + kx) * 16);
+                    let out = sums.add((tap * p.k_width() + k_block * 16) * p.c_width() + block * 16);
+                    macro_rules! rows_of {
+                        ($rows:literal, $vectors:literal) => {{
+                            let mut row = 0;
+                            while row < lanes {
+                                accumulate_rows::<S, $rows, $vectors>(
+                                    a.add(row),
+                                    [ow * 16, 16],
+                                    b,
+                                    [p.stride * columns * 16, p.stride * 16],
+                                    rows * columns * 16,
+                                    [steps, ow],
+                                    out.add(row * p.c_width()),
+                                    p.c_width(),
+                                );
+                                row += $rows;
+                            }
+                        }};
+                    }
+                    match (S::LANES, width) {
+                        (16, 4) => rows_of!(4, 4),
+                        (16, 3) => rows_of!(8, 3),
+                        (16, 2) => rows_of!(8, 2),
+                        (16, _) => rows_of!(16, 1),
+                        (8, _) => rows_of!(4, 2),
+                        _ => rows_of!(2, 4),
+                    }
+                    block += width;
+                }
+            }
+        }
+    }
+}
+
+/// Sums the parts of one output channel's gradient into `dw [c][tap]`, in order.
+///
+/// # Safety
+/// `parts` must hold `count` accumulators, `dw` the gradient of one output channel, and the processor must have `S`,
+/// which the plain loops are compiled for.
+#[inline(always)]
+pub(crate) unsafe fn finish_weight_grad<S: Simd>(
+    p: &GradPlan,
+    parts: *const f32,
+    count: usize,
+    k: usize,
+    dw: *mut f32,
+) {
+    // SAFETY: the indices stay within the sizes that the caller vouches for.
+    unsafe {
+        let taps = p.kernel[0] * p.kernel[1];
+        for tap in 0..taps {
+            let from = parts.add((tap * p.k_width() + k) * p.c_width());
+            for c in 0..p.c {
+                let mut sum = *from.add(c);
+                for part in 1..count {
+                    sum += *from.add(part * p.sums_len() + c);
+                }
+                *dw.add(c * taps + tap) = sum;
+            }
+        }
+    }
+}

@@ -27,7 +27,8 @@ struct Guise {
 #[derive(Debug, Subcommand)]
 enum Command {
     Prepare(prepare::Args),
-    Train(train::Args),
+    // Boxed because it is much larger than the others.
+    Train(Box<train::Args>),
     Generate(generate::Args),
     Upscale(upscale::Args),
     Import(import::Args),
@@ -44,7 +45,7 @@ pub fn main() -> ExitCode {
         .init();
     let result = match Guise::parse().command {
         Command::Prepare(args) => prepare::run(args),
-        Command::Train(args) => train::run(args),
+        Command::Train(args) => train::run(*args),
         Command::Generate(args) => generate::run(args),
         Command::Upscale(args) => upscale::run(args),
         Command::Import(args) => import::run(args),

@@ -93,7 +93,7 @@ impl TrainState {
 
     /// One step on `real [batch_size, channels, resolution, resolution]`.
     ///
-    /// A loss that is not finite leaves the networks as they were before the step that it spoils.
+    /// When a loss is not finite the step ends there, and the state is to be thrown away.
     pub fn advance(mut self, settings: &TrainSettings, real: Tensor<4>) -> (Self, StepStats) {
         // All randomness follows from the seed and the number of the step, so that a resumed run
         // goes on exactly as if it had never stopped.

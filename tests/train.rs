@@ -1,0 +1,216 @@
+//! `guise train` as its user runs it: tiny networks on a tiny dataset.
+
+use burn::tensor::Device;
+use guise::{
+    train::{Run, load_snapshot},
+    weights::{Tensors, collect},
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+/// Sixteen pictures of two colours each, 16 pixels wide, in the dataset layout.
+fn dataset(dir: &Path) -> PathBuf {
+    let art = dir.join("art");
+    fs::create_dir(&art).unwrap();
+    for i in 0..16u8 {
+        let picture = image::RgbImage::from_fn(16, 16, |x, y| match (x + y) % 7 < 3 {
+            true => image::Rgb([i * 15, 255 - i * 10, 40]),
+            false => image::Rgb([200, i * 12, 90 + i]),
+        });
+        picture.save(art.join(format!("{i}.png"))).unwrap();
+    }
+    let data = dir.join("data");
+    let prepared = guise(&["prepare", path(&art), "--out", path(&data), "--resolution", "16"]);
+    assert!(prepared.status.success(), "{}", text(&prepared));
+    data
+}
+
+fn guise(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_guise"))
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+fn train(data: &Path, out: &Path, kimg: &str, more: &[&str]) -> Output {
+    let mut args = vec!["train", "--data", path(data), "--out", path(out), "--kimg", kimg];
+    args.extend(["--batch-size", "4", "--channel-base", "128", "--channel-max", "8"]);
+    args.extend(more);
+    guise(&args)
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The only run folder in `out`.
+fn only_run(out: &Path) -> PathBuf {
+    let mut runs: Vec<_> = fs::read_dir(out)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    assert_eq!(runs.len(), 1, "{runs:?}");
+    runs.pop().unwrap()
+}
+
+fn weights(run: &Path) -> Tensors {
+    let run = Run::open(run).unwrap();
+    let (generator, _) = load_snapshot(&run, &Device::flex()).unwrap();
+    futures::executor::block_on(collect(&generator)).unwrap()
+}
+
+#[test]
+fn a_resumed_run_is_the_run_that_never_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(dir.path());
+    let (whole, halves) = (dir.path().join("whole"), dir.path().join("halves"));
+
+    // 1.2 kimg pass a line of statistics, several epochs and several penalties.
+    let output = train(&data, &whole, "1.2", &[]);
+    assert!(output.status.success(), "{}", text(&output));
+    let output = train(&data, &halves, "0.5", &[]);
+    assert!(output.status.success(), "{}", text(&output));
+    let run = only_run(&halves);
+    let output = guise(&["train", "--resume", path(&run), "--kimg", "1.2"]);
+    assert!(output.status.success(), "{}", text(&output));
+
+    assert_eq!(weights(&only_run(&whole)), weights(&run));
+    let ticks = Run::open(&run).unwrap().ticks().unwrap();
+    assert_eq!(ticks.len(), 1);
+    assert_eq!(ticks[0].kimg, 1.0);
+    assert!(ticks[0].stats.r1_penalty.is_some());
+    let grid = image::open(run.join("fakes000001.png")).unwrap();
+    assert_eq!((grid.width(), grid.height()), (8 * 16, 8 * 16));
+}
+
+#[test]
+fn a_seed_is_another_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(dir.path());
+    let (one, two) = (dir.path().join("one"), dir.path().join("two"));
+    assert!(train(&data, &one, "0.02", &["--seed", "1"]).status.success());
+    assert!(train(&data, &two, "0.02", &["--seed", "2"]).status.success());
+    assert_ne!(weights(&only_run(&one)), weights(&only_run(&two)));
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_the_run_and_spares_the_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(dir.path());
+    let out = dir.path().join("runs");
+    assert!(train(&data, &out, "0.1", &[]).status.success());
+    let run = only_run(&out);
+    let before = weights(&run);
+
+    let output = guise(&[
+        "train",
+        "--resume",
+        path(&run),
+        "--kimg",
+        "1",
+        "--learning-rate",
+        "1e30",
+    ]);
+    assert!(!output.status.success());
+    assert!(text(&output).contains("no longer finite"), "{}", text(&output));
+    assert!(text(&output).contains("checkpoint000000"), "{}", text(&output));
+    assert_eq!(weights(&run), before);
+
+    let output = guise(&[
+        "train",
+        "--resume",
+        path(&run),
+        "--kimg",
+        "0.2",
+        "--learning-rate",
+        "0.003",
+    ]);
+    assert!(output.status.success(), "{}", text(&output));
+    assert_ne!(weights(&run), before);
+}
+
+/// A limit on the size of a file stands in for a full disk: the write fails in the same place.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_stops_the_run_and_spares_the_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(dir.path());
+    let out = dir.path().join("runs");
+    assert!(train(&data, &out, "0.1", &[]).status.success());
+    let run = only_run(&out);
+    let before = weights(&run);
+
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 8; exec {} train --resume {} --kimg 0.2",
+        env!("CARGO_BIN_EXE_guise"),
+        path(&run)
+    );
+    let output = Command::new("bash").args(["-c", &script]).output().unwrap();
+    assert!(!output.status.success());
+    assert!(text(&output).contains("cannot write"), "{}", text(&output));
+    assert_eq!(weights(&run), before);
+    let left: Vec<_> = fs::read_dir(&run)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert!(
+        !left.iter().any(|name| name.to_string_lossy().contains("partial")),
+        "{left:?}"
+    );
+
+    let output = guise(&["train", "--resume", path(&run), "--kimg", "0.2"]);
+    assert!(output.status.success(), "{}", text(&output));
+}
+
+#[test]
+fn what_cannot_be_trained_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(dir.path());
+    let out = dir.path().join("runs");
+    let refused = |output: Output, reason: &str| {
+        assert!(!output.status.success());
+        assert!(
+            text(&output).contains(reason),
+            "expected {reason:?} in: {}",
+            text(&output)
+        );
+        assert!(!text(&output).contains("panicked"), "{}", text(&output));
+    };
+    refused(train(&dir.path().join("missing"), &out, "1", &[]), "missing");
+    refused(
+        train(&data, &out, "1", &["--batch-size", "6"]),
+        "a multiple of four",
+    );
+    refused(
+        train(&data, &out, "1", &["--learning-rate", "NaN"]),
+        "--learning-rate is NaN",
+    );
+    refused(train(&data, &out, "-1", &[]), "--kimg");
+    refused(
+        train(&data, &out, "1", &["--channel-max", "0"]),
+        "channel_max is 0",
+    );
+    refused(
+        guise(&["train", "--resume", path(dir.path())]),
+        "training_options.json",
+    );
+
+    let picture = fs::read_dir(data.join("00000"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    fs::write(&picture, b"no picture").unwrap();
+    refused(
+        train(&data, &out, "1", &[]),
+        picture.file_name().unwrap().to_str().unwrap(),
+    );
+}

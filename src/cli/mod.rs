@@ -18,7 +18,7 @@ mod upscale;
 
 /// Train a generator on your own avatar collection and publish it as a folder of static files.
 #[derive(Debug, Parser)]
-#[command(name = "guise", version, propagate_version = true)]
+#[command(name = "guise", version, propagate_version = true, args_override_self = true)]
 struct Guise {
     #[command(subcommand)]
     command: Command,

@@ -33,12 +33,7 @@ pub fn modulated_conv2d(
         "one style for each picture and input channel"
     );
 
-    let demodulation = demodulate.then(|| {
-        // eq. 3 without building w': sum_ik (s_i w_ijk)^2 = sum_i s_i^2 sum_k w_ijk^2.
-        let energy = weight.clone().square().sum_dims(&[2, 3]).reshape([c_out, c_in]);
-        let norm = styles.clone().square().matmul(energy.transpose()) + 1e-8; // [n, c_out]
-        norm.sqrt().recip().reshape([n, c_out, 1, 1])
-    });
+    let scale = demodulate.then(|| demodulation(weight.clone(), styles.clone()));
     let x = x * styles.reshape([n, c_in, 1, 1]); // eq. 1
     let x = if up {
         // One more pixel on every side takes the place of the convolution's own padding.
@@ -46,8 +41,18 @@ pub fn modulated_conv2d(
     } else {
         conv2d(x, weight, 1, kernel / 2)
     };
-    match demodulation {
-        Some(demodulation) => x * demodulation,
+    match scale {
+        Some(scale) => x * scale.reshape([n, c_out, 1, 1]),
         None => x,
     }
+}
+
+/// The factors `[n, c_out]` that bring the outputs of `weight [c_out, c_in, k, k]`, modulated by
+/// `styles [n, c_in]`, back to unit expected variance (eq. 3).
+pub fn demodulation(weight: Tensor<4>, styles: Tensor<2>) -> Tensor<2> {
+    let [c_out, c_in, _, _] = weight.dims();
+    // Without building w': sum_ik (s_i w_ijk)^2 = sum_i s_i^2 sum_k w_ijk^2.
+    let energy = weight.square().sum_dims(&[2, 3]).reshape([c_out, c_in]);
+    let norm = styles.square().matmul(energy.transpose()) + 1e-8; // [n, c_out]
+    norm.sqrt().recip()
 }

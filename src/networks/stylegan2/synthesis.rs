@@ -4,7 +4,11 @@ use super::{
     StyleGan2Config,
     layers::{EqualizedLinear, buffer, full, normal},
 };
-use crate::ops::{bias_act::bias_act, modulated_conv2d::modulated_conv2d, resample::upsample2d};
+use crate::ops::{
+    bias_act::{bias_act, styled_act},
+    modulated_conv2d::{demodulation, modulated_conv2d},
+    resample::upsample2d,
+};
 use burn::{
     module::{Module, Param},
     tensor::{Device, Distribution, Tensor},
@@ -56,7 +60,10 @@ impl SynthesisLayer {
 
     /// `x [n, c_in, h, w], w [n, w_dim] -> [n, c_out, side, side]`.
     pub fn forward(&self, x: Tensor<4>, w: Tensor<2>, noise: NoiseMode) -> Tensor<4> {
-        let x = modulated_conv2d(x, self.weight.val(), self.affine.forward(w), true, self.up);
+        let styles = self.affine.forward(w);
+        // Demodulation scales the convolution's outputs, so it joins the other steps on them.
+        let scale = demodulation(self.weight.val(), styles.clone());
+        let x = modulated_conv2d(x, self.weight.val(), styles, false, self.up);
         let [n, _, side, _] = x.dims();
         let noise = match noise {
             NoiseMode::None => None,
@@ -67,11 +74,20 @@ impl SynthesisLayer {
                 &x.device(),
             )),
         };
-        let x = match noise {
-            Some(noise) => x + noise * self.noise_strength.val().reshape([1, 1, 1, 1]),
-            None => x,
-        };
-        bias_act(x, self.bias.val(), SQRT_2)
+        match noise {
+            Some(noise) => styled_act(
+                x,
+                scale,
+                noise,
+                self.noise_strength.val(),
+                self.bias.val(),
+                SQRT_2,
+            ),
+            None => {
+                let [_, c_out] = scale.dims();
+                bias_act(x * scale.reshape([n, c_out, 1, 1]), self.bias.val(), SQRT_2)
+            }
+        }
     }
 }
 

@@ -1,0 +1,134 @@
+// Keyboard, screen reader, small screens, quiet motion.
+
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+import { drawn, launch, newVisitor, openSite, visit } from "./harness.mjs";
+
+let browser, site, context, page;
+
+before(async () => {
+  [browser, site] = await Promise.all([launch(), openSite()]);
+});
+after(async () => {
+  await browser?.close();
+  await site?.close();
+});
+afterEach(async () => {
+  assert.deepEqual(page.problems, []);
+  await context.close();
+});
+
+const open = async (options) => {
+  context = await newVisitor(browser, options);
+  page = await visit(context, `${site.url}#seed=7&variety=0.70`);
+  await drawn(page);
+};
+const focused = () =>
+  page.evaluate(() => {
+    const { activeElement: element } = document;
+    return element.getAttribute("aria-label") ?? element.querySelector("img")?.alt ?? element.textContent.trim();
+  });
+
+test("everything is reached and worked with the keyboard alone", async () => {
+  await open();
+  const stops = [];
+  for (let i = 0; i < 11; i++) {
+    await page.keyboard.press("Tab");
+    stops.push(await focused());
+  }
+  const avatars = Array.from({ length: 8 }, (_, index) => `Avatar ${7 + index}`);
+  assert.deepEqual(stops.slice(0, 9), [...avatars, "Shuffle"]);
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "Copy link");
+
+  for (let i = 0; i < 10; i++) await page.keyboard.press("Shift+Tab");
+  assert.equal(await focused(), "Avatar 7");
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog", { name: "№ 7" }).waitFor();
+  for (let i = 0; i < 6; i++) {
+    await page.keyboard.press("Tab");
+    const inside = await page.evaluate(() => document.activeElement === document.body || !!document.activeElement.closest("dialog"));
+    assert.ok(inside, "focus stays in the open dialog");
+  }
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "hidden" });
+  assert.equal(await focused(), "Avatar 7", "focus returns to where it was");
+});
+
+test("focus can be seen", async () => {
+  await open();
+  await page.keyboard.press("Tab");
+  const width = await page.evaluate(() => parseFloat(getComputedStyle(document.activeElement).outlineWidth));
+  assert.ok(width >= 2);
+});
+
+test("every control has a name, every picture a text, and the page its structure", async () => {
+  await open();
+  await page.getByRole("button", { name: "Avatar 8" }).click();
+  const nameless = await page.evaluate(() =>
+    [...document.querySelectorAll("button, a, input, img, progress, dialog")]
+      .filter((element) => {
+        const text = element.textContent.trim() || element.querySelector("img")?.alt;
+        const label = element.getAttribute("aria-label") || element.getAttribute("aria-labelledby");
+        return !(text || label || element.alt || element.labels?.[0]?.textContent);
+      })
+      .map((element) => element.outerHTML),
+  );
+  assert.deepEqual(nameless, []);
+  assert.equal(await page.locator("h1").count(), 1);
+  assert.equal(await page.locator("main").count(), 1);
+  assert.equal(await page.locator("[role=status]").count(), 1);
+  assert.equal(await page.getAttribute("html", "lang"), "en");
+});
+
+test("nothing sticks out at 360 px, in light and in dark, and text has contrast", async () => {
+  for (const colorScheme of ["light", "dark"]) {
+    await open({ viewport: { width: 360, height: 740 }, colorScheme });
+    const wide = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.equal(await wide(), 0);
+    assert.deepEqual(await page.evaluate(faintTexts), []);
+    await page.getByRole("button", { name: "Avatar 9" }).click();
+    assert.equal(await wide(), 0);
+    assert.deepEqual(await page.evaluate(faintTexts), []);
+    const small = await page.evaluate(() =>
+      [...document.querySelectorAll("dialog button, dialog a")].filter((element) => {
+        const { width, height } = element.getBoundingClientRect();
+        return Math.min(width, height) < 44;
+      }).length,
+    );
+    assert.equal(small, 0, "everything to touch is at least 44 px");
+    if (colorScheme === "light") await context.close();
+  }
+});
+
+test("who asks for less motion gets none", async () => {
+  await open({ reducedMotion: "reduce" });
+  await page.getByRole("button", { name: "Shuffle" }).click();
+  assert.equal(await page.evaluate(() => document.getAnimations().length), 0);
+});
+
+// Texts whose contrast against the nearest painted background is under 4.5 (WCAG AA). Runs in the page.
+function faintTexts() {
+  const channels = (color) => color.match(/[\d.]+/g).map(Number);
+  const luminance = (color) => {
+    const [r, g, b] = channels(color).slice(0, 3).map((value) => {
+      const part = value / 255;
+      return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const background = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const color = getComputedStyle(at).backgroundColor;
+      if ((channels(color)[3] ?? 1) === 1) return color;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  return [...document.querySelectorAll("body *")]
+    .filter((element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
+    .filter((element) => element.checkVisibility() && !element.disabled)
+    .filter((element) => {
+      const [light, dark] = [luminance(getComputedStyle(element).color), luminance(background(element))].sort((a, b) => b - a);
+      return (light + 0.05) / (dark + 0.05) < 4.5;
+    })
+    .map((element) => element.textContent.trim());
+}

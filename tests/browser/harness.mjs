@@ -1,0 +1,152 @@
+// What every browser test needs: a site to break, a browser to open it in, and eyes that see whether something was blocked.
+
+import { execFile } from "node:child_process";
+import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { chromium } from "playwright-core";
+import { PNG } from "pngjs";
+import { serve } from "../../tools/serve.mjs";
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+
+// The bundle that all tests draw with: tiny, with random weights from a fixed seed. tests/bundle/tiny.rs makes it.
+export const BUNDLE = join(root, "tests/fixtures/bundle-tiny");
+
+// The site sits below a sub-path, as on a host that is shared.
+const BASE = "/some/where/";
+
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  // A name that is not this machine's own makes a connection unsafe in the browser's eyes.
+  "--host-resolver-rules=MAP unsafe.test 127.0.0.1",
+];
+const WEBGPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
+const NO_WEBGPU = ["--disable-gpu", "--disable-features=WebGPU", "--disable-blink-features=WebGPU"];
+
+export function launch({ webgpu = false } = {}) {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: [...FLAGS, ...(webgpu ? WEBGPU : NO_WEBGPU)],
+  });
+}
+
+// Serves a copy of dist/ whose model is `bundle`; tests may change the copy. `requests` collects the names of the files that
+// were asked for, and a function in `faults`, by file name, answers in the server's place.
+export async function openSite(bundle = BUNDLE) {
+  const dir = await mkdtemp(join(tmpdir(), "guise-site-"));
+  await cp(join(root, "dist"), dir, { recursive: true, filter: (path) => !/\/models\/./.test(path) });
+  const page = await readFile(join(dir, "index.html"), "utf8");
+  const model = page.match(/name="guise-model" content="([^"]+)"/)[1];
+  await cp(bundle, join(dir, model), { recursive: true });
+
+  const server = await serve(dir, { base: BASE });
+  const [plain] = server.listeners("request");
+  server.removeAllListeners("request");
+  const site = {
+    bundle: join(dir, model),
+    requests: [],
+    faults: {},
+    url: `http://127.0.0.1:${server.address().port}${BASE}`,
+    unsafeUrl: `http://unsafe.test:${server.address().port}${BASE}`,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((done) => server.close(done));
+      await rm(dir, { recursive: true });
+    },
+  };
+  server.on("request", (request, response) => {
+    const name = new URL(request.url, site.url).pathname.split("/").at(-1);
+    site.requests.push(name);
+    (site.faults[name] ?? plain)(request, response);
+  });
+  return site;
+}
+
+// Opens a page in a browser profile of its own. Whatever its content security policy blocks and whatever nobody caught is
+// collected in `page.problems`, which must stay empty.
+export async function newVisitor(browser, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  await context.addInitScript(() => {
+    addEventListener("securitypolicyviolation", (event) => {
+      console.error(`blocked by the policy: ${event.violatedDirective} ${event.blockedURI}`);
+    });
+  });
+  context.setDefaultTimeout(60_000);
+  return context;
+}
+
+export async function visit(context, url) {
+  const page = await context.newPage();
+  page.problems = [];
+  page.on("pageerror", (error) => page.problems.push(`uncaught: ${error.message}`));
+  page.on("console", (message) => {
+    if (message.type() === "error" && /blocked by the policy|Content Security Policy|panicked/.test(message.text())) {
+      page.problems.push(message.text());
+    }
+  });
+  await page.goto(url);
+  return page;
+}
+
+// Waits until the eight avatars of the page's present look hang on the wall.
+export async function drawn(page, timeout = 60_000) {
+  await page.waitForFunction(
+    () =>
+      document.querySelectorAll(".wall img").length === 8 &&
+      !document.querySelector(".frame.waiting") &&
+      /drawn in/.test(document.querySelector("[role=status]")?.textContent ?? ""),
+    null,
+    { timeout },
+  );
+}
+
+// The pixels of the pictures that a selector finds, as RGBA bytes.
+export function pixels(page, selector) {
+  return page.locator(selector).evaluateAll(async (images) => {
+    const all = [];
+    for (const image of images) {
+      await image.decode();
+      const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
+      const context = canvas.getContext("2d");
+      context.drawImage(image, 0, 0);
+      const { data, width, height } = context.getImageData(0, 0, canvas.width, canvas.height);
+      all.push({ data: Array.from(data), width, height, name: image.alt });
+    }
+    return all;
+  });
+}
+
+// The same pictures drawn by the native program, in the order of the seeds.
+export async function drawNatively(bundle, first, count, truncationPsi) {
+  const dir = await mkdtemp(join(tmpdir(), "guise-native-"));
+  const program = join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "release/guise");
+  const seeds = `${first}-${first + count - 1}`;
+  const flags = ["--model", bundle, "--seeds", seeds, "--truncation-psi", String(truncationPsi), "--out", `${dir}/`];
+  await promisify(execFile)(program, ["generate", ...flags]).catch((error) => {
+    throw new Error(`${program} generate failed (was it built with cargo build --release?): ${error.message}`);
+  });
+  return { dir, flags };
+}
+
+export async function readPng(path) {
+  const { data, width, height } = PNG.sync.read(await readFile(path));
+  return { data, width, height };
+}
+
+// The largest difference between two pictures, in steps of 255, and how many values differ by more than `tolerance`.
+export function difference(a, b) {
+  if (a.width !== b.width || a.height !== b.height) {
+    throw new Error(`the pictures differ in size: ${a.width} x ${a.height} and ${b.width} x ${b.height}`);
+  }
+  let largest = 0;
+  for (let i = 0; i < a.data.length; i++) largest = Math.max(largest, Math.abs(a.data[i] - b.data[i]));
+  return largest;
+}

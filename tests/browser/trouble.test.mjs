@@ -1,0 +1,219 @@
+// Everything that may go wrong on the way: each is a sentence and a way on.
+
+import assert from "node:assert/strict";
+import { readFile, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, afterEach, before, beforeEach, test } from "node:test";
+import { drawn, launch, newVisitor, openSite, visit } from "./harness.mjs";
+
+let browser, site, context, page;
+
+before(async () => {
+  browser = await launch();
+});
+beforeEach(async () => {
+  site = await openSite();
+  context = await newVisitor(browser);
+});
+afterEach(async () => {
+  assert.deepEqual(page.problems, []);
+  await context.close();
+  await site.close();
+});
+after(() => browser?.close());
+
+const alert = () => page.locator("main > [role=alert]");
+const parts = () => site.requests.filter((name) => name.endsWith(".gguf"));
+
+test("a second visit fetches no part of the model again", async () => {
+  page = await visit(context, site.url);
+  await drawn(page);
+  assert.ok(parts().length >= 1);
+  assert.match(await page.locator("footer").textContent(), /MB fetched, and kept for your next visit/);
+  await page.close();
+  site.requests.length = 0;
+  page = await visit(context, site.url);
+  await drawn(page);
+  assert.deepEqual(parts(), []);
+  assert.match(await page.locator("footer").textContent(), /nothing was fetched again/);
+});
+
+test("a part that was damaged in storage is fetched again", async () => {
+  page = await visit(context, site.url);
+  await drawn(page);
+  const kept = await page.evaluate(async () => {
+    const [name] = await caches.keys();
+    const cache = await caches.open(name);
+    const keys = await cache.keys();
+    await cache.put(keys[0], new Response("moths were here"));
+    return keys.length;
+  });
+  assert.ok(kept >= 1);
+  site.requests.length = 0;
+  await page.reload();
+  await drawn(page);
+  assert.equal(parts().length, 1);
+});
+
+test("an updated model replaces the parts that were kept of the old one", async () => {
+  page = await visit(context, site.url);
+  await drawn(page);
+  const count = () => page.evaluate(async () => (await (await caches.open((await caches.keys())[0])).keys()).length);
+  const before = await count();
+  await page.evaluate(async () => {
+    const cache = await caches.open((await caches.keys())[0]);
+    const [{ url }] = await cache.keys();
+    await cache.put(url.replace(/[0-9a-f]{8}$/, "00000000"), new Response("an old part"));
+  });
+  assert.equal(await count(), before + 1);
+  await page.reload();
+  await drawn(page);
+  assert.equal(await count(), before);
+});
+
+test("a corrupted part is thrown away, and a repaired one is taken", async () => {
+  const [file] = await partFiles();
+  const whole = await readFile(file);
+  const broken = Buffer.from(whole);
+  broken[broken.length - 1] ^= 1;
+  await writeFile(file, broken);
+  page = await visit(context, site.url);
+  await alert().getByText(/arrived damaged .*sha256.*thrown away/).waitFor();
+  assert.equal(await page.locator(".wall img").count(), 0);
+  await writeFile(file, whole);
+  await alert().getByRole("button", { name: "Try again" }).click();
+  await drawn(page);
+  assert.ok(await alert().isHidden());
+});
+
+test("a truncated part is noticed", async () => {
+  const [file] = await partFiles();
+  await truncate(file, 1000);
+  page = await visit(context, site.url);
+  await alert().getByText(/arrived damaged .*it has 1000 bytes, expected/).waitFor();
+});
+
+test("a part that is larger than promised is not read to its end", async () => {
+  const [file] = await partFiles();
+  const name = file.split("/").at(-1);
+  site.faults[name] = (request, response) => {
+    // Endless: a page that read on would never say anything.
+    response.writeHead(200, { "content-type": "application/octet-stream" });
+    const pour = () => {
+      while (!response.destroyed && response.write(Buffer.alloc(65536)));
+      response.once("drain", pour);
+    };
+    pour();
+  };
+  page = await visit(context, site.url);
+  await alert().getByText(/arrived damaged .*larger than/).waitFor();
+});
+
+test("an interrupted download goes on where it can", async () => {
+  const files = await partFiles();
+  const last = files.at(-1).split("/").at(-1);
+  site.faults[last] = async (request, response) => {
+    const contents = await readFile(files.at(-1));
+    response.writeHead(200, { "content-type": "application/octet-stream", "content-length": contents.length });
+    response.write(contents.subarray(0, contents.length >> 1));
+    setTimeout(() => response.destroy(), 100);
+  };
+  page = await visit(context, site.url);
+  await alert().getByText(`The connection was interrupted while fetching ${last}.`).waitFor();
+  site.faults = {};
+  site.requests.length = 0;
+  await alert().getByRole("button", { name: "Try again" }).click();
+  await drawn(page);
+  assert.deepEqual(parts(), [last], "parts that had arrived are not fetched again");
+});
+
+test("a server that is gone while the engine starts is a sentence and a way on", async () => {
+  const [engine] = (await readFile(join(site.bundle, "../../index.html"), "utf8")).match(/engine-[0-9a-f]+/);
+  site.faults[`${engine}_bg.wasm`] = (request, response) => response.destroy();
+  page = await visit(context, site.url);
+  await alert().getByText(/The engine could not be loaded/).waitFor();
+  site.faults = {};
+  await alert().getByRole("button", { name: "Try again" }).click();
+  await drawn(page);
+});
+
+test("a missing model and a lying manifest are named", async () => {
+  const manifest = join(site.bundle, "model.json");
+  const good = JSON.parse(await readFile(manifest, "utf8"));
+  const lies = [
+    [{ ...good, version: 99 }, /cannot be used: .*version/],
+    [withGenerator(good, { file: "../../secret.gguf" }), /cannot be used: .*parts\.generator\.file/],
+    [withGenerator(good, { bytes: 2 ** 50 }), /cannot be used: .*parts\.generator\.bytes/],
+    [withGenerator(good, { sha256: "0".repeat(64) }), /arrived damaged/],
+  ];
+  for (const [lie, sentence] of lies) {
+    await writeFile(manifest, JSON.stringify(lie));
+    page = await visit(context, site.url);
+    await alert().getByText(sentence).waitFor();
+    assert.deepEqual(page.problems, []);
+    await page.close();
+  }
+  await writeFile(manifest, "<!doctype html><p>not a model");
+  page = await visit(context, site.url);
+  await alert().getByText(/This model cannot be used/).waitFor();
+  await page.close();
+  site.faults["model.json"] = (request, response) => response.writeHead(404).end();
+  page = await visit(context, site.url);
+  await alert().getByText("The server has no model.json: it answered with status 404.").waitFor();
+});
+
+test("text in the manifest is never markup", async () => {
+  const manifest = join(site.bundle, "model.json");
+  const good = JSON.parse(await readFile(manifest, "utf8"));
+  const name = '<img src=x onerror="document.title=1">Faces</p>';
+  await writeFile(manifest, JSON.stringify({ ...good, name }));
+  page = await visit(context, site.url);
+  await drawn(page);
+  assert.ok((await page.locator("footer").textContent()).includes(name));
+  assert.equal(await page.locator("footer img").count(), 0);
+});
+
+test("asking for WebGPU where there is none says so and offers the processor", async () => {
+  page = await visit(context, `${site.url}?device=webgpu`);
+  await alert().getByText("This browser offers no WebGPU.").waitFor();
+  await alert().getByRole("button", { name: "Continue on the processor" }).click();
+  await drawn(page);
+  assert.match(await page.locator("#device").textContent(), /Your processor/);
+});
+
+test("an unsafe connection, without storage, WebGPU or clipboard, is good enough", async () => {
+  page = await visit(context, site.unsafeUrl);
+  await drawn(page);
+  assert.equal(await page.evaluate(() => isSecureContext || "caches" in window), false);
+  assert.match(await page.locator("footer").textContent(), /keeps nothing for the next visit/);
+  await page.getByRole("button", { name: "Copy link" }).click();
+  await page.getByText(/Copy the link from the address bar/).waitFor();
+});
+
+test("the policy lets in nothing but this site's own scripts", async () => {
+  page = await visit(context, site.url);
+  const blocked = await page.evaluate(async () => {
+    const directives = new Set();
+    addEventListener("securitypolicyviolation", (event) => directives.add(event.effectiveDirective));
+    const script = document.createElement("script");
+    script.textContent = "window.injected = true";
+    document.body.append(script);
+    const image = new Image();
+    image.src = "http://unsafe.test/x.png";
+    await fetch("http://unsafe.test/").catch(() => {});
+    await new Promise((done) => setTimeout(done, 200));
+    return { injected: "injected" in window, directives: [...directives].sort() };
+  });
+  assert.deepEqual(blocked, { injected: false, directives: ["connect-src", "img-src", "script-src-elem"] });
+  page.problems.length = 0; // These three were meant to be blocked.
+});
+
+async function partFiles() {
+  const { parts } = JSON.parse(await readFile(join(site.bundle, "model.json"), "utf8"));
+  return Object.values(parts).map(({ file }) => join(site.bundle, file));
+}
+
+function withGenerator(manifest, changes) {
+  const { parts } = manifest;
+  return { ...manifest, parts: { ...parts, generator: { ...parts.generator, ...changes } } };
+}

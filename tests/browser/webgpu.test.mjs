@@ -1,0 +1,73 @@
+// The way over WebGPU, on Chromium's software adapter: slow, but the same shaders as on a real one.
+
+import assert from "node:assert/strict";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { after, afterEach, before, test } from "node:test";
+import { difference, drawNatively, drawn, launch, newVisitor, openSite, pixels, readPng, visit } from "./harness.mjs";
+
+let browser, site, context, page;
+
+before(async () => {
+  [browser, site] = await Promise.all([launch({ webgpu: true }), openSite()]);
+  context = await newVisitor(browser);
+});
+after(async () => {
+  await browser?.close();
+  await site?.close();
+});
+afterEach(async () => {
+  assert.deepEqual(page.problems, []);
+  await page.close();
+});
+
+// The first picture compiles every shader, which takes the software adapter long.
+const SLOW = 180_000;
+
+test("WebGPU draws what the native program draws, shuffles, enlarges and downloads", async () => {
+  page = await visit(context, `${site.url}?device=webgpu#seed=100&variety=0.70`);
+  await drawn(page, SLOW);
+  assert.match(await page.locator("#device").textContent(), /Your graphics adapter, through WebGPU/);
+  const { dir } = await drawNatively(site.bundle, 100, 8, 0.7);
+  for (const [index, picture] of (await pixels(page, ".wall img")).entries()) {
+    const native = await readPng(join(dir, `seed${100 + index}.png`));
+    // Graphics adapters may reorder sums and round fused multiplications differently, so more than on the processor.
+    const largest = difference(picture, native);
+    assert.ok(largest <= 4, `avatar ${100 + index} differs by ${largest}/255`);
+  }
+  await rm(dir, { recursive: true });
+
+  await page.getByRole("button", { name: "Shuffle" }).click();
+  await page.waitForFunction(() => !location.hash.startsWith("#seed=100&"));
+  await drawn(page, SLOW);
+
+  await page.locator(".frame").first().click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("button", { name: "Enlarge to 64 px" }).click();
+  await dialog.getByAltText(/64 by 64 pixels/).waitFor({ timeout: SLOW });
+  const [waiting] = await Promise.all([
+    page.waitForEvent("download"),
+    dialog.getByRole("link", { name: "Download PNG" }).click(),
+  ]);
+  const { width, height } = await readPng(await waiting.path());
+  assert.deepEqual([width, height], [64, 64]);
+});
+
+test("an adapter that is only software is passed over for the processor, and that is said", async () => {
+  page = await visit(context, site.url);
+  await drawn(page);
+  assert.match(await page.locator("#device").textContent(), /Your processor\. .*emulated in software/);
+});
+
+test("an adapter that goes away is a sentence and a way on", async () => {
+  page = await visit(context, `${site.url}?device=webgpu`);
+  await drawn(page, SLOW);
+  const session = await browser.newBrowserCDPSession();
+  // The answer never comes back over a connection of a process that has crashed.
+  session.send("Browser.crashGpuProcess").catch(() => {});
+  const alert = page.locator("main > [role=alert]");
+  await alert.getByText(/The graphics adapter went away/).waitFor();
+  await alert.getByRole("button", { name: "Continue on the processor" }).click();
+  await drawn(page);
+  assert.match(await page.locator("#device").textContent(), /Your processor/);
+});

@@ -1,0 +1,127 @@
+//! From an address to checked bytes of every part of a bundle.
+
+use super::{
+    fetch::{Error as FetchError, fetch},
+    store::Store,
+};
+use guise::weights::manifest::{File, Manifest};
+use std::collections::{BTreeMap, BTreeSet};
+use web_sys::RequestCache;
+
+/// Why a bundle could not be loaded, as sentences for people.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file did not arrive.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The manifest contradicts itself or this version.
+    #[error("This model cannot be used: {0}.")]
+    Manifest(String),
+    /// A file is not the one that the manifest promises.
+    #[error("{file} arrived damaged ({reason}), so it was thrown away.")]
+    Damaged {
+        /// The file's name.
+        file: String,
+        /// Expected and found.
+        reason: String,
+    },
+}
+
+/// A bundle whose every byte is the one that its manifest promises.
+pub struct Bundle {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The contents of every file, by name.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// Bytes that came over the network.
+    pub fetched: u64,
+    /// Whether all of it is kept for the next visit.
+    pub kept: bool,
+}
+
+/// Loads the bundle in the folder at the address `folder`. `progress` hears finished and all bytes.
+pub async fn load(
+    folder: &str,
+    store: Option<&Store>,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Bundle, Error> {
+    let url = format!("{folder}{}", Manifest::FILE_NAME);
+    let limit = Manifest::MAX_BYTES as usize;
+    // The manifest is small and says which parts are current: the browser asks the server every time.
+    let json = fetch(Manifest::FILE_NAME, &url, limit, RequestCache::NoCache, |_| {}).await?;
+    let manifest = Manifest::parse(&json).map_err(|error| Error::Manifest(error.to_string()))?;
+
+    let total = manifest.files().map(|file| file.bytes).sum();
+    let (mut done, mut fetched, mut kept) = (0, 0, true);
+    let mut files = BTreeMap::new();
+    for file in manifest.files() {
+        progress(done, total);
+        let contents = match read_kept(file, store).await {
+            Some(contents) => contents,
+            None => {
+                let contents = fetch_part(folder, file, |part| progress(done + part, total)).await?;
+                fetched += file.bytes;
+                kept &= match store {
+                    Some(store) => store.write(&file.sha256, &contents).await,
+                    None => false,
+                };
+                contents
+            }
+        };
+        done += file.bytes;
+        files.insert(file.name.clone(), contents);
+    }
+    progress(done, total);
+    if let Some(store) = store {
+        let current: BTreeSet<_> = manifest.files().map(|file| file.sha256.clone()).collect();
+        store.forget_all_but(&current).await;
+    }
+    Ok(Bundle {
+        manifest,
+        files,
+        fetched,
+        kept,
+    })
+}
+
+/// A part from an earlier visit, if it is there and still what it was.
+async fn read_kept(file: &File, store: Option<&Store>) -> Option<Vec<u8>> {
+    let store = store?;
+    let contents = store.read(&file.sha256).await?;
+    if file.verify(&contents).is_err() {
+        store.forget(&file.sha256).await;
+        return None;
+    }
+    Some(contents)
+}
+
+async fn fetch_part(folder: &str, file: &File, mut progress: impl FnMut(u64)) -> Result<Vec<u8>, Error> {
+    let url = format!("{folder}{}", file.name);
+    let mut damage = None;
+    // The browser's own cache may still hold this name's contents from before an update of the site, so a
+    // part that does not fit its hash is asked for once more from the server itself.
+    for cache in [RequestCache::Default, RequestCache::Reload] {
+        let mut arrived = 0;
+        let contents = fetch(&file.name, &url, file.bytes as usize, cache, |bytes| {
+            arrived += bytes as u64;
+            progress(arrived);
+        })
+        .await;
+        let contents = match contents {
+            Ok(contents) => contents,
+            Err(FetchError::TooLarge { .. }) if damage.is_none() => {
+                damage = Some(format!("it is larger than {} bytes", file.bytes));
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        match file.verify(&contents) {
+            Ok(()) => return Ok(contents),
+            Err(error) => damage = Some(error.to_string()),
+        }
+    }
+    Err(Error::Damaged {
+        file: file.name.clone(),
+        reason: damage.unwrap_or_default(),
+    })
+}

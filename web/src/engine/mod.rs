@@ -1,0 +1,139 @@
+//! The worker: fetches a bundle, checks it, opens it on a device, and draws and enlarges when asked.
+//!
+//! One job runs at a time. A newer one stops the one before it, and [`Request::Cancel`] stops it for
+//! nothing: jobs give the browser a turn after every picture and tile, so that such messages are heard.
+
+mod device;
+mod fetch;
+mod load;
+mod model;
+mod store;
+
+use crate::protocol::{DeviceWish, JobId, Reply, Request, WayOn, pack, to_buffer, unpack};
+use futures::lock::Mutex;
+use guise::pipeline::{self, Cancel};
+use js_sys::{ArrayBuffer, Uint8Array};
+use model::Model;
+use std::{cell::RefCell, rc::Rc};
+use wasm_bindgen::{JsCast, closure::Closure};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
+
+/// Listens to the page, for as long as the page wants.
+pub fn run() {
+    console_error_panic_hook::set_once();
+    let engine = Rc::new(Engine::default());
+    let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
+        if let Some((request, bytes)) = unpack(&event.data()) {
+            engine.clone().hear(request, bytes);
+        }
+    });
+    scope().set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+    on_message.forget();
+    say(&Reply::Awake, None);
+}
+
+#[derive(Default)]
+struct Engine {
+    /// The open bundle. Whoever holds the lock is the running job.
+    model: Mutex<Option<Model>>,
+    /// Stops the newest job.
+    cancel: RefCell<Cancel>,
+}
+
+impl Engine {
+    fn hear(self: Rc<Self>, request: Request, png: Option<ArrayBuffer>) {
+        self.cancel.borrow().cancel();
+        if request == Request::Cancel {
+            return;
+        }
+        let cancel = Cancel::default();
+        self.cancel.replace(cancel.clone());
+        spawn_local(async move {
+            let mut model = self.model.lock().await;
+            match request {
+                Request::Load { bundle, device } => *model = open(&bundle, device).await,
+                Request::Sample {
+                    job,
+                    seeds,
+                    truncation_psi,
+                } => {
+                    finish(job, &model, async |model| {
+                        model.sample(job, seeds, truncation_psi, cancel).await
+                    })
+                    .await;
+                }
+                Request::Upscale { job } => {
+                    let png = png.map(|png| Uint8Array::new(&png).to_vec()).unwrap_or_default();
+                    finish(job, &model, async |model| model.upscale(job, &png, cancel).await).await;
+                }
+                Request::Cancel => {}
+            }
+        });
+    }
+}
+
+/// Opens a bundle and says how that went.
+async fn open(bundle: &str, device: DeviceWish) -> Option<Model> {
+    match Model::open(bundle, device).await {
+        Ok(model) => Some(model),
+        Err((sentence, ways_on)) => {
+            say(
+                &Reply::Failed {
+                    job: None,
+                    sentence,
+                    ways_on,
+                },
+                None,
+            );
+            None
+        }
+    }
+}
+
+/// Runs a job and says how it ended.
+async fn finish(
+    job: JobId,
+    model: &Option<Model>,
+    work: impl AsyncFnOnce(&Model) -> Result<(), pipeline::Error>,
+) {
+    let started_ms = now_ms();
+    let result = match model {
+        Some(model) => work(model).await,
+        None => Err(pipeline::Error::Request("no model is open".into())),
+    };
+    let reply = match result {
+        Ok(()) => Reply::Done {
+            job,
+            duration_ms: now_ms() - started_ms,
+        },
+        Err(pipeline::Error::Cancelled) => Reply::Cancelled { job },
+        Err(error) => {
+            let ways_on = match model.as_ref().is_some_and(Model::is_on_gpu) {
+                true => vec![WayOn::UseCpu, WayOn::TryAgain],
+                false => vec![WayOn::TryAgain],
+            };
+            Reply::Failed {
+                job: Some(job),
+                sentence: format!("That did not work: {error}."),
+                ways_on,
+            }
+        }
+    };
+    say(&reply, None);
+}
+
+/// Speaks to the page; `bytes` travel with the message.
+fn say(reply: &Reply, bytes: Option<&[u8]>) {
+    let (message, transfer) = pack(reply, bytes.map(to_buffer));
+    // Posting plain text and a fresh buffer cannot fail.
+    let _ = scope().post_message_with_transfer(&message, &transfer);
+}
+
+fn scope() -> DedicatedWorkerGlobalScope {
+    js_sys::global().unchecked_into()
+}
+
+fn now_ms() -> f64 {
+    scope().performance().map_or(0.0, |clock| clock.now())
+}

@@ -1,0 +1,216 @@
+//! An open bundle: its networks on a device, and the jobs they do.
+
+use super::{device, load, now_ms, say, store::Store};
+use crate::protocol::{Credit, DeviceInUse, DeviceWish, JobId, ModelFacts, Reply, Stage, WayOn};
+use burn::tensor::Device;
+use gloo_timers::future::TimeoutFuture;
+use guise::{
+    networks::{srvgg::SrvggNetCompact, stylegan2::Generator},
+    pipeline::{
+        Cancel, Error, Event,
+        sample::{SampleRequest, sample},
+        upscale::upscale,
+    },
+    weights::{
+        bundle::{load_generator, load_upscaler},
+        manifest::{self, Manifest},
+    },
+};
+use image::{ImageFormat, RgbaImage};
+use std::io::Cursor;
+
+/// Side of a tile when enlarging, in pixels of the smaller picture.
+const TILE: usize = 64;
+
+/// The longest message that pictures may take to reach the page, where the device could draw faster.
+const PROGRESS_MS: f64 = 50.0;
+
+/// What a failure to open comes to: a sentence, and what helps.
+type Trouble = (String, Vec<WayOn>);
+
+/// The networks of a bundle, ready to draw.
+pub struct Model {
+    generator: Generator,
+    upscaler: Option<SrvggNetCompact>,
+    device: Device,
+    kind: DeviceInUse,
+}
+
+impl Model {
+    /// Fetches, checks and opens the bundle in `folder`, and tells the page how far that is.
+    pub async fn open(folder: &str, wish: DeviceWish) -> Result<Self, Trouble> {
+        let again = |sentence: String| (sentence, vec![WayOn::TryAgain]);
+        let site = folder.rsplit_once("models/").map_or(folder, |(site, _)| site);
+        let store = Store::open(site).await;
+        let mut said_ms = 0.0;
+        let bundle = load::load(folder, store.as_ref(), |done, total| {
+            if done == total || now_ms() - said_ms > PROGRESS_MS {
+                said_ms = now_ms();
+                say(
+                    &Reply::Progress {
+                        stage: Stage::Download,
+                        done,
+                        total,
+                    },
+                    None,
+                );
+            }
+        })
+        .await
+        .map_err(|error| again(error.to_string()))?;
+
+        say(
+            &Reply::Progress {
+                stage: Stage::Prepare,
+                done: 0,
+                total: 0,
+            },
+            None,
+        );
+        let device::Opened { device, kind, why } = device::open(wish, |reason| {
+            say(
+                &Reply::Lost {
+                    sentence: format!("The graphics adapter went away ({reason})."),
+                },
+                None,
+            );
+        })
+        .await
+        .map_err(|sentence| (sentence, vec![WayOn::UseCpu, WayOn::TryAgain]))?;
+
+        let unusable = |error: guise::weights::Error| again(format!("This model cannot be used: {error}."));
+        let Manifest { parts, .. } = &bundle.manifest;
+        let file = |file: &manifest::File| bundle.files[&file.name].as_slice();
+        let generator =
+            load_generator(&parts.generator, file(&parts.generator.file), &device).map_err(unusable)?;
+        let upscaler = match &parts.upscaler {
+            Some(part) => Some(load_upscaler(part, file(&part.file), &device).map_err(unusable)?),
+            None => None,
+        };
+        let upscale_factor = upscaler.as_ref().map(|network| network.scale() as u32);
+        let reply = Reply::Ready {
+            device: kind,
+            why,
+            fetched: bundle.fetched,
+            kept: bundle.kept,
+            model: facts(&bundle.manifest, upscale_factor),
+        };
+        say(&reply, None);
+        Ok(Self {
+            generator,
+            upscaler,
+            device,
+            kind,
+        })
+    }
+
+    /// Whether it computes on a graphics adapter.
+    pub fn is_on_gpu(&self) -> bool {
+        self.kind == DeviceInUse::WebGpu
+    }
+
+    /// Draws one picture for each seed and sends each to the page as soon as it is there.
+    pub async fn sample(
+        &self,
+        job: JobId,
+        seeds: Vec<u64>,
+        truncation_psi: f32,
+        cancel: Cancel,
+    ) -> Result<(), Error> {
+        let request = SampleRequest {
+            seeds,
+            truncation_psi,
+            batch_size: 1,
+        };
+        let mut trouble = Ok(());
+        sample(&self.generator, &request, &self.device, &cancel, async |event| {
+            if let Err(error) = tell(job, Stage::Sample, event).await {
+                trouble = Err(error);
+                cancel.cancel();
+            }
+        })
+        .await
+        .and(trouble)
+    }
+
+    /// Enlarges the picture in the PNG file `png` and sends it to the page.
+    pub async fn upscale(&self, job: JobId, png: &[u8], cancel: Cancel) -> Result<(), Error> {
+        let network = self
+            .upscaler
+            .as_ref()
+            .ok_or_else(|| Error::Request("this model cannot enlarge".into()))?;
+        let image = image::load_from_memory_with_format(png, ImageFormat::Png)
+            .map_err(|error| Error::Request(format!("the picture could not be read ({error})")))?
+            .into_rgba8();
+        let image = upscale(network, &image, TILE, &cancel, async |event| {
+            // Progress carries no picture, so telling it cannot fail.
+            let _ = tell(job, Stage::Upscale, event).await;
+        })
+        .await?;
+        tell(job, Stage::Upscale, Event::Picture { index: 0, image }).await
+    }
+}
+
+/// Passes an event on to the page, then lets the browser hand over whatever the page has said meanwhile.
+async fn tell(job: JobId, stage: Stage, event: Event) -> Result<(), Error> {
+    match event {
+        Event::Progress { done, total } => {
+            say(
+                &Reply::Progress {
+                    stage,
+                    done: done as u64,
+                    total: total as u64,
+                },
+                None,
+            );
+        }
+        Event::Picture { index, image } => {
+            let png = encode(&image)?;
+            say(
+                &Reply::Picture {
+                    job,
+                    index,
+                    side: image.width(),
+                },
+                Some(&png),
+            );
+        }
+    }
+    TimeoutFuture::new(0).await;
+    Ok(())
+}
+
+fn encode(image: &RgbaImage) -> Result<Vec<u8>, Error> {
+    let mut png = Cursor::new(vec![]);
+    image
+        .write_to(&mut png, ImageFormat::Png)
+        .map_err(|error| Error::Request(format!("the picture could not be written ({error})")))?;
+    Ok(png.into_inner())
+}
+
+fn facts(manifest: &Manifest, upscale_factor: Option<u32>) -> ModelFacts {
+    let credit = |subject: &str, credit: &manifest::Credit| Credit {
+        subject: subject.into(),
+        attribution: credit.attribution.clone(),
+        licence: credit.license.clone(),
+        source: credit.source.clone(),
+    };
+    let Manifest { parts, .. } = manifest;
+    let mut credits = vec![
+        credit("Art", &manifest.art),
+        credit("Weights", &parts.generator.weights),
+    ];
+    credits.extend(
+        parts
+            .upscaler
+            .as_ref()
+            .map(|part| credit("Enlarging", &part.weights)),
+    );
+    ModelFacts {
+        name: manifest.name.clone(),
+        description: manifest.description.clone(),
+        credits,
+        truncation_psi: manifest.truncation_psi,
+        upscale_factor,
+    }
+}

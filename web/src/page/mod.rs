@@ -1,0 +1,38 @@
+//! What a visitor sees: a gallery of eight avatars, a few controls, and one picture close up.
+//!
+//! Nothing here computes for longer than a moment, and nothing here touches the network: the engine
+//! does both. [`studio`] holds the state and the actions, the other files show it.
+
+mod gallery;
+mod label;
+mod link;
+mod share;
+mod studio;
+mod viewer;
+
+use leptos::{mount::mount_to, prelude::*};
+use wasm_bindgen::JsCast;
+
+/// Replaces the static shell's `#app` with the living page.
+pub fn run() {
+    console_error_panic_hook::set_once();
+    let shell: web_sys::HtmlElement = document()
+        .get_element_by_id("app")
+        .expect("index.html has the element #app")
+        .unchecked_into();
+    shell.set_inner_html("");
+    mount_to(shell, Page).forget();
+}
+
+#[component]
+fn Page() -> impl IntoView {
+    let studio = studio::Studio::open();
+    view! {
+        <gallery::Gallery studio/>
+        <gallery::Notice studio/>
+        <gallery::Controls studio/>
+        <gallery::Status studio/>
+        <label::Label studio/>
+        <viewer::Viewer studio/>
+    }
+}

@@ -1,0 +1,127 @@
+//! One avatar close up: enlarge it, take it home.
+
+use super::{
+    gallery::{Notice, Progress},
+    studio::{CloseUp, Studio},
+};
+use leptos::{
+    html::{Button, Dialog},
+    prelude::*,
+};
+
+/// The largest picture that is offered. Once more would be 4096 pixels and minutes.
+const MAX_SIDE: u32 = 1024;
+
+/// A dialog that is open while there is a close-up. Escape, its button and a click beside it close it.
+#[component]
+pub fn Viewer(studio: Studio) -> impl IntoView {
+    let dialog = NodeRef::<Dialog>::new();
+    let is_open = Memo::new(move |_| studio.close_up.with(Option::is_some));
+    Effect::new(move || {
+        let open = is_open.get();
+        if let Some(dialog) = dialog.get() {
+            match (open, dialog.open()) {
+                (true, false) => drop(dialog.show_modal()),
+                (false, true) => dialog.close(),
+                _ => {}
+            }
+        }
+    });
+    let beside = move |event: web_sys::MouseEvent| {
+        // A click on the dialog element itself, and not on anything in it, fell on the backdrop.
+        let backdrop = dialog.get_untracked().map(web_sys::EventTarget::from);
+        if event.target() == backdrop {
+            studio.close();
+        }
+    };
+    view! {
+        <dialog
+            class="viewer"
+            aria-labelledby="viewer-title"
+            node_ref=dialog
+            on:close=move |_| studio.close()
+            on:click=beside
+        >
+            <Show when=move || is_open.get()>
+                <Sheet studio/>
+            </Show>
+        </dialog>
+    }
+}
+
+/// What is in the dialog. Its elements stay the same while the picture grows, so that the focus stays, too.
+#[component]
+fn Sheet(studio: Studio) -> impl IntoView {
+    let enlarge = NodeRef::<Button>::new();
+    let close_up = move |read: fn(&CloseUp) -> String| {
+        move || {
+            studio
+                .close_up
+                .with(|close_up| close_up.as_ref().map(read).unwrap_or_default())
+        }
+    };
+    let side = move || {
+        studio
+            .close_up
+            .with(|close_up| close_up.as_ref().map_or(0, |it| it.best().side))
+    };
+    let next = move || {
+        let factor = studio
+            .facts
+            .with(|facts| facts.as_ref().and_then(|facts| facts.model.upscale_factor))?;
+        Some(side() * factor).filter(|&next| next <= MAX_SIDE)
+    };
+    let offer = move || match next() {
+        Some(next) => format!("Enlarge to {next} px"),
+        None => "As large as it gets".into(),
+    };
+    // Not `disabled`: a disabled button would lose the focus to the start of the page.
+    let resting = move || studio.is_enlarging() || next().is_none();
+    let stop = move |_| {
+        studio.cancel();
+        if let Some(button) = enlarge.get_untracked() {
+            let _ = button.focus();
+        }
+    };
+    view! {
+        <div class="sheet">
+            <span class="mat" class:pixels=move || side() < 256>
+                <img
+                    src=close_up(|it| it.best().url())
+                    alt=close_up(|it| format!("Avatar {}, {1} by {1} pixels", it.seed, it.best().side))
+                    width=close_up(|it| it.best().side.to_string())
+                    height=close_up(|it| it.best().side.to_string())
+                />
+            </span>
+            <div class="plate">
+                <h2 id="viewer-title">{close_up(|it| format!("№ {}", it.seed))}</h2>
+                <p class="size">{close_up(|it| format!("{0} × {0} pixels", it.best().side))}</p>
+                <div class="actions">
+                    <button
+                        class="primary"
+                        node_ref=enlarge
+                        aria-disabled=move || resting().to_string()
+                        on:click=move |_| if !resting() { studio.enlarge() }
+                    >
+                        {offer}
+                    </button>
+                    <a
+                        class="quiet"
+                        href=close_up(|it| it.best().url())
+                        download=close_up(|it| format!("guise-{}-{}.png", it.seed, it.best().side))
+                    >
+                        "Download PNG"
+                    </a>
+                </div>
+                <Notice studio/>
+                <Show when=move || studio.is_enlarging()>
+                    <Progress studio/>
+                    <button class="quiet" on:click=stop>"Stop"</button>
+                </Show>
+            </div>
+            <button class="close" aria-label="Close" on:click=move |_| studio.close()>
+                <svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true"><path d="m5 5 10 10M15 5 5 15"/></svg>
+            </button>
+        </div>
+    }
+}

@@ -1,0 +1,204 @@
+//! What the page and the engine say to each other.
+//!
+//! A message is a JavaScript object `{ text, bytes }`: `text` is one of the enums below as JSON
+//! (JSON keeps 64-bit seeds exact, which JavaScript numbers would not), and `bytes`, where a message
+//! carries a picture, is its PNG file as an `ArrayBuffer`. The buffer is transferred, not copied.
+
+use js_sys::{Array, ArrayBuffer, Object, Reflect, Uint8Array};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use wasm_bindgen::{JsCast, JsValue};
+
+/// Numbers a job, so that answers to a job that nobody waits for any more can be told apart.
+pub type JobId = u32;
+
+/// The device that somebody asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum DeviceWish {
+    /// WebGPU where a real graphics adapter serves, else the CPU.
+    #[default]
+    Best,
+    /// WebGPU, even on a software adapter; a failure instead of a fallback.
+    WebGpu,
+    /// The CPU.
+    Cpu,
+}
+
+/// The device that computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeviceInUse {
+    /// The graphics adapter, through WebGPU.
+    WebGpu,
+    /// One thread of the processor, with wasm SIMD.
+    Cpu,
+}
+
+/// What the page asks of the engine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Request {
+    /// Fetch, check and open the bundle at the absolute URL `bundle` (with its final slash).
+    Load {
+        /// The folder that holds `model.json`.
+        bundle: String,
+        /// The device to open it on.
+        device: DeviceWish,
+    },
+    /// Draw one picture for each seed.
+    Sample {
+        /// This job's number.
+        job: JobId,
+        /// One seed a picture.
+        seeds: Vec<u64>,
+        /// Distance from the average avatar, 0 to 1.
+        truncation_psi: f32,
+    },
+    /// Enlarge the picture that travels with this message.
+    Upscale {
+        /// This job's number.
+        job: JobId,
+    },
+    /// Stop the running job.
+    Cancel,
+}
+
+/// What the engine is busy with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stage {
+    /// Bytes of the engine itself are arriving (said by `loader.js`, before the engine can speak).
+    Engine,
+    /// Bytes of the model are arriving.
+    Download,
+    /// The networks are being built and the device warmed up.
+    Prepare,
+    /// Pictures are being drawn.
+    Sample,
+    /// Tiles of a picture are being enlarged.
+    Upscale,
+}
+
+/// Whose work something is, as plain text from the manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credit {
+    /// What the credit is for.
+    pub subject: String,
+    /// Whom to credit, as they ask for it; may be empty.
+    pub attribution: String,
+    /// What may be done with it.
+    pub licence: String,
+    /// Where the original is; may be empty.
+    pub source: String,
+}
+
+/// What the page shows about the model, all of it plain text from the manifest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelFacts {
+    /// Its name.
+    pub name: String,
+    /// A sentence or two about it.
+    pub description: String,
+    /// Whose work it is made of.
+    pub credits: Vec<Credit>,
+    /// The truncation psi at which its pictures look best.
+    pub truncation_psi: f32,
+    /// By how much one enlargement grows a side, or nothing if the bundle brings no such network.
+    pub upscale_factor: Option<u32>,
+}
+
+/// What helps after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WayOn {
+    /// The same again.
+    TryAgain,
+    /// Start over on the CPU.
+    UseCpu,
+}
+
+/// What the engine tells the page.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Reply {
+    /// The engine runs and listens.
+    Awake,
+    /// `done` of `total` units (bytes, pictures, tiles) are finished.
+    Progress {
+        /// What is being done.
+        stage: Stage,
+        /// Finished units.
+        done: u64,
+        /// All units.
+        total: u64,
+    },
+    /// The model is open; pictures can be asked for.
+    Ready {
+        /// Where it computes.
+        device: DeviceInUse,
+        /// A sentence saying why, where that is not what one would expect.
+        why: Option<String>,
+        /// Bytes that came over the network; the rest was kept from an earlier visit.
+        fetched: u64,
+        /// Whether the model is kept for the next visit.
+        kept: bool,
+        /// The model.
+        model: ModelFacts,
+    },
+    /// A picture is there; its PNG file travels with this message.
+    Picture {
+        /// The job it belongs to.
+        job: JobId,
+        /// Its place in the request.
+        index: usize,
+        /// Its side in pixels.
+        side: u32,
+    },
+    /// The job has given all its pictures.
+    Done {
+        /// Which job.
+        job: JobId,
+        /// How long it took.
+        duration_ms: f64,
+    },
+    /// The job was stopped, because the page asked for that or for something newer.
+    Cancelled {
+        /// Which job.
+        job: JobId,
+    },
+    /// The device went away and took everything on it along: this engine draws nothing any more.
+    Lost {
+        /// What happened, for people.
+        sentence: String,
+    },
+    /// Something did not work.
+    Failed {
+        /// The job it happened in, or nothing while loading.
+        job: Option<JobId>,
+        /// What happened, for people.
+        sentence: String,
+        /// What helps, in order of preference.
+        ways_on: Vec<WayOn>,
+    },
+}
+
+/// Packs a message for `postMessage`, and the list of what it transfers.
+pub fn pack<T: Serialize>(message: &T, bytes: Option<ArrayBuffer>) -> (JsValue, Array) {
+    let text = serde_json::to_string(message).expect("a message of plain enums is always JSON");
+    let object = Object::new();
+    let transfer = Array::new();
+    // Setting a property of a fresh object cannot fail.
+    let _ = Reflect::set(&object, &"text".into(), &text.into());
+    if let Some(bytes) = bytes {
+        let _ = Reflect::set(&object, &"bytes".into(), &bytes);
+        transfer.push(&bytes);
+    }
+    (object.into(), transfer)
+}
+
+/// Unpacks what the other side packed; nothing if it is not a message of this protocol.
+pub fn unpack<T: DeserializeOwned>(data: &JsValue) -> Option<(T, Option<ArrayBuffer>)> {
+    let text = Reflect::get(data, &"text".into()).ok()?.as_string()?;
+    let message = serde_json::from_str(&text).ok()?;
+    let bytes = Reflect::get(data, &"bytes".into()).ok()?.dyn_into().ok();
+    Some((message, bytes))
+}
+
+/// Copies bytes out of this program's memory into a buffer that can be transferred.
+pub fn to_buffer(bytes: &[u8]) -> ArrayBuffer {
+    Uint8Array::from(bytes).buffer()
+}

@@ -84,7 +84,11 @@ fn a_resumed_run_is_the_run_that_never_stopped() {
     assert_eq!(weights(&only_run(&whole)), weights(&run));
     let ticks = Run::open(&run).unwrap().ticks().unwrap();
     let kimg: Vec<f64> = ticks.iter().map(|tick| tick.kimg).collect();
-    assert_eq!(kimg, [0.5, 1.0, 1.2], "a line for every thousand pictures and for every stop");
+    assert_eq!(
+        kimg,
+        [0.5, 1.0, 1.2],
+        "a line for every thousand pictures and for every stop"
+    );
     assert!(ticks[1].stats.r1_penalty.is_some());
     let grid = image::open(run.join("fakes000001.png")).unwrap();
     assert_eq!((grid.width(), grid.height()), (8 * 16, 8 * 16));

@@ -54,6 +54,9 @@ pub(super) struct Args {
     /// Write grid, checkpoint and snapshot every so many kimg [default: 10].
     #[arg(long)]
     snapshot_kimg: Option<f64>,
+    /// Give the layers per-pixel noise, for art with grain or brush strokes; flat art is better without.
+    #[arg(long, conflicts_with = "resume")]
+    noise: bool,
     /// Show pictures mirrored as often as not. Not for art that has a left and a right.
     #[arg(long)]
     mirror: bool,
@@ -133,6 +136,7 @@ fn start(args: &Args) -> anyhow::Result<(Run, Dataset)> {
         ema_kimg: 5.0,
         ema_rampup: 0.05,
         style_mixing_prob: 0.9,
+        noise: args.noise,
         mirror: false,
         snapshot_kimg: 10.0,
         seed: 0,

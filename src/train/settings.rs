@@ -32,6 +32,9 @@ pub struct TrainSettings {
     pub ema_rampup: f64,
     /// Share of the steps whose pictures take their coarse and fine layers from two latents.
     pub style_mixing_prob: f64,
+    /// Give the layers per-pixel noise. It draws grain and brush strokes that differ between pictures;
+    /// in flat art it only gets in the way.
+    pub noise: bool,
     /// Show every picture mirrored as often as not; wrong for art that has a left and a right.
     pub mirror: bool,
     /// Grid, checkpoint and snapshot are written every so many thousand pictures.
@@ -81,6 +84,7 @@ pub(super) mod tests {
             ema_kimg: 5.0,
             ema_rampup: 0.05,
             style_mixing_prob: 0.9,
+            noise: true,
             mirror: false,
             snapshot_kimg: 1.0,
             seed: 7,

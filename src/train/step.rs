@@ -102,12 +102,18 @@ impl TrainState {
         device.seed(rng.random());
         let real = real.without_autodiff();
         let mut stats = StepStats::default();
+        // Without noise its strengths stay at zero, so that the saved noise changes nothing either.
+        let noise = if settings.noise {
+            NoiseMode::Random
+        } else {
+            NoiseMode::None
+        };
         let lazy = settings.r1_interval as f64 / (settings.r1_interval as f64 + 1.0);
 
         let fake = {
             let generator = self.generator.valid();
             let ws = mixed_ws(&generator, settings, &mut rng, &device).1;
-            generator.synthesis.forward(ws, NoiseMode::Random)
+            generator.synthesis.forward(ws, noise)
         };
         let real_logits = self.discriminator.forward(real.clone());
         let fake_logits = self.discriminator.forward(fake);
@@ -139,7 +145,7 @@ impl TrainState {
         }
 
         let (w, ws) = mixed_ws(&self.generator, settings, &mut rng, &device);
-        let fake = self.generator.synthesis.forward(ws, NoiseMode::Random);
+        let fake = self.generator.synthesis.forward(ws, noise);
         let loss = generator_loss(self.discriminator.clone().no_grad().forward(fake));
         stats.generator_loss = scalar(loss.clone());
         if !stats.is_finite() {

@@ -73,9 +73,9 @@ fn a_resumed_run_is_the_run_that_never_stopped() {
     let (whole, halves) = (dir.path().join("whole"), dir.path().join("halves"));
 
     // 1.2 kimg pass a line of statistics, several epochs and several penalties.
-    let output = train(&data, &whole, "1.2", &[]);
+    let output = train(&data, &whole, "1.2", &["--noise"]);
     assert!(output.status.success(), "{}", text(&output));
-    let output = train(&data, &halves, "0.5", &[]);
+    let output = train(&data, &halves, "0.5", &["--noise"]);
     assert!(output.status.success(), "{}", text(&output));
     let run = only_run(&halves);
     let output = guise(&["train", "--resume", path(&run), "--kimg", "1.2"]);

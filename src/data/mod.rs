@@ -24,7 +24,7 @@ pub use traits::Trait;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operating system refused.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}", path.display())]
     Io {
         /// What was being done, as a verb: "read", "write", "create".
         action: &'static str,
@@ -34,7 +34,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A JSON file does not hold what it must.
-    #[error("{}, line {line}: {source}", path.display())]
+    #[error("{}, line {line}", path.display())]
     Json {
         /// The file.
         path: PathBuf,

@@ -3,6 +3,8 @@
 //! Nothing outside the file is ever read: no other files, no fonts, no network.
 
 use std::collections::HashMap;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use image::RgbImage;
 use resvg::tiny_skia::{Color, Pixmap, Transform};
@@ -12,7 +14,9 @@ use resvg::usvg::{self, ImageHrefResolver};
 use super::PrepareOptions;
 
 /// An avatar drawn by hand has some kilobytes.
-const MAX_BYTES: usize = 8 << 20;
+const MAX_BYTES: usize = 4 << 20;
+/// An ordinary avatar takes a millisecond, a rich drawing at full size a second.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 /// Elements in the file, and elements drawn once every reference is followed.
 const MAX_ELEMENTS: u32 = 100_000;
 /// Elements inside elements, references followed.
@@ -36,7 +40,35 @@ pub(super) fn looks_like_svg(bytes: &[u8]) -> bool {
 ///
 /// A drawing on a coarse grid, such as pixel art, comes out with crisp blocks because it is drawn at this size
 /// rather than scaled to it.
+///
+/// What a file costs in memory is limited by counting before it is drawn; what it costs in time cannot be foretold
+/// (long paths, many filters, clever style sheets), so it is drawn on a thread of its own that is given up after
+/// [`TIME_LIMIT`]. A thread cannot be stopped from outside: a given-up one goes on until the program ends.
 pub(super) fn square(bytes: &[u8], options: &PrepareOptions) -> Result<RgbImage, String> {
+    within(TIME_LIMIT, {
+        let (bytes, options) = (bytes.to_vec(), options.clone());
+        move || draw(&bytes, &options)
+    })
+}
+
+fn within<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    let (sender, receiver) = mpsc::channel();
+    // Nobody listens any more when the work was given up: then its result is of no use.
+    let thread = std::thread::Builder::new().spawn(move || drop(sender.send(work())));
+    thread.map_err(|error| format!("no thread to draw it on: {error}"))?;
+    receiver.recv_timeout(limit).unwrap_or_else(|error| match error {
+        RecvTimeoutError::Timeout => Err(format!(
+            "an SVG that takes more than {} s to draw",
+            limit.as_secs()
+        )),
+        RecvTimeoutError::Disconnected => Err("its decoder panicked".into()),
+    })
+}
+
+fn draw(bytes: &[u8], options: &PrepareOptions) -> Result<RgbImage, String> {
     if bytes.len() > MAX_BYTES {
         return Err(format!(
             "too big: an SVG of {} bytes, expected at most {} MiB",
@@ -108,6 +140,7 @@ impl<'a, 'input> Survey<'a, 'input> {
             }
             match node.tag_name().name() {
                 "image" | "feImage" => return Err("an SVG around another picture: convert it to PNG".into()),
+                "marker" => return Err("an SVG with markers on its lines: convert them to paths".into()),
                 "text" => {
                     return Err(
                         "an SVG with text, whose fonts are unknown: convert the text to paths".into(),
@@ -202,5 +235,23 @@ fn check_filter(name: &str, node: &Node) -> Result<(), String> {
             "an SVG whose {name} has {attribute} {value}, expected at most {limit}"
         )),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_that_never_ends_is_given_up() {
+        let endless = || loop {
+            std::thread::sleep(Duration::from_secs(1));
+        };
+        let reason = within::<()>(Duration::from_millis(50), endless).unwrap_err();
+        assert!(reason.contains("takes more than"), "{reason}");
+        let patient = Duration::from_secs(60);
+        let reason = within::<()>(patient, || panic!("on purpose")).unwrap_err();
+        assert!(reason.contains("panicked"), "{reason}");
+        assert_eq!(within(patient, || Ok(7)), Ok(7));
     }
 }

@@ -56,6 +56,12 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         "--out is {}, expected a name that ends in .png for a sheet, or in a slash for a folder",
         args.out.display()
     );
+    let parent = args.out.parent().filter(|parent| !parent.as_os_str().is_empty());
+    ensure!(
+        folder || parent.is_none_or(Path::is_dir),
+        "cannot write {}: its folder does not exist",
+        args.out.display()
+    );
     let device = args.device.open()?;
     let (generator, resolution, suggested_psi) = open(&args.model, &device)?;
     let Seeds(seeds) = args.seeds;

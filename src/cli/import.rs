@@ -60,7 +60,7 @@ fn realesrgan_ncnn(args: RealesrganNcnn) -> anyhow::Result<()> {
         &read_at_most(&args.param, MAX_PARAM_BYTES)?,
         &read_at_most(&bin, MAX_BIN_BYTES)?,
         args.licence,
-        format!("{name} of Real-ESRGAN (Wang et al. 2021), converted from ncnn"),
+        format!("{name} of Real-ESRGAN, Copyright (c) 2021, Xintao Wang; converted from ncnn"),
     )
     .with_context(|| format!("cannot import {} with {}", args.param.display(), bin.display()))?;
 

@@ -101,6 +101,9 @@ pub struct Metrics {
     pub quantized_psnr_db: f64,
     /// How many pictures that was measured on.
     pub quantized_psnr_pictures: u64,
+    /// The same for pictures that the upscaler enlarged, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enlarged_psnr_db: Option<f64>,
 }
 
 impl Manifest {

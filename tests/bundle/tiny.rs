@@ -60,6 +60,7 @@ impl TinyBundle {
             metrics: Metrics {
                 quantized_psnr_db: 52.7,
                 quantized_psnr_pictures: 4,
+                enlarged_psnr_db: None,
             },
             truncation_psi: 0.7,
         };

@@ -185,6 +185,7 @@ fn a_run_becomes_a_bundle_that_draws() {
     assert!((kimg - 0.016).abs() < 1e-9, "{kimg}");
     let psnr = manifest["metrics"]["quantized_psnr_db"].as_f64().unwrap();
     assert!((35.0..=100.0).contains(&psnr), "{psnr}");
+    assert!(manifest["metrics"]["enlarged_psnr_db"].as_f64().unwrap() >= 35.0);
     let card = fs::read_to_string(bundle.join("README.md")).unwrap();
     for expected in [
         "# Discs",
@@ -196,6 +197,7 @@ fn a_run_becomes_a_bundle_that_draws() {
         "samples.png",
         "cores of a CPU",
         "## Limits",
+        "THE COPYRIGHT HOLDERS",
     ] {
         assert!(
             card.contains(expected),
@@ -306,7 +308,7 @@ fn what_cannot_be_drawn_is_said() {
     );
     fails(
         with(&bundle, &["--out", "sheet.jpg"]),
-        "the argument '--out <PATH>' cannot be used multiple times",
+        "--out is sheet.jpg, expected a name that ends in .png",
     );
 
     let generator = bundle.join("generator.gguf");

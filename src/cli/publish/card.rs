@@ -1,11 +1,14 @@
 //! The model card and the summary of a bundle.
 
-use super::{GENERATOR, LEAST_PSNR_DB, SHEET, SHEET_SEEDS, UPSCALER};
+use super::{ENLARGED, GENERATOR, LEAST_PSNR_DB, SHEET, SHEET_SEEDS, UPSCALER};
 use crate::weights::{
     Manifest,
     manifest::{Credit, Part, Training},
 };
 use std::{fmt::Write, path::Path};
+
+/// What must travel with everything under this licence.
+const BSD_3_CLAUSE: &str = include_str!("bsd-3-clause.txt");
 
 /// The model card of a bundle whose pictures are `resolution` pixels wide, as Markdown.
 pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
@@ -101,6 +104,11 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
          Under {LEAST_PSNR_DB} dB it would not have been published.",
         metrics.quantized_psnr_db, metrics.quantized_psnr_pictures
     ));
+    if let Some(db) = metrics.enlarged_psnr_db {
+        line(&format!(
+            "- The same for the upscaler's weights, over {ENLARGED} of these pictures, enlarged: PSNR {db:.1} dB."
+        ));
+    }
     line(
         "- How much its pictures resemble the collection was not measured (no FID or KID): judge by the sheet.",
     );
@@ -112,6 +120,14 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
     );
     line("- An avatar may come out very similar to one of the collection.");
     line("- Enlarging sharpens what is there. It cannot know what a larger original would have shown.");
+
+    if let Some(upscaler) = &parts.upscaler
+        && upscaler.weights.license == "BSD-3-Clause"
+    {
+        line("\n## Licence of the upscaler's weights\n");
+        line(&format!("{}\n", inline(&upscaler.weights.attribution)));
+        line(BSD_3_CLAUSE);
+    }
     card
 }
 

@@ -11,12 +11,12 @@ use super::{
 };
 use crate::{
     metrics::psnr,
-    networks::stylegan2::Generator,
-    pipeline::SampleRequest,
+    networks::{srvgg::SrvggNetCompact, stylegan2::Generator},
+    pipeline::{Cancel, SampleRequest, upscale},
     train::{Run, load_snapshot},
     weights::{
         Manifest, Quantization,
-        bundle::{load_generator, pack},
+        bundle::{load_generator, load_upscaler, pack},
         foreign::SuperResolution,
         manifest::{Credit, File, Metrics, Parts, Training},
     },
@@ -40,6 +40,10 @@ const SHEET: &str = "samples.png";
 
 /// The sheet shows this many avatars, and quantization is judged by them.
 const SHEET_SEEDS: u64 = 64;
+
+/// So many of them are enlarged to judge the upscaler, in tiles of [`TILE`] pixels.
+const ENLARGED: usize = 8;
+const TILE: usize = 128;
 
 /// The sheet is at most this many pixels wide, so that a model card opens quickly.
 const SHEET_MAX_SIDE: usize = 4096;
@@ -126,8 +130,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
 
     let quantization = Quantization::from(args.quantization);
     let weights = Credit {
+        license: art.license.clone(),
         attribution: "Trained with guise".into(),
-        ..art.clone()
+        source: String::new(),
     };
     let packed = pack(
         &trained,
@@ -138,19 +143,17 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     );
     let (part, generator_file) = block_on(packed)?;
     let quantized = load_generator(&part, &generator_file, &device)?;
-    let (sheet, psnr_db) = judge(&trained, &quantized, args.truncation_psi, &device)?;
-    ensure!(
-        psnr_db >= LEAST_PSNR_DB,
-        "quantized as {}, the generator's pictures are {psnr_db:.1} dB from those of the trained network, \
-         expected at least {LEAST_PSNR_DB} dB: choose a finer --quantization",
-        quantization.name()
-    );
+    let pictures = [&trained, &quantized].map(|generator| samples(generator, args.truncation_psi, &device));
+    let [trained, quantized] = pictures;
+    let [trained, quantized] = [trained?, quantized?];
+    let quantized_psnr_db = judge("drawn", quantization, &quantized, &trained)?;
 
     let mut files = vec![(GENERATOR, generator_file)];
     let mut parts = Parts {
         generator: part,
         upscaler: None,
     };
+    let mut enlarged_psnr_db = None;
     if let Some(model) = upscaler {
         let network = model.network(&device)?;
         let credit = Credit {
@@ -165,6 +168,11 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             quantization
         };
         let (part, contents) = block_on(pack(&network, model.config, storage, UPSCALER, credit))?;
+        let quantized_network = load_upscaler(&part, &contents, &device)?;
+        let pictures = &quantized[..ENLARGED];
+        let enlarged = [&network, &quantized_network].map(|network| enlarge(network, pictures));
+        let [full, enlarged] = enlarged;
+        enlarged_psnr_db = Some(judge("enlarged", storage, &enlarged?, &full?)?);
         parts.upscaler = Some(part);
         files.push((UPSCALER, contents));
     }
@@ -176,8 +184,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         art,
         training: training(&run, kimg, args.hardware)?,
         metrics: Metrics {
-            quantized_psnr_db: (psnr_db.min(MOST_PSNR_DB) * 10.0).round() / 10.0,
+            quantized_psnr_db,
             quantized_psnr_pictures: SHEET_SEEDS,
+            enlarged_psnr_db,
         },
         truncation_psi: args.truncation_psi,
     };
@@ -191,7 +200,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         card::write(&manifest, run.settings.network.resolution).into_bytes(),
     ));
 
-    place.write(&files, &sheet)?;
+    place.write(&files, &sheet(&quantized)?)?;
     print!("{}", card::summary(&manifest, &args.out));
     Ok(())
 }
@@ -247,37 +256,63 @@ fn training(run: &Run, kimg: u64, hardware: Option<String>) -> anyhow::Result<Tr
     })
 }
 
-/// A sheet of the quantized generator's pictures, and their PSNR in dB against the trained one's.
-fn judge(
-    trained: &Generator,
-    quantized: &Generator,
-    truncation_psi: f32,
-    device: &Device,
-) -> anyhow::Result<(RgbaImage, f64)> {
-    let bar = progress::bar(2 * SHEET_SEEDS, "samples");
+/// The pictures that the model is judged by and shown with.
+fn samples(generator: &Generator, truncation_psi: f32, device: &Device) -> anyhow::Result<Vec<RgbaImage>> {
+    let bar = progress::bar(SHEET_SEEDS, "samples");
+    let seeds = (0..SHEET_SEEDS).collect();
     let request = SampleRequest {
-        seeds: (0..SHEET_SEEDS).collect(),
+        seeds,
         truncation_psi,
         batch_size: 8,
     };
-    let pictures = |generator: &Generator| {
-        let mut pictures = vec![];
-        draw(generator, &request, device, &bar, |_, picture| {
-            pictures.push(picture);
-            Ok(())
-        })?;
-        anyhow::Ok(pictures)
-    };
-    let [trained, quantized] = [pictures(trained)?, pictures(quantized)?];
+    let mut pictures = vec![];
+    draw(generator, &request, device, &bar, |_, picture| {
+        pictures.push(picture);
+        Ok(())
+    })?;
     bar.finish_and_clear();
-    let side = quantized[0].width() as usize;
-    // A sheet of very large pictures shows fewer.
+    Ok(pictures)
+}
+
+/// `pictures` through a super-resolution network.
+fn enlarge(network: &SrvggNetCompact, pictures: &[RgbaImage]) -> anyhow::Result<Vec<RgbaImage>> {
+    let bar = progress::bar(pictures.len() as u64, "enlarged samples");
+    let enlarge = |picture| {
+        let enlarged = block_on(upscale(network, picture, TILE, &Cancel::default(), async |_| {}));
+        bar.inc(1);
+        Ok(enlarged?)
+    };
+    let enlarged = pictures.iter().map(enlarge).collect();
+    bar.finish_and_clear();
+    enlarged
+}
+
+/// The PSNR in dB of what quantized weights give against what the original ones give, if it is enough.
+fn judge(
+    verb: &str,
+    quantization: Quantization,
+    quantized: &[RgbaImage],
+    original: &[RgbaImage],
+) -> anyhow::Result<f64> {
+    let db = psnr(quantized, original);
+    ensure!(
+        db >= LEAST_PSNR_DB,
+        "pictures {verb} by weights stored as {} are {db:.1} dB from those of the original weights, \
+         expected at least {LEAST_PSNR_DB} dB: choose a finer --quantization",
+        quantization.name()
+    );
+    Ok((db.min(MOST_PSNR_DB) * 10.0).round() / 10.0)
+}
+
+/// A sheet of the first pictures; of very large ones it shows fewer.
+fn sheet(pictures: &[RgbaImage]) -> anyhow::Result<RgbaImage> {
+    let side = pictures[0].width() as usize;
     let shown = (SHEET_MAX_SIDE / side).clamp(1, 8).pow(2);
     let mut sheet = Sheet::new(shown, side)?;
-    for (index, picture) in quantized[..shown].iter().enumerate() {
+    for (index, picture) in pictures[..shown].iter().enumerate() {
         sheet.place(index, picture);
     }
-    Ok((sheet.into_image(), psnr(&quantized, &trained)))
+    Ok(sheet.into_image())
 }
 
 /// The folder that a bundle is written to.

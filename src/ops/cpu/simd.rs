@@ -27,6 +27,36 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// `a * b + c`, fused where the instruction set can.
     unsafe fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
 
+    /// `a0 b0 a1 b1 ...`, as two vectors.
+    #[inline(always)]
+    unsafe fn interleave(a: Self::V, b: Self::V) -> (Self::V, Self::V) {
+        // SAFETY: the arrays are long enough for any vector.
+        unsafe {
+            let (mut from, mut to) = ([[0.0_f32; 16]; 2], [0.0_f32; 32]);
+            Self::store(from[0].as_mut_ptr(), a);
+            Self::store(from[1].as_mut_ptr(), b);
+            for i in 0..Self::LANES {
+                (to[2 * i], to[2 * i + 1]) = (from[0][i], from[1][i]);
+            }
+            (Self::load(to.as_ptr()), Self::load(to.as_ptr().add(Self::LANES)))
+        }
+    }
+
+    /// The way back: the even and the odd floats of two vectors.
+    #[inline(always)]
+    unsafe fn deinterleave(a: Self::V, b: Self::V) -> (Self::V, Self::V) {
+        // SAFETY: the arrays are long enough for any vector.
+        unsafe {
+            let (mut from, mut to) = ([0.0_f32; 32], [[0.0_f32; 16]; 2]);
+            Self::store(from.as_mut_ptr(), a);
+            Self::store(from.as_mut_ptr().add(Self::LANES), b);
+            for i in 0..Self::LANES {
+                (to[0][i], to[1][i]) = (from[2 * i], from[2 * i + 1]);
+            }
+            (Self::load(to[0].as_ptr()), Self::load(to[1].as_ptr()))
+        }
+    }
+
     /// Transposes `rows x columns` floats, both at most 16: `to[j * to_stride + i] = from[i * from_stride + j]`.
     /// Rows from `rows` to 15 are taken as zero, so that 16 floats are written for each column.
     #[inline(always)]
@@ -164,6 +194,31 @@ mod x86 {
         unsafe fn mul_add(a: __m512, b: __m512, c: __m512) -> __m512 {
             // SAFETY: as above.
             unsafe { _mm512_fmadd_ps(a, b, c) }
+        }
+
+        #[inline(always)]
+        unsafe fn interleave(a: __m512, b: __m512) -> (__m512, __m512) {
+            // SAFETY: registers only.
+            unsafe {
+                let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+                let high = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+                (
+                    _mm512_permutex2var_ps(a, low, b),
+                    _mm512_permutex2var_ps(a, high, b),
+                )
+            }
+        }
+        #[inline(always)]
+        unsafe fn deinterleave(a: __m512, b: __m512) -> (__m512, __m512) {
+            // SAFETY: registers only.
+            unsafe {
+                let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+                let odd = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+                (
+                    _mm512_permutex2var_ps(a, even, b),
+                    _mm512_permutex2var_ps(a, odd, b),
+                )
+            }
         }
 
         #[inline(always)]
@@ -320,6 +375,31 @@ mod x86 {
         unsafe fn mul_add(a: __m256, b: __m256, c: __m256) -> __m256 {
             // SAFETY: as above.
             unsafe { _mm256_fmadd_ps(a, b, c) }
+        }
+        #[inline(always)]
+        unsafe fn interleave(a: __m256, b: __m256) -> (__m256, __m256) {
+            // SAFETY: registers only.
+            unsafe {
+                let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+                (
+                    _mm256_permute2f128_ps::<0x20>(low, high),
+                    _mm256_permute2f128_ps::<0x31>(low, high),
+                )
+            }
+        }
+        #[inline(always)]
+        unsafe fn deinterleave(a: __m256, b: __m256) -> (__m256, __m256) {
+            // SAFETY: registers only.
+            unsafe {
+                let (low, high) = (
+                    _mm256_permute2f128_ps::<0x20>(a, b),
+                    _mm256_permute2f128_ps::<0x31>(a, b),
+                );
+                (
+                    _mm256_shuffle_ps::<0x88>(low, high),
+                    _mm256_shuffle_ps::<0xdd>(low, high),
+                )
+            }
         }
     }
 }

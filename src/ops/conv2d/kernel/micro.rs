@@ -10,20 +10,19 @@ const fn block_offset<S: Simd>(v: usize, block_stride: usize) -> usize {
 
 /// `out[r][v] = sum over c of a[r][c] * b[c][v]`, `R` rows by `NV` vectors.
 ///
-/// `a` is channel-block storage: rows `a_row` apart, blocks of 16 channels `a_block` apart, `channels` in all.
-/// `b` is dense, `NV` vectors for each channel. `out` is channel-block storage as well.
+/// `a` is channel-block storage: rows `ROW` floats apart, blocks of 16 channels `a_block` apart, `channels` in all.
+/// `b` is dense, `NV` vectors for each channel. `out` is channel-block storage as well. The distance of rows is a
+/// constant so that one register addresses them all.
 ///
 /// # Safety
 /// All those places must be valid, and the processor must have `S`.
 #[inline(always)]
-pub(crate) unsafe fn multiply<S: Simd, const R: usize, const NV: usize>(
+pub(crate) unsafe fn multiply<S: Simd, const ROW: usize, const R: usize, const NV: usize>(
     a: *const f32,
-    a_row: usize,
     a_block: usize,
     channels: usize,
     b: *const f32,
     out: *mut f32,
-    out_row: usize,
     out_block: usize,
 ) {
     // SAFETY: the caller vouches for every address computed here.
@@ -41,7 +40,7 @@ pub(crate) unsafe fn multiply<S: Simd, const R: usize, const NV: usize>(
                 }
                 b = b.add(NV * S::LANES);
                 for (r, acc) in acc.iter_mut().enumerate() {
-                    let value = S::splat(*a.add(r * a_row + c));
+                    let value = S::splat(*a.add(r * ROW + c));
                     for v in 0..NV {
                         acc[v] = S::mul_add(value, row[v], acc[v]);
                     }
@@ -52,7 +51,7 @@ pub(crate) unsafe fn multiply<S: Simd, const R: usize, const NV: usize>(
         }
         for (r, acc) in acc.iter().enumerate() {
             for (v, value) in acc.iter().enumerate() {
-                S::store(out.add(r * out_row + block_offset::<S>(v, out_block)), *value);
+                S::store(out.add(r * ROW + block_offset::<S>(v, out_block)), *value);
             }
         }
     }

@@ -5,14 +5,15 @@
 //! Summing the products over channels makes 36 matrix products, which is where the time goes.
 //!
 //! A task takes some rows of tiles. It packs the input pieces to `[pixel][16 channels]`, transforms them into
-//! `V [tile][block of 16 channels][36][16]`, multiplies by the transformed weights `U [36][group][channel][lanes]`
+//! `V [block of 16 channels][tile][36][16]`, multiplies by the transformed weights `U [36][group][channel][lanes]`
 //! into `M`, laid out as `V`, and transforms back. Everything it touches fits the second-level cache.
 
 use super::micro::{accumulate, multiply};
 use crate::ops::cpu::simd::Simd;
 
-/// Floats of one channel block of one tile in the transform domain.
-const TILE: usize = 36 * 16;
+/// Floats from tile to tile in the transform domain, for one block of 16 channels. One vector more than the 36 that
+/// are used makes it an odd number of cache lines, which spreads tiles over all sets of a cache.
+const TILE: usize = 37 * 16;
 
 /// The sizes of one convolution, as the kernels see it.
 #[derive(Clone, Copy, Debug)]
@@ -52,16 +53,9 @@ impl Problem {
     fn k_blocks(&self) -> usize {
         self.k.div_ceil(16)
     }
-    /// Floats between tiles in `V`; the odd block keeps neighbouring tiles out of the same cache set.
-    fn v_tile(&self) -> usize {
-        self.c_blocks() * TILE + 16
-    }
-    fn m_tile(&self) -> usize {
-        self.k_blocks() * TILE + 16
-    }
     /// Rows of tiles that one task takes, so that `V` and `M` stay within the second-level cache.
     pub(crate) fn rows_per_task(&self, at_least_tasks: usize) -> usize {
-        let tile_bytes = 4 * (self.v_tile() + self.m_tile());
+        let tile_bytes = 4 * TILE * (self.c_blocks() + self.k_blocks());
         let tiles = (640 * 1024 / tile_bytes).clamp(8, 96);
         let rows = (tiles / self.tile_columns()).max(1);
         rows.min(self.total_rows().div_ceil(at_least_tasks)).max(1)
@@ -416,6 +410,7 @@ unsafe fn gather_input<S: Simd>(
     // SAFETY: the pieces lie within the sizes that the caller vouches for.
     unsafe {
         let columns = p.tile_columns() * 4 + 2;
+        let tiles = rows.len() * p.tile_columns();
         for (image, ty, count, before) in stretches(p, rows, packed_rows(p)) {
             for block in 0..p.c_blocks() {
                 let plane = x.add((image * p.c + block * 16) * p.h * p.w);
@@ -436,7 +431,7 @@ unsafe fn gather_input<S: Simd>(
                     for tx in 0..p.tile_columns() {
                         let tile = before + row * p.tile_columns() + tx;
                         let from = packed.add((row * 4 * columns + tx * 4) * 16);
-                        transform_input::<S>(from, columns, v.add(tile * p.v_tile() + block * TILE));
+                        transform_input::<S>(from, columns, v.add((block * tiles + tile) * TILE));
                     }
                 }
             }
@@ -456,6 +451,7 @@ unsafe fn gather_output_grad<S: Simd>(
     // SAFETY: the pieces lie within the sizes that the caller vouches for.
     unsafe {
         let columns = p.tile_columns() * 4;
+        let tiles = rows.len() * p.tile_columns();
         for (image, ty, count, before) in stretches(p, rows, packed_rows(p)) {
             for block in 0..p.k_blocks() {
                 let plane = grad.add((image * p.k + block * 16) * p.oh * p.ow);
@@ -475,7 +471,7 @@ unsafe fn gather_output_grad<S: Simd>(
                     for tx in 0..p.tile_columns() {
                         let tile = before + row * p.tile_columns() + tx;
                         let from = packed.add((row * 4 * columns + tx * 4) * 16);
-                        transform_output_grad::<S>(from, columns, m.add(tile * p.m_tile() + block * TILE));
+                        transform_output_grad::<S>(from, columns, m.add((block * tiles + tile) * TILE));
                     }
                 }
             }
@@ -486,13 +482,13 @@ unsafe fn gather_output_grad<S: Simd>(
 /// Floats of packed pixels and of `V` for `rows` rows of tiles.
 fn scratch_parts(p: &Problem, rows: usize) -> (usize, usize) {
     let packed = (packed_rows(p) * 4 + 2) * (p.tile_columns() * 4 + 2) * 16;
-    (packed, rows * p.tile_columns() * p.v_tile())
+    (packed, rows * p.tile_columns() * p.c_blocks() * TILE)
 }
 
 /// Floats of scratch that [`forward`] and [`weight_grad`] need for `rows` rows of tiles.
 pub(crate) fn scratch_len(p: &Problem, rows: usize) -> usize {
     let (packed, v) = scratch_parts(p, rows);
-    packed + v + rows * p.tile_columns() * p.m_tile()
+    packed + v + rows * p.tile_columns() * p.k_blocks() * TILE
 }
 
 /// Computes the outputs of `rows` of tiles. Returns whether they are all finite.
@@ -527,18 +523,9 @@ pub(crate) unsafe fn forward<S: Simd>(
                 macro_rules! rows_of {
                     ($rows:literal, $vectors:literal) => {
                         while tiles - tile >= $rows {
-                            let a = v.add(tile * p.v_tile() + xi * 16);
-                            let out = m.add(tile * p.m_tile() + block * TILE + xi * 16);
-                            multiply::<S, $rows, $vectors>(
-                                a,
-                                p.v_tile(),
-                                TILE,
-                                p.c,
-                                b,
-                                out,
-                                p.m_tile(),
-                                TILE,
-                            );
+                            let a = v.add(tile * TILE + xi * 16);
+                            let out = m.add((block * tiles + tile) * TILE + xi * 16);
+                            multiply::<S, TILE, $rows, $vectors>(a, tiles * TILE, p.c, b, out, tiles * TILE);
                             tile += $rows;
                         }
                     };
@@ -584,7 +571,7 @@ pub(crate) unsafe fn forward<S: Simd>(
             debug_assert_eq!(count, 1);
             for block in 0..p.k_blocks() {
                 for tx in 0..p.tile_columns() {
-                    let from = m.add((before + tx) * p.m_tile() + block * TILE);
+                    let from = m.add((block * tiles + before + tx) * TILE);
                     transform_output::<S>(from, packed.add(tx * 64), columns, &mut not_finite);
                 }
                 let plane = y.add((image * p.k + block * 16) * p.oh * p.ow);
@@ -636,8 +623,8 @@ pub(crate) unsafe fn weight_grad<S: Simd>(
                 let mut block = 0;
                 while block < p.c_blocks() {
                     let width = group_width::<S>(p.c_blocks() - block);
-                    let a = m.add(k_block * TILE + xi * 16);
-                    let b = v.add(block * TILE + xi * 16);
+                    let a = m.add(k_block * tiles * TILE + xi * 16);
+                    let b = v.add(block * tiles * TILE + xi * 16);
                     let out = du.add((xi * p.k_blocks() * 16 + k_block * 16) * du_row + block * 16);
                     let mut row = 0;
                     macro_rules! rows_of {
@@ -646,10 +633,10 @@ pub(crate) unsafe fn weight_grad<S: Simd>(
                                 let out = out.add(row * du_row);
                                 accumulate::<S, $rows, $vectors>(
                                     a.add(row),
-                                    p.m_tile(),
-                                    b,
-                                    p.v_tile(),
                                     TILE,
+                                    b,
+                                    TILE,
+                                    tiles * TILE,
                                     tiles,
                                     out,
                                     du_row,

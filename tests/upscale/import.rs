@@ -3,6 +3,8 @@
 use super::{bytes, model};
 use burn::tensor::{Device, f16};
 use guise::{networks::srvgg::SrvggNetCompactConfig, weights::foreign::SuperResolution};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 fn param() -> String {
     String::from_utf8(bytes("realesr-animevideov3-x4.param")).unwrap()
@@ -69,9 +71,8 @@ fn single_precision_weights_are_the_same_model() {
     assert_eq!(other.tensors, model(4).tensors);
 }
 
-/// Half precision arrays of an odd length are followed by two bytes that belong to nothing.
-#[test]
-fn odd_arrays_are_padded() {
+/// A network of three convolutions whose arrays have odd lengths: its two files, and what is in them.
+fn small_model() -> (&'static str, Vec<u8>, Vec<(String, Vec<f32>)>) {
     let param = "7767517\n10 11\n\
         Input data 0 1 data\nSplit split 1 2 data a b\n\
         Convolution c0 1 1 a c0 0=5 1=3 4=1 5=1 6=135\nPReLU p0 1 1 c0 p0 0=5\n\
@@ -87,25 +88,27 @@ fn odd_arrays_are_padded() {
     };
     let mut expected = vec![];
     for (layer, [c_in, c_out]) in [[3, 5], [5, 5], [5, 3]].into_iter().enumerate() {
-        let weight = values(c_in * c_out * 9);
+        let halves: Vec<f16> = values(c_in * c_out * 9).into_iter().map(f16::from_f32).collect();
         bin.extend(0x0130_6B47u32.to_le_bytes());
-        bin.extend(
-            weight
-                .iter()
-                .flat_map(|&value| f16::from_f32(value).to_le_bytes()),
-        );
-        bin.extend(if weight.len() % 2 == 1 {
-            &[0xAA, 0xAA][..]
-        } else {
-            &[]
-        });
-        expected.push((format!("body.{layer}.weight"), weight));
+        bin.extend(halves.iter().flat_map(|half| half.to_le_bytes()));
+        // Half precision arrays of an odd length are followed by two bytes that belong to nothing.
+        bin.extend([0xAA, 0xAA]);
+        expected.push((
+            format!("body.{layer}.weight"),
+            halves.iter().map(|half| half.to_f32()).collect(),
+        ));
         for field in ["bias", "slope"].iter().take(if layer == 2 { 1 } else { 2 }) {
             let plain = values(c_out);
             bin.extend(plain.iter().flat_map(|value| value.to_le_bytes()));
             expected.push((format!("body.{layer}.{field}"), plain));
         }
     }
+    (param, bin, expected)
+}
+
+#[test]
+fn odd_arrays_are_padded() {
+    let (param, bin, expected) = small_model();
     let model = SuperResolution::from_ncnn(param.as_bytes(), &bin, String::new(), String::new()).unwrap();
     assert_eq!(
         model.config,
@@ -118,20 +121,49 @@ fn odd_arrays_are_padded() {
     );
     assert_eq!(model.tensors.len(), expected.len());
     for (name, values) in expected {
-        let halves = name.ends_with("weight");
-        let stored = values.into_iter().map(|value| {
-            if halves {
-                f16::from_f32(value).to_f32()
-            } else {
-                value
-            }
-        });
         assert_eq!(
             model.tensors[&name].iter::<f32>().collect::<Vec<_>>(),
-            stored.collect::<Vec<_>>(),
+            values,
             "{name}"
         );
     }
+}
+
+/// Whatever happens to a file on its way, the answer is a model or an error, never a panic.
+#[test]
+fn no_damage_is_a_panic() {
+    let (param, bin, _) = small_model();
+    let file = SuperResolution::from_ncnn(param.as_bytes(), &bin, String::new(), String::new())
+        .unwrap()
+        .to_safetensors()
+        .unwrap();
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let mut damaged = |bytes: &[u8]| {
+        let mut bytes = bytes.to_vec();
+        for _ in 0..random.random_range(1..4) {
+            let at = random.random_range(0..bytes.len());
+            match random.random_range(0..4) {
+                0 => bytes[at] = random.random(),
+                1 => bytes[at] = b"0123456789=.-e \n"[random.random_range(0..16)],
+                2 => bytes.truncate(at.max(1)),
+                _ => bytes.insert(at, bytes[at]),
+            }
+        }
+        bytes
+    };
+    let mut refused = 0;
+    for _ in 0..5000 {
+        let (param, bin) = (damaged(param.as_bytes()), damaged(&bin));
+        for model in [
+            SuperResolution::from_ncnn(&param, &bin, String::new(), String::new()),
+            SuperResolution::from_safetensors(&damaged(&file)),
+        ] {
+            // A model that is taken must also be one that can be built.
+            let network = model.and_then(|model| model.network(&Device::flex()));
+            refused += usize::from(network.is_err());
+        }
+    }
+    assert!(refused > 5000, "only {refused} of 10000 were refused");
 }
 
 #[test]

@@ -60,3 +60,8 @@ pub enum Error {
     #[error(transparent)]
     Weights(#[from] super::Error),
 }
+
+/// The beginning of a hostile text, short enough for an error message.
+fn shortened(text: &str) -> String {
+    text.chars().take(40).collect()
+}

@@ -5,7 +5,7 @@
 //! whose meaning depends on the type and whose absence means a default. The weights have no names and no
 //! shapes, so they can only be read by walking the layers.
 
-use super::Error;
+use super::{Error, shortened};
 use burn::tensor::f16;
 use std::collections::BTreeMap;
 
@@ -13,6 +13,10 @@ use std::collections::BTreeMap;
 const PARAM_MAGIC: &str = "7767517";
 /// Far more layers than any super-resolution network has.
 const MAX_LAYERS: usize = 10_000;
+/// Longer names are a mistake or an attack.
+const MAX_NAME_BYTES: usize = 100;
+/// No layer that is known here has more inputs or outputs than two.
+const MAX_BLOBS: usize = 100;
 /// Marks weights in half precision.
 const TAG_F16: u32 = 0x0130_6B47;
 /// Marks weights in single precision.
@@ -114,17 +118,21 @@ pub(super) fn parse_param(bytes: &[u8]) -> Result<Vec<Layer>, Error> {
 /// The layer on a line, or the end of a sentence that begins with the line's number.
 fn parse_layer(line: usize, text: &str) -> Result<Layer, String> {
     let mut words = text.split_whitespace();
-    let mut word = |what: &str| words.next().ok_or(format!("ends before {what}"));
+    // Names and lists are repeated in errors, where nobody wants to read a megabyte.
+    let mut word = |what: &str| match words.next() {
+        Some(word) if word.len() <= MAX_NAME_BYTES => Ok(word),
+        Some(word) => Err(format!("has {} bytes where {what} is expected", word.len())),
+        None => Err(format!("ends before {what}")),
+    };
     let kind = word("the layer's type")?.to_owned();
     let name = word("the layer's name")?.to_owned();
     let mut count = |what: &str| {
         let text = word(what)?;
-        text.parse::<usize>()
-            .map_err(|_| format!("has {:?} where {what} is expected", shortened(text)))
+        let number = text.parse().ok().filter(|&number: &usize| number <= MAX_BLOBS);
+        number.ok_or_else(|| format!("has {text:?} where {what}, at most {MAX_BLOBS}, is expected"))
     };
     let input_count = count("the number of inputs")?;
     let output_count = count("the number of outputs")?;
-    // The words that are really there bound both lists, whatever the counts say.
     let mut blobs = |count: usize, what: &str| -> Result<Vec<String>, String> {
         (0..count).map(|_| word(what).map(str::to_owned)).collect()
     };
@@ -154,11 +162,6 @@ fn parse_layer(line: usize, text: &str) -> Result<Layer, String> {
         outputs,
         settings,
     })
-}
-
-/// The beginning of a hostile text, short enough for an error message.
-fn shortened(text: &str) -> String {
-    text.chars().take(40).collect()
 }
 
 /// Takes weights from a `.bin` file, front to back.

@@ -4,10 +4,11 @@ use super::{
     Error,
     ncnn::{Bin, Layer, parse_param},
     safetensors::{self, Metadata},
+    shortened,
 };
 use crate::{
     networks::srvgg::{SrvggNetCompact, SrvggNetCompactConfig},
-    weights::{Tensors, apply},
+    weights::{self, Tensors, apply},
 };
 use burn::tensor::{Device, TensorData};
 
@@ -178,7 +179,8 @@ impl SuperResolution {
         if architecture != ARCHITECTURE {
             return Err(Error::Safetensors {
                 problem: format!(
-                    "holds a network of the architecture {architecture:?}, expected {ARCHITECTURE:?}"
+                    "holds a network of the architecture {:?}, expected {ARCHITECTURE:?}",
+                    shortened(&architecture)
                 ),
             });
         }
@@ -196,8 +198,36 @@ impl SuperResolution {
     }
 
     /// The network on `device`.
+    ///
+    /// # Errors
+    ///
+    /// When the weights are not those of a network of this shape.
     pub fn network(&self, device: &Device) -> Result<SrvggNetCompact, Error> {
         self.config.validate()?;
+        // A file may promise a network far larger than itself: only what is really there is allocated.
+        for (i, [c_in, c_out]) in self.config.channels().enumerate() {
+            let name = format!("body.{i}.weight");
+            let expected = vec![c_out, c_in, 3, 3];
+            let actual = self.tensors.get(&name).map(|weight| weight.shape().to_vec());
+            match actual {
+                Some(actual) if actual == expected => (),
+                Some(actual) => {
+                    return Err(weights::Error::Shape {
+                        name,
+                        expected,
+                        actual,
+                    }
+                    .into());
+                }
+                None => {
+                    return Err(weights::Error::Names {
+                        missing: vec![name],
+                        unexpected: vec![],
+                    }
+                    .into());
+                }
+            }
+        }
         Ok(apply(self.config.init(device), &self.tensors)?)
     }
 }

@@ -1,5 +1,6 @@
 //! The rules of ARCHITECTURE.md, held against the source as it stands.
 
+use guise::weights::Manifest;
 use regex::Regex;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -91,6 +92,7 @@ fn the_table_of_imports_is_sound() {
 fn imports_follow_the_table() {
     let arrows = arrows();
     let modules = modules();
+    let supers = Regex::new(r"(super::)+").unwrap();
     let mut broken = Vec::new();
     let mut check = |path: &Path, module: &str, reached: BTreeSet<String>| {
         for import in reached.intersection(&modules) {
@@ -106,7 +108,7 @@ fn imports_follow_the_table() {
             // A chain of `super::` may not leave the module, or it would be an arrow that nobody sees.
             let inside = path.strip_prefix(root().join("src")).unwrap();
             let depth = inside.components().count() - usize::from(inside.ends_with("mod.rs"));
-            for chain in Regex::new(r"(super::)+").unwrap().find_iter(&code) {
+            for chain in supers.find_iter(&code) {
                 let steps = chain.len() / "super::".len();
                 assert!(
                     steps < depth,
@@ -310,4 +312,21 @@ fn what_the_documents_tell_to_type_exists() {
         }
     }
     assert!(seen >= 5, "only {seen} commands were found in the documents");
+}
+
+#[test]
+fn bundles_are_what_their_manifests_say() {
+    for path in files(&root().join("models"), &["json"]) {
+        if !path.ends_with(Manifest::FILE_NAME) {
+            continue;
+        }
+        let manifest = Manifest::parse(read(&path).as_bytes())
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        for file in manifest.files() {
+            let contents = std::fs::read(path.with_file_name(&file.name))
+                .unwrap_or_else(|error| panic!("{}: {}: {error}", path.display(), file.name));
+            file.verify(&contents)
+                .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        }
+    }
 }

@@ -17,8 +17,12 @@ pub fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
 }
 
-/// Every file below `folder` whose name ends in one of `extensions`, without installed packages.
+/// Every file below `folder` whose name ends in one of `extensions`, without installed packages; none if
+/// there is no such folder.
 pub fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
+    if !folder.exists() {
+        return vec![];
+    }
     let mut found: Vec<PathBuf> = walkdir::WalkDir::new(folder)
         .into_iter()
         .filter_entry(|entry| entry.file_name() != "node_modules")

@@ -132,8 +132,8 @@ pub fn write(tensors: &Tensors, quantization: Quantization, architecture: &str) 
 
 /// The tensors in `bytes`, dequantized, in their true shapes.
 ///
-/// Takes at most about seven times the memory of `bytes`, whatever they claim: no two tensors may share
-/// bytes, and four bits become at most one `f32`.
+/// What comes out takes at most about seven times the memory of `bytes`, whatever they claim: no two tensors may
+/// share bytes, and four bits become at most one `f32`. On the way, the largest tensor is there twice more.
 ///
 /// # Errors
 ///

@@ -4,11 +4,11 @@ use super::{
     Error, Quantization, Tensors, apply, collect, gguf,
     manifest::{Credit, File, Part},
 };
-use crate::networks::{
-    srvgg::{SrvggNetCompact, SrvggNetCompactConfig},
-    stylegan2::{Generator, StyleGan2Config},
-};
+use crate::networks::{srvgg::SrvggNetCompactConfig, stylegan2::StyleGan2Config};
 use burn::{module::Module, tensor::Device};
+
+/// What the parts of a bundle become; whoever opens bundles need not know the networks themselves.
+pub use crate::networks::{srvgg::SrvggNetCompact, stylegan2::Generator};
 
 /// The generator that `part` describes, from the `contents` of its file.
 ///

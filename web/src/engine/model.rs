@@ -5,14 +5,13 @@ use crate::protocol::{Credit, DeviceInUse, DeviceWish, JobId, ModelFacts, Reply,
 use burn::tensor::Device;
 use gloo_timers::future::TimeoutFuture;
 use guise::{
-    networks::{srvgg::SrvggNetCompact, stylegan2::Generator},
     pipeline::{
         Cancel, Error, Event,
         sample::{SampleRequest, sample},
         upscale::upscale,
     },
     weights::{
-        bundle::{load_generator, load_upscaler},
+        bundle::{Generator, SrvggNetCompact, load_generator, load_upscaler},
         manifest::{self, Manifest},
     },
 };

@@ -8,7 +8,6 @@ use crate::ops::{
     cpu::Isa,
     flex::{FlexTensor as Tensor, dims, filled, from_values, is_f32},
 };
-use burn::backend::TensorMetadata;
 
 /// Fewer 4x4 tiles than this are computed directly: transforming the weights would cost more than it saves.
 const FEWEST_TILES: usize = 12;

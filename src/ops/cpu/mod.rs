@@ -4,6 +4,7 @@
 pub(crate) mod simd;
 
 use core::cell::RefCell;
+use std::sync::OnceLock;
 
 /// The instruction sets that a kernel can be run with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,21 +17,39 @@ pub(crate) enum Isa {
     /// AVX-512F.
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    /// 128 bits of WebAssembly.
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    Simd128,
+    /// 128 bits of 64-bit ARM.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
 }
 
 impl Isa {
-    /// The best that this processor has.
-    pub(crate) fn best() -> Self {
+    /// All that this processor has, the best first.
+    pub(crate) fn available() -> Vec<Self> {
+        let mut found = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
             if std::arch::is_x86_feature_detected!("avx512f") {
-                return Self::Avx512;
+                found.push(Self::Avx512);
             }
             if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
-                return Self::Avx2;
+                found.push(Self::Avx2);
             }
         }
-        Self::Plain
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        found.push(Self::Simd128);
+        #[cfg(target_arch = "aarch64")]
+        found.push(Self::Neon);
+        found.push(Self::Plain);
+        found
+    }
+
+    /// The best that this processor has.
+    pub(crate) fn best() -> Self {
+        static BEST: OnceLock<Isa> = OnceLock::new();
+        *BEST.get_or_init(|| Self::available()[0])
     }
 }
 
@@ -103,6 +122,16 @@ macro_rules! dispatch {
             // SAFETY: as above.
             unsafe { $module::$kernel::<$crate::ops::cpu::simd::Avx2>($($arg),*) }
         }
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        unsafe fn simd128($($arg: $ty),*) $(-> $ret)? {
+            // SAFETY: as above; the whole program is compiled for it.
+            unsafe { $module::$kernel::<$crate::ops::cpu::simd::Simd128>($($arg),*) }
+        }
+        #[cfg(target_arch = "aarch64")]
+        unsafe fn neon($($arg: $ty),*) $(-> $ret)? {
+            // SAFETY: as above; the whole program is compiled for it.
+            unsafe { $module::$kernel::<$crate::ops::cpu::simd::Neon>($($arg),*) }
+        }
         unsafe fn plain($($arg: $ty),*) $(-> $ret)? {
             // SAFETY: as above.
             unsafe { $module::$kernel::<$crate::ops::cpu::simd::Plain>($($arg),*) }
@@ -112,6 +141,10 @@ macro_rules! dispatch {
             $crate::ops::cpu::Isa::Avx512 => avx512 as unsafe fn($($ty),*) $(-> $ret)?,
             #[cfg(target_arch = "x86_64")]
             $crate::ops::cpu::Isa::Avx2 => avx2 as unsafe fn($($ty),*) $(-> $ret)?,
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            $crate::ops::cpu::Isa::Simd128 => simd128 as unsafe fn($($ty),*) $(-> $ret)?,
+            #[cfg(target_arch = "aarch64")]
+            $crate::ops::cpu::Isa::Neon => neon as unsafe fn($($ty),*) $(-> $ret)?,
             $crate::ops::cpu::Isa::Plain => plain as unsafe fn($($ty),*) $(-> $ret)?,
         }
     }};

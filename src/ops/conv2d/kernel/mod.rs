@@ -8,6 +8,11 @@ mod direct;
 mod micro;
 mod winograd;
 
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod tests;
+
 use crate::ops::cpu::{Isa, Line, Shared, dispatch, for_each, scratch, threads};
 pub(crate) use direct::{GradPlan, Plan, WeightView as DirectView};
 pub(crate) use winograd::{Problem, WeightView};
@@ -18,6 +23,14 @@ use core::{
 };
 
 type Rows = core::ops::Range<usize>;
+
+/// Whether there is nothing to compute: no outputs, or only sums of no terms, which are set to zero here.
+fn nothing_to_sum(out: &mut [MaybeUninit<f32>], terms: usize) -> bool {
+    if terms == 0 {
+        out.fill(MaybeUninit::new(0.0));
+    }
+    out.is_empty() || terms == 0
+}
 
 /// 3x3, stride 1, by Winograd. Returns false when an output is not finite: then the caller must compute it directly,
 /// because the transforms spread one infinity over a whole tile.
@@ -33,7 +46,9 @@ pub(crate) fn winograd_forward(
     assert_eq!(weight.len(), p.k * p.c * 9);
     assert_eq!(y.len(), p.n * p.k * p.oh * p.ow);
     assert!(p.oh + 2 == p.h + 2 * p.pad && p.ow + 2 == p.w + 2 * p.pad);
-    assert!(p.c > 0 || y.is_empty());
+    if nothing_to_sum(y, p.c) {
+        return true;
+    }
     let transform = dispatch!(isa, fn transform(p: &Problem, weight: *const f32, view: WeightView, block: usize, u: *mut f32) = winograd::transform_weights);
     let forward = dispatch!(isa, fn forward(p: &Problem, x: *const f32, u: *const f32, y: *mut f32, rows: Rows, scratch: *mut f32) -> bool = winograd::forward);
     let mut u: Vec<Line> = Vec::with_capacity(p.u_len() / 16);
@@ -70,6 +85,9 @@ pub(crate) fn winograd_weight_grad(
     assert_eq!(grad.len(), p.n * p.k * p.oh * p.ow);
     assert_eq!(dw.len(), p.k * p.c * 9);
     assert!(p.oh + 2 == p.h + 2 * p.pad && p.ow + 2 == p.w + 2 * p.pad);
+    if nothing_to_sum(dw, x.len().min(grad.len())) {
+        return true;
+    }
     let accumulate = dispatch!(isa, fn accumulate(p: &Problem, x: *const f32, grad: *const f32, du: *mut f32, rows: Rows, scratch: *mut f32) = winograd::weight_grad);
     let finish = dispatch!(isa, fn finish(p: &Problem, parts: *const f32, count: usize, k: usize, dw: *mut f32) = winograd::finish_weight_grad);
     // The number of parts depends on the sizes alone, so that sums come out the same on any number of threads.
@@ -118,7 +136,7 @@ pub(crate) fn direct(
     assert!(p.reads(view) <= weight.len());
     let pack = dispatch!(isa, fn pack(p: &Plan, weight: *const f32, view: DirectView, block: usize, packed: *mut f32) = direct::pack_weights);
     let run = dispatch!(isa, fn run(p: &Plan, x: *const f32, weights: *const f32, y: *mut f32, image: usize, first: usize, steps: usize, chunks: &mut Vec<micro::Chunk>, scratch: *mut f32) = direct::run);
-    if y.is_empty() {
+    if nothing_to_sum(y, p.c_in) {
         return;
     }
     let mut packed: Vec<Line> = Vec::with_capacity(p.packed_weights_len() / 16);
@@ -165,6 +183,9 @@ pub(crate) fn direct_weight_grad(
     assert_eq!(grad.len(), p.n * p.k * p.output[0] * p.output[1]);
     let taps = p.kernel[0] * p.kernel[1];
     assert_eq!(dw.len(), p.k * p.c * taps);
+    if nothing_to_sum(dw, x.len().min(grad.len())) {
+        return;
+    }
     let accumulate = dispatch!(isa, fn accumulate(p: &GradPlan, x: *const f32, grad: *const f32, sums: *mut f32, image: usize, first: usize, steps: usize, scratch: *mut f32) = direct::weight_grad);
     let finish = dispatch!(isa, fn finish(p: &GradPlan, parts: *const f32, count: usize, k: usize, dw: *mut f32) = direct::finish_weight_grad);
     // The number of parts depends on the sizes alone, so that sums come out the same on any number of threads.

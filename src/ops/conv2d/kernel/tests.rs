@@ -1,0 +1,435 @@
+//! Every kernel on every instruction set of this processor, against the definition.
+//!
+//! Tolerances are relative to the largest value. Directly, sums of up to a few thousand products lose a few units in
+//! the last place. Winograd's transforms multiply by up to 8 and cancel again, which costs two decimal digits.
+
+use super::{reference::Case, *};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+const DIRECT_TOLERANCE: f64 = 3e-6;
+const WINOGRAD_TOLERANCE: f64 = 3e-5;
+
+fn random(len: usize, seed: u64) -> Vec<f32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    (0..len).map(|_| rng.random_range(-1.0..1.0)).collect()
+}
+
+/// Runs `fill` on memory that is NaN, so that nothing can be forgotten.
+fn filled(len: usize, fill: impl FnOnce(&mut [MaybeUninit<f32>])) -> Vec<f32> {
+    let mut out = vec![MaybeUninit::new(f32::NAN); len];
+    fill(&mut out);
+    // SAFETY: the memory was initialised above.
+    out.into_iter()
+        .map(|value| unsafe { value.assume_init() })
+        .collect()
+}
+
+fn forward(isa: Isa, case: &Case, winograd: bool, x: &[f32], weight: &[f32]) -> Vec<f32> {
+    let (
+        &Case {
+            n,
+            c,
+            h,
+            w,
+            k,
+            kh,
+            kw,
+            stride,
+            padding,
+        },
+        [oh, ow],
+    ) = (case, case.output());
+    filled(case.y_len(), |y| {
+        if winograd {
+            let p = Problem {
+                n,
+                c,
+                h,
+                w,
+                k,
+                oh,
+                ow,
+                pad: padding,
+            };
+            let view = WeightView {
+                k_stride: c * 9,
+                c_stride: 9,
+                flipped: false,
+            };
+            assert!(winograd_forward(isa, &p, x, weight, view, y));
+        } else {
+            let plan = Plan::forward(n, [c, k], [[h, w], [oh, ow], [kh, kw]], stride, padding);
+            let view = DirectView {
+                out_stride: c * kh * kw,
+                in_stride: kh * kw,
+            };
+            direct(isa, &plan, x, weight, view, y);
+        }
+    })
+}
+
+fn input_grad(isa: Isa, case: &Case, winograd: bool, grad: &[f32], weight: &[f32]) -> Vec<f32> {
+    let (
+        &Case {
+            n,
+            c,
+            h,
+            w,
+            k,
+            kh,
+            kw,
+            stride,
+            padding,
+        },
+        [oh, ow],
+    ) = (case, case.output());
+    filled(case.x_len(), |dx| {
+        if winograd {
+            let p = Problem {
+                n,
+                c: k,
+                h: oh,
+                w: ow,
+                k: c,
+                oh: h,
+                ow: w,
+                pad: 2 - padding,
+            };
+            let view = WeightView {
+                k_stride: 9,
+                c_stride: c * 9,
+                flipped: true,
+            };
+            assert!(winograd_forward(isa, &p, grad, weight, view, dx));
+        } else {
+            let plan = Plan::transposed(n, [k, c], [[oh, ow], [h, w], [kh, kw]], stride, padding);
+            let view = DirectView {
+                out_stride: kh * kw,
+                in_stride: c * kh * kw,
+            };
+            direct(isa, &plan, grad, weight, view, dx);
+        }
+    })
+}
+
+fn weight_grad(isa: Isa, case: &Case, winograd: bool, x: &[f32], grad: &[f32]) -> Vec<f32> {
+    let (
+        &Case {
+            n,
+            c,
+            h,
+            w,
+            k,
+            kh,
+            kw,
+            stride,
+            padding,
+        },
+        [oh, ow],
+    ) = (case, case.output());
+    filled(case.weight_len(), |dw| {
+        if winograd {
+            let p = Problem {
+                n,
+                c,
+                h,
+                w,
+                k,
+                oh,
+                ow,
+                pad: padding,
+            };
+            assert!(winograd_weight_grad(isa, &p, x, grad, dw));
+        } else {
+            let (input, output, kernel) = ([h, w], [oh, ow], [kh, kw]);
+            let plan = GradPlan {
+                n,
+                c,
+                input,
+                k,
+                output,
+                kernel,
+                stride,
+                padding,
+            };
+            direct_weight_grad(isa, &plan, x, grad, dw);
+        }
+    })
+}
+
+fn relative_error(got: &[f32], expected: &[f64]) -> f64 {
+    assert_eq!(got.len(), expected.len());
+    let largest = expected
+        .iter()
+        .fold(1e-3_f64, |most, value| most.max(value.abs()));
+    let error = |(got, expected): (&f32, &f64)| (f64::from(*got) - expected).abs();
+    // A NaN is not smaller than anything, so it must not be lost in a maximum.
+    got.iter()
+        .zip(expected)
+        .map(error)
+        .fold(0.0, |most, e| if e <= most { most } else { e })
+        / largest
+}
+
+/// Holds all three kernels against the definition, both ways where both serve.
+fn check(case: Case) {
+    let (x, weight) = (random(case.x_len(), 1), random(case.weight_len(), 2));
+    let grad = random(case.y_len(), 3);
+    let y = case.forward(&x, &weight);
+    let dx = case.input_grad(&grad, &weight);
+    let dw = case.weight_grad(&x, &grad);
+    for isa in Isa::available() {
+        for winograd in [false, true] {
+            if winograd && ([case.kh, case.kw, case.stride] != [3, 3, 1] || case.padding > 2) {
+                continue;
+            }
+            let tolerance = if winograd {
+                WINOGRAD_TOLERANCE
+            } else {
+                DIRECT_TOLERANCE
+            };
+            for (name, got, expected) in [
+                ("forward", forward(isa, &case, winograd, &x, &weight), &y),
+                (
+                    "input gradient",
+                    input_grad(isa, &case, winograd, &grad, &weight),
+                    &dx,
+                ),
+                (
+                    "weight gradient",
+                    weight_grad(isa, &case, winograd, &x, &grad),
+                    &dw,
+                ),
+            ] {
+                let error = relative_error(&got, expected);
+                assert!(
+                    error < tolerance,
+                    "{name} of {case:?}, {isa:?}, Winograd {winograd}: error {error:e}"
+                );
+            }
+        }
+    }
+}
+
+const SMALL: Case = Case {
+    n: 1,
+    c: 3,
+    h: 6,
+    w: 5,
+    k: 4,
+    kh: 3,
+    kw: 3,
+    stride: 1,
+    padding: 1,
+};
+
+#[test]
+fn every_number_of_channels() {
+    for c in 1..=70 {
+        check(Case {
+            c,
+            k: 71 - c,
+            ..SMALL
+        });
+    }
+    for (c, k) in [(96, 96), (97, 16), (128, 33), (16, 130)] {
+        check(Case { c, k, ..SMALL });
+    }
+}
+
+#[test]
+fn every_side() {
+    for h in 1..=40 {
+        for w in [41 - h, 1, 4, 17, 40] {
+            check(Case {
+                n: 2,
+                c: 2,
+                h,
+                w,
+                k: 3,
+                ..SMALL
+            });
+        }
+    }
+}
+
+#[test]
+fn every_kernel_stride_and_padding() {
+    for (kh, kw) in (1..=5).flat_map(|kh| (1..=5).map(move |kw| (kh, kw))) {
+        for (stride, padding) in (1..=4).flat_map(|stride| (0..=4).map(move |padding| (stride, padding))) {
+            check(Case {
+                n: 2,
+                c: 3,
+                h: 7,
+                w: 9,
+                k: 5,
+                kh,
+                kw,
+                stride,
+                padding,
+            });
+            check(Case {
+                n: 1,
+                c: 17,
+                h: 5,
+                w: 8,
+                k: 2,
+                kh,
+                kw,
+                stride,
+                padding,
+            });
+        }
+    }
+}
+
+#[test]
+fn shapes_drawn_at_random() {
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    let mut tried = 0;
+    while tried < 150 {
+        let mut up_to = |most: usize| rng.random_range(1..=most);
+        let case = Case {
+            n: up_to(5),
+            c: up_to(40),
+            h: up_to(24),
+            w: up_to(24),
+            k: up_to(40),
+            kh: up_to(4),
+            kw: up_to(4),
+            stride: up_to(3),
+            padding: up_to(4) - 1,
+        };
+        if case.kh <= case.h + 2 * case.padding && case.kw <= case.w + 2 * case.padding {
+            check(case);
+            tried += 1;
+        }
+    }
+}
+
+#[test]
+fn batches_that_span_tasks() {
+    for (n, c, side, k) in [
+        (16, 16, 20, 16),
+        (16, 32, 8, 48),
+        (33, 20, 4, 20),
+        (1, 16, 70, 16),
+    ] {
+        check(Case {
+            n,
+            c,
+            h: side,
+            w: side,
+            k,
+            ..SMALL
+        });
+        check(Case {
+            n,
+            c,
+            h: side + 1,
+            w: side + 1,
+            k,
+            stride: 2,
+            padding: 0,
+            ..SMALL
+        });
+    }
+}
+
+#[test]
+fn nothing_in_nothing_out() {
+    let isa = Isa::best();
+    for winograd in [false, true] {
+        let none = Case { n: 0, ..SMALL };
+        assert!(forward(isa, &none, winograd, &[], &random(none.weight_len(), 1)).is_empty());
+        // No pictures: the sum over them is zero.
+        assert!(
+            weight_grad(isa, &none, winograd, &[], &[])
+                .iter()
+                .all(|&value| value == 0.0)
+        );
+        let none = Case { k: 0, ..SMALL };
+        assert!(forward(isa, &none, winograd, &random(none.x_len(), 1), &[]).is_empty());
+        assert!(
+            input_grad(isa, &none, winograd, &[], &[])
+                .iter()
+                .all(|&value| value == 0.0)
+        );
+        let none = Case { c: 0, ..SMALL };
+        assert!(
+            forward(isa, &none, winograd, &[], &[])
+                .iter()
+                .all(|&value| value == 0.0)
+        );
+    }
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    let case = Case {
+        n: 7,
+        c: 20,
+        h: 13,
+        w: 18,
+        k: 33,
+        ..SMALL
+    };
+    let (x, weight, grad) = (
+        random(case.x_len(), 1),
+        random(case.weight_len(), 2),
+        random(case.y_len(), 3),
+    );
+    let run = |threads: usize, winograd: bool| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| {
+            let isa = Isa::best();
+            [
+                forward(isa, &case, winograd, &x, &weight),
+                input_grad(isa, &case, winograd, &grad, &weight),
+                weight_grad(isa, &case, winograd, &x, &grad),
+            ]
+            .map(|values| values.into_iter().map(f32::to_bits).collect::<Vec<_>>())
+        })
+    };
+    for winograd in [false, true] {
+        let one = run(1, winograd);
+        assert!(
+            one == run(2, winograd) && one == run(5, winograd),
+            "Winograd {winograd}"
+        );
+    }
+}
+
+#[test]
+fn winograd_says_when_an_output_is_not_finite() {
+    let p = Problem {
+        n: 1,
+        c: 1,
+        h: 8,
+        w: 8,
+        k: 1,
+        oh: 8,
+        ow: 8,
+        pad: 1,
+    };
+    let view = WeightView {
+        k_stride: 9,
+        c_stride: 9,
+        flipped: false,
+    };
+    for isa in Isa::available() {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 3e38] {
+            let mut x = vec![1.0; 64];
+            x[27] = bad;
+            let mut finite = true;
+            filled(64, |y| finite = winograd_forward(isa, &p, &x, &[1.0; 9], view, y));
+            assert!(!finite, "{bad} with {isa:?}");
+            filled(9, |dw| finite = winograd_weight_grad(isa, &p, &x, &[1e3; 64], dw));
+            assert!(!finite, "{bad} in the weight gradient with {isa:?}");
+        }
+    }
+}

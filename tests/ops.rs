@@ -94,6 +94,50 @@ fn the_transposed_convolution_is_the_adjoint() {
 }
 
 #[test]
+fn gradients_are_finite_differences() {
+    // A convolution is linear in its input and in its weight, so a difference of any step is the derivative up to
+    // rounding; a large step keeps that small.
+    let device = Device::flex().autodiff();
+    for (side, kernel, stride, padding) in [(12, 3, 1, 1), (13, 3, 2, 0), (6, 1, 1, 0), (8, 4, 2, 1)] {
+        let shapes = [[2, 5, side, side], [6, 5, kernel, kernel]];
+        let [x, weight] = shapes.map(|shape| random(shape, &device).require_grad());
+        let upstream = random(conv2d(x.clone(), weight.clone(), stride, padding).dims(), &device);
+        let loss =
+            |x: Tensor<4>, weight: Tensor<4>| (conv2d(x, weight, stride, padding) * upstream.clone()).sum();
+        let grads = loss(x.clone(), weight.clone()).backward();
+        for (which, shape) in shapes.iter().enumerate() {
+            let len: usize = shape.iter().product();
+            let grad = if which == 0 {
+                x.grad(&grads)
+            } else {
+                weight.grad(&grads)
+            };
+            let grad: Vec<f32> = grad.unwrap().into_data().iter().collect();
+            for index in (0..len).step_by(len / 7) {
+                let mut step = vec![0.0_f32; len];
+                step[index] = 0.5;
+                let step = Tensor::<4>::from_data(TensorData::new(step, *shape), &device);
+                let at = |sign: f32| {
+                    let step = step.clone() * sign;
+                    let loss = if which == 0 {
+                        loss(x.clone() + step, weight.clone())
+                    } else {
+                        loss(x.clone(), weight.clone() + step)
+                    };
+                    loss.into_scalar::<f32>()
+                };
+                let difference = at(1.0) - at(-1.0);
+                assert!(
+                    (difference - grad[index]).abs() < 2e-3,
+                    "operand {which} at {index}: {} against {difference}",
+                    grad[index]
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn infinities_and_nans_pass_as_they_do_directly() {
     let device = Device::flex();
     let weight = random([4, 3, 3, 3], &device);
@@ -222,24 +266,26 @@ fn the_ends_of_layers_are_their_parts() {
         assert!(relative_error(x.grad(&grads).unwrap(), x.grad(&expected).unwrap()) < 1e-6);
         assert!(relative_error(bias.grad(&grads).unwrap(), bias.grad(&expected).unwrap()) < 1e-5);
 
-        let composed = x.clone() * scale.clone().reshape([n, c, 1, 1])
-            + noise.clone() * strength.clone().reshape([1, 1, 1, 1])
-            + bias.clone().reshape([1, c, 1, 1]);
-        let composed = leaky_relu(composed, LEAKY_SLOPE) * 1.5;
-        let y = styled_act(
-            x.clone(),
-            scale.clone(),
-            noise,
-            strength.clone(),
-            bias.clone(),
-            1.5,
-        );
-        assert!(relative_error(y.clone().inner(), composed.clone().inner()) < 1e-6);
-        let grads = (y * upstream.clone()).sum().backward();
-        let expected = (composed * upstream).sum().backward();
-        assert!(relative_error(x.grad(&grads).unwrap(), x.grad(&expected).unwrap()) < 1e-6);
-        assert!(relative_error(scale.grad(&grads).unwrap(), scale.grad(&expected).unwrap()) < 1e-5);
-        assert!(relative_error(strength.grad(&grads).unwrap(), strength.grad(&expected).unwrap()) < 1e-5);
-        assert!(relative_error(bias.grad(&grads).unwrap(), bias.grad(&expected).unwrap()) < 1e-5);
+        let noises = [None, Some((noise, strength.clone()))];
+        for noise in noises {
+            let composed =
+                x.clone() * scale.clone().reshape([n, c, 1, 1]) + bias.clone().reshape([1, c, 1, 1]);
+            let composed = match noise.clone() {
+                Some((noise, strength)) => composed + noise * strength.reshape([1, 1, 1, 1]),
+                None => composed,
+            };
+            let composed = leaky_relu(composed, LEAKY_SLOPE) * 1.5;
+            let y = styled_act(x.clone(), scale.clone(), noise.clone(), bias.clone(), 1.5);
+            assert!(relative_error(y.clone().inner(), composed.clone().inner()) < 1e-6);
+            let grads = (y * upstream.clone()).sum().backward();
+            let expected = (composed * upstream.clone()).sum().backward();
+            assert!(relative_error(x.grad(&grads).unwrap(), x.grad(&expected).unwrap()) < 1e-6);
+            assert!(relative_error(scale.grad(&grads).unwrap(), scale.grad(&expected).unwrap()) < 1e-5);
+            assert!(relative_error(bias.grad(&grads).unwrap(), bias.grad(&expected).unwrap()) < 1e-5);
+            if noise.is_some() {
+                let (got, expected) = (strength.grad(&grads).unwrap(), strength.grad(&expected).unwrap());
+                assert!(relative_error(got, expected) < 1e-5);
+            }
+        }
     }
 }

@@ -5,7 +5,7 @@ use super::{
     layers::{EqualizedLinear, buffer, full, normal},
 };
 use crate::ops::{
-    bias_act::{bias_act, styled_act},
+    bias_act::styled_act,
     modulated_conv2d::{demodulation, modulated_conv2d},
     resample::upsample2d,
 };
@@ -74,20 +74,8 @@ impl SynthesisLayer {
                 &x.device(),
             )),
         };
-        match noise {
-            Some(noise) => styled_act(
-                x,
-                scale,
-                noise,
-                self.noise_strength.val(),
-                self.bias.val(),
-                SQRT_2,
-            ),
-            None => {
-                let [_, c_out] = scale.dims();
-                bias_act(x * scale.reshape([n, c_out, 1, 1]), self.bias.val(), SQRT_2)
-            }
-        }
+        let noise = noise.map(|noise| (noise, self.noise_strength.val()));
+        styled_act(x, scale, noise, self.bias.val(), SQRT_2)
     }
 }
 

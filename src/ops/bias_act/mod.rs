@@ -36,37 +36,40 @@ pub fn bias_act(x: Tensor<4>, bias: Tensor<1>, gain: f64) -> Tensor<4> {
 }
 
 /// `leaky_relu(x * scale + noise * strength + bias) * gain` for `x [n, c, h, w]`, `scale [n, c]`,
-/// `noise [1 or n, 1, h, w]`, `strength [1]` and `bias [c]`. No gradient flows to the noise.
+/// `noise [1 or n, 1, h, w]` with its `strength [1]`, if there is any, and `bias [c]`. No gradient flows to the noise.
 ///
 /// # Panics
 /// When the shapes do not fit together or `gain` is not positive.
 pub fn styled_act(
     x: Tensor<4>,
     scale: Tensor<2>,
-    noise: Tensor<4>,
-    strength: Tensor<1>,
+    noise: Option<(Tensor<4>, Tensor<1>)>,
     bias: Tensor<1>,
     gain: f64,
 ) -> Tensor<4> {
     let [n, c, h, w] = x.dims();
     assert_eq!(scale.dims(), [n, c], "one scale for each picture and channel");
-    let [noise_n, noise_c, ..] = noise.dims();
-    assert!(
-        (noise_n == 1 || noise_n == n) && noise_c == 1,
-        "one noise for each picture, or one for all"
-    );
-    assert_eq!(
-        noise.dims()[2..],
-        [h, w],
-        "the noise has as many pixels as the picture"
-    );
-    assert_eq!(
-        (strength.dims(), bias.dims()),
-        ([1], [c]),
-        "one strength, and one bias for each channel"
-    );
+    assert_eq!(bias.dims(), [c], "one bias for each channel");
     assert!(gain > 0.0, "the gain is {gain}, expected more than zero");
+    if let Some((noise, strength)) = &noise {
+        let [noise_n, noise_c, noise_h, noise_w] = noise.dims();
+        assert!(
+            noise_n == 1 || noise_n == n,
+            "one noise for each picture, or one for all"
+        );
+        assert_eq!(
+            [noise_c, noise_h, noise_w],
+            [1, h, w],
+            "the noise has as many pixels as the picture"
+        );
+        assert_eq!(strength.dims(), [1], "one strength for all of the noise");
+    }
     if is_cpu(&x) {
+        // One plane of zeros stays in the cache, so that it costs nothing to add.
+        let (noise, strength) = noise.unwrap_or_else(|| {
+            let device = x.device().without_autodiff();
+            (Tensor::zeros([1, 1, h, w], &device), Tensor::zeros([1], &device))
+        });
         return Tensor::from_dispatch(Dispatch::styled_end(
             x.into_dispatch(),
             scale.into_dispatch(),
@@ -76,7 +79,11 @@ pub fn styled_act(
             gain as f32,
         ));
     }
-    let x = x * scale.reshape([n, c, 1, 1]) + noise.detach() * strength.reshape([1, 1, 1, 1]);
+    let x = x * scale.reshape([n, c, 1, 1]);
+    let x = match noise {
+        Some((noise, strength)) => x + noise.detach() * strength.reshape([1, 1, 1, 1]),
+        None => x,
+    };
     leaky_relu(x + bias.reshape([1, c, 1, 1]), LEAKY_SLOPE) * gain
 }
 

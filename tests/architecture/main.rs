@@ -14,7 +14,7 @@ use source::{code, files, reached, read, root};
 /// The modules that compile to WebAssembly and touch nothing but memory.
 const PORTABLE: [&str; 5] = ["ops", "networks", "weights", "metrics", "pipeline"];
 
-/// No file is longer than this.
+/// No file has more lines of code than this; comments and empty lines are free.
 const MAX_LINES: usize = 400;
 
 /// The table of ARCHITECTURE.md: what each module may import.
@@ -181,6 +181,7 @@ fn devices_are_opened_in_programs_only() {
 
 #[test]
 fn no_file_is_too_long() {
+    let free = Regex::new(r"^\s*($|//|#([^!\[]|$))").unwrap();
     let extensions = ["rs", "mjs", "js", "py", "sh", "css", "html"];
     let too_long: Vec<String> = ["src", "web", "tests", "tools", "benches", "examples"]
         .iter()
@@ -193,13 +194,13 @@ fn no_file_is_too_long() {
                 .filter(|path| path.exists()),
         )
         .filter_map(|path| {
-            let lines = read(&path).lines().count();
-            (lines > MAX_LINES).then(|| format!("{}: {lines} lines", path.display()))
+            let lines = read(&path).lines().filter(|line| !free.is_match(line)).count();
+            (lines > MAX_LINES).then(|| format!("{}: {lines} lines of code", path.display()))
         })
         .collect();
     assert!(
         too_long.is_empty(),
-        "a file over {MAX_LINES} lines becomes a folder:\n{}",
+        "a file over {MAX_LINES} lines of code becomes a folder:\n{}",
         too_long.join("\n")
     );
 }

@@ -3,9 +3,12 @@
 //! Tolerances are relative to the largest value. Directly, sums of up to a few thousand products lose a few units in
 //! the last place. Winograd's transforms multiply by up to 8 and cancel again, which costs two decimal digits.
 
+mod run;
+
 use super::{reference::Case, *};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use run::{filled, forward, input_grad, weight_grad};
 
 const DIRECT_TOLERANCE: f64 = 3e-6;
 const WINOGRAD_TOLERANCE: f64 = 3e-5;
@@ -13,149 +16,6 @@ const WINOGRAD_TOLERANCE: f64 = 3e-5;
 fn random(len: usize, seed: u64) -> Vec<f32> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     (0..len).map(|_| rng.random_range(-1.0..1.0)).collect()
-}
-
-/// Runs `fill` on memory that is NaN, so that nothing can be forgotten.
-fn filled(len: usize, fill: impl FnOnce(&mut [MaybeUninit<f32>])) -> Vec<f32> {
-    let mut out = vec![MaybeUninit::new(f32::NAN); len];
-    fill(&mut out);
-    // SAFETY: the memory was initialised above.
-    out.into_iter()
-        .map(|value| unsafe { value.assume_init() })
-        .collect()
-}
-
-fn forward(isa: Isa, case: &Case, winograd: bool, x: &[f32], weight: &[f32]) -> Vec<f32> {
-    let (
-        &Case {
-            n,
-            c,
-            h,
-            w,
-            k,
-            kh,
-            kw,
-            stride,
-            padding,
-        },
-        [oh, ow],
-    ) = (case, case.output());
-    filled(case.y_len(), |y| {
-        if winograd {
-            let p = Problem {
-                n,
-                c,
-                h,
-                w,
-                k,
-                oh,
-                ow,
-                pad: padding,
-            };
-            let view = WeightView {
-                k_stride: c * 9,
-                c_stride: 9,
-                flipped: false,
-            };
-            assert!(winograd_forward(isa, &p, x, weight, view, y));
-        } else {
-            let plan = Plan::forward(n, [c, k], [[h, w], [oh, ow], [kh, kw]], stride, padding);
-            let view = DirectView {
-                out_stride: c * kh * kw,
-                in_stride: kh * kw,
-            };
-            direct(isa, &plan, x, weight, view, y);
-        }
-    })
-}
-
-fn input_grad(isa: Isa, case: &Case, winograd: bool, grad: &[f32], weight: &[f32]) -> Vec<f32> {
-    let (
-        &Case {
-            n,
-            c,
-            h,
-            w,
-            k,
-            kh,
-            kw,
-            stride,
-            padding,
-        },
-        [oh, ow],
-    ) = (case, case.output());
-    filled(case.x_len(), |dx| {
-        if winograd {
-            let p = Problem {
-                n,
-                c: k,
-                h: oh,
-                w: ow,
-                k: c,
-                oh: h,
-                ow: w,
-                pad: 2 - padding,
-            };
-            let view = WeightView {
-                k_stride: 9,
-                c_stride: c * 9,
-                flipped: true,
-            };
-            assert!(winograd_forward(isa, &p, grad, weight, view, dx));
-        } else {
-            let plan = Plan::transposed(n, [k, c], [[oh, ow], [h, w], [kh, kw]], stride, padding);
-            let view = DirectView {
-                out_stride: kh * kw,
-                in_stride: c * kh * kw,
-            };
-            direct(isa, &plan, grad, weight, view, dx);
-        }
-    })
-}
-
-fn weight_grad(isa: Isa, case: &Case, winograd: bool, x: &[f32], grad: &[f32]) -> Vec<f32> {
-    let (
-        &Case {
-            n,
-            c,
-            h,
-            w,
-            k,
-            kh,
-            kw,
-            stride,
-            padding,
-        },
-        [oh, ow],
-    ) = (case, case.output());
-    filled(case.weight_len(), |dw| {
-        if winograd {
-            let p = Problem {
-                n,
-                c,
-                h,
-                w,
-                k,
-                oh,
-                ow,
-                pad: padding,
-            };
-            assert!(winograd_weight_grad(isa, &p, x, grad, dw));
-        } else {
-            let (input, output, kernel) = ([h, w], [oh, ow], [kh, kw]);
-            let plan = GradPlan {
-                n,
-                c,
-                input,
-                k,
-                output,
-                kernel,
-                stride,
-                padding,
-            };
-            direct_weight_grad(isa, &plan, x, grad, dw);
-        }
-    })
 }
 
 fn relative_error(got: &[f32], expected: &[f64]) -> f64 {

@@ -42,7 +42,7 @@ test("the processor in the browser draws what the native program draws", async (
   const { dir } = await drawNatively(site.bundle, 100, 8, 0.7);
   const shown = await pixels(page, ".wall img");
   for (const [index, picture] of shown.entries()) {
-    const native = await readPng(join(dir, `seed${String(100 + index)}.png`));
+    const native = await readPng(join(dir, `seed0${100 + index}.png`));
     // Different instruction sets round differently; the last step of rounding to 255 may fall to either side.
     const largest = difference(picture, native);
     assert.ok(largest <= 2, `avatar ${100 + index} differs by ${largest}/255`);

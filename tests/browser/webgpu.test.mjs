@@ -30,7 +30,7 @@ test("WebGPU draws what the native program draws, shuffles, enlarges and downloa
   assert.match(await page.locator("#device").textContent(), /Your graphics adapter, through WebGPU/);
   const { dir } = await drawNatively(site.bundle, 100, 8, 0.7);
   for (const [index, picture] of (await pixels(page, ".wall img")).entries()) {
-    const native = await readPng(join(dir, `seed${100 + index}.png`));
+    const native = await readPng(join(dir, `seed0${100 + index}.png`));
     // Graphics adapters may reorder sums and round fused multiplications differently, so more than on the processor.
     const largest = difference(picture, native);
     assert.ok(largest <= 4, `avatar ${100 + index} differs by ${largest}/255`);

@@ -97,7 +97,7 @@ async fn read_kept(file: &File, store: Option<&Store>) -> Option<Vec<u8>> {
 
 async fn fetch_part(folder: &str, file: &File, mut progress: impl FnMut(u64)) -> Result<Vec<u8>, Error> {
     let url = format!("{folder}{}", file.name);
-    let mut damage = None;
+    let mut damage = String::new();
     // The browser's own cache may still hold this name's contents from before an update of the site, so a
     // part that does not fit its hash is asked for once more from the server itself.
     for cache in [RequestCache::Default, RequestCache::Reload] {
@@ -107,21 +107,17 @@ async fn fetch_part(folder: &str, file: &File, mut progress: impl FnMut(u64)) ->
             progress(arrived);
         })
         .await;
-        let contents = match contents {
-            Ok(contents) => contents,
-            Err(FetchError::TooLarge { .. }) if damage.is_none() => {
-                damage = Some(format!("it is larger than {} bytes", file.bytes));
-                continue;
-            }
+        damage = match contents {
+            Ok(contents) => match file.verify(&contents) {
+                Ok(()) => return Ok(contents),
+                Err(error) => error.to_string(),
+            },
+            Err(FetchError::TooLarge { limit, .. }) => format!("it is larger than {limit} bytes"),
             Err(error) => return Err(error.into()),
         };
-        match file.verify(&contents) {
-            Ok(()) => return Ok(contents),
-            Err(error) => damage = Some(error.to_string()),
-        }
     }
     Err(Error::Damaged {
         file: file.name.clone(),
-        reason: damage.unwrap_or_default(),
+        reason: damage,
     })
 }

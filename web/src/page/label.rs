@@ -35,8 +35,8 @@ pub fn Label(studio: Studio) -> impl IntoView {
         view! {
             <dl class="label">
                 <div><dt>"Model"</dt><dd>{facts.model.name}</dd><dd>{facts.model.description}</dd></div>
-                {credits}
                 <div><dt>"Drawn on"</dt><dd id="device">{device}{why}</dd><dd>{kept}</dd></div>
+                {credits}
             </dl>
         }
     };

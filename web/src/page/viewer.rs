@@ -65,6 +65,12 @@ fn Sheet(studio: Studio) -> impl IntoView {
             .close_up
             .with(|close_up| close_up.as_ref().map_or(0, |it| it.best().side))
     };
+    // Drawn pixels stay squares; what the network has enlarged is smooth.
+    let is_small = move || {
+        studio
+            .close_up
+            .with(|close_up| close_up.as_ref().is_some_and(|it| it.pictures.len() == 1))
+    };
     let next = move || {
         let factor = studio
             .facts
@@ -85,7 +91,7 @@ fn Sheet(studio: Studio) -> impl IntoView {
     };
     view! {
         <div class="sheet">
-            <span class="mat" class:pixels=move || side() < 256>
+            <span class="mat" class:pixels=is_small>
                 <img
                     src=close_up(|it| it.best().url())
                     alt=close_up(|it| format!("Avatar {}, {1} by {1} pixels", it.seed, it.best().side))

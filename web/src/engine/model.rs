@@ -21,7 +21,7 @@ use std::io::Cursor;
 /// Side of a tile when enlarging, in pixels of the smaller picture.
 const TILE: usize = 64;
 
-/// The longest message that pictures may take to reach the page, where the device could draw faster.
+/// Progress of a download is told no more often than this.
 const PROGRESS_MS: f64 = 50.0;
 
 /// What a failure to open comes to: a sentence, and what helps.

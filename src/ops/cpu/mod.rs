@@ -27,6 +27,10 @@ pub(crate) enum Isa {
 
 impl Isa {
     /// All that this processor has, the best first.
+    #[allow(
+        clippy::vec_init_then_push,
+        reason = "what is pushed depends on the target and the processor"
+    )]
     pub(crate) fn available() -> Vec<Self> {
         let mut found = Vec::new();
         #[cfg(target_arch = "x86_64")]

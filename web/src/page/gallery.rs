@@ -1,6 +1,9 @@
 //! The wall with its eight frames, the controls under it, and the line that says what happens.
 
-use super::studio::{Activity, Studio, Trouble};
+use super::{
+    facts::{Activity, Trouble},
+    studio::Studio,
+};
 use crate::protocol::{Stage, WayOn};
 use leptos::prelude::*;
 

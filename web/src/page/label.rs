@@ -1,6 +1,6 @@
 //! The museum label: what the model is, whose it is, and where it ran.
 
-use super::studio::{Facts, Studio};
+use super::{facts::Facts, studio::Studio};
 use crate::protocol::{Credit, DeviceInUse};
 use leptos::prelude::*;
 

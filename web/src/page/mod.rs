@@ -3,6 +3,8 @@
 //! Nothing here computes for longer than a moment, and nothing here touches the network: the engine
 //! does both. [`studio`] holds the state and the actions, the other files show it.
 
+mod address;
+mod facts;
 mod gallery;
 mod label;
 mod link;

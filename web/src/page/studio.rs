@@ -1,89 +1,16 @@
 //! The page's state and everything that can be done to it.
 
 use super::{
+    address::{bundle_address, wish_from},
+    facts::{Activity, Avatar, CloseUp, Facts, Trouble, now_ms},
     link::{Link, Picture},
     share::{FRAMES, Look},
 };
-use crate::protocol::{DeviceInUse, DeviceWish, JobId, ModelFacts, Reply, Request, Stage, WayOn};
+use crate::protocol::{DeviceInUse, DeviceWish, JobId, Reply, Request, Stage, WayOn};
 use js_sys::{ArrayBuffer, Reflect};
 use leptos::{ev, prelude::*};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-
-/// An avatar on the wall.
-#[derive(Clone)]
-pub struct Avatar {
-    /// The seed it was drawn from.
-    pub seed: u32,
-    /// The job that drew it.
-    pub job: JobId,
-    /// Its picture.
-    pub picture: Picture,
-}
-
-/// The avatar that is looked at close up, in every size made so far, smallest first.
-#[derive(Clone)]
-pub struct CloseUp {
-    /// The seed it was drawn from.
-    pub seed: u32,
-    /// Never empty.
-    pub pictures: Vec<Picture>,
-}
-
-impl CloseUp {
-    /// The largest picture there is.
-    pub fn best(&self) -> &Picture {
-        self.pictures.last().expect("a close-up starts with a picture")
-    }
-}
-
-/// What the engine is doing right now.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Activity {
-    /// What it does.
-    pub stage: Stage,
-    /// Finished units.
-    pub done: u64,
-    /// All units; zero as long as nobody knows.
-    pub total: u64,
-    /// When this stage began, on the document's clock.
-    pub since_ms: f64,
-}
-
-impl Activity {
-    /// Seconds that are left at the speed so far, once that can be told.
-    pub fn secs_left(&self) -> Option<f64> {
-        let elapsed_ms = now_ms() - self.since_ms;
-        if self.done == 0 || self.done >= self.total || elapsed_ms < 500.0 {
-            return None;
-        }
-        Some(elapsed_ms / 1000.0 * (self.total - self.done) as f64 / self.done as f64)
-    }
-}
-
-/// What stands once the engine is ready.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Facts {
-    /// Where it computes.
-    pub device: DeviceInUse,
-    /// Why there.
-    pub why: Option<String>,
-    /// Bytes of the model that came over the network.
-    pub fetched: u64,
-    /// Whether the model is kept for the next visit.
-    pub kept: bool,
-    /// The model.
-    pub model: ModelFacts,
-}
-
-/// Something that did not work, and what helps.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Trouble {
-    /// What happened.
-    pub sentence: String,
-    /// What helps, in order of preference.
-    pub ways_on: Vec<WayOn>,
-}
 
 /// The state of the page. Copies share it.
 #[derive(Clone, Copy)]
@@ -443,29 +370,6 @@ impl Studio {
     }
 }
 
-/// The folder of the bundle that index.html names, as an absolute address.
-fn bundle_address() -> String {
-    let meta = document().query_selector("meta[name=guise-model]").ok().flatten();
-    let folder = meta
-        .and_then(|meta| meta.get_attribute("content"))
-        .unwrap_or_else(|| "models/".into());
-    let base = document().base_uri().ok().flatten().unwrap_or_default();
-    web_sys::Url::new_with_base(&folder, &base)
-        .map(|url| url.href())
-        .unwrap_or(folder)
-}
-
-fn wish_from(query: &str) -> DeviceWish {
-    let wish = web_sys::UrlSearchParams::new_with_str(query)
-        .ok()
-        .and_then(|query| query.get("device"));
-    match wish.as_deref() {
-        Some("cpu") => DeviceWish::Cpu,
-        Some("webgpu") => DeviceWish::WebGpu,
-        _ => DeviceWish::Best,
-    }
-}
-
 async fn copy(text: &str) -> Result<(), JsValue> {
     // Browsers leave the clipboard out where the page did not come over a safe connection.
     let navigator = window().navigator();
@@ -475,8 +379,4 @@ async fn copy(text: &str) -> Result<(), JsValue> {
     JsFuture::from(navigator.clipboard().write_text(text))
         .await
         .map(|_| ())
-}
-
-fn now_ms() -> f64 {
-    window().performance().map_or(0.0, |clock| clock.now())
 }

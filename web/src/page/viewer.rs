@@ -1,8 +1,9 @@
 //! One avatar close up: enlarge it, take it home.
 
 use super::{
+    facts::CloseUp,
     gallery::{Notice, Progress},
-    studio::{CloseUp, Studio},
+    studio::Studio,
 };
 use leptos::{
     html::{Button, Dialog},

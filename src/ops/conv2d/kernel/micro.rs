@@ -105,7 +105,8 @@ pub(crate) unsafe fn multiply_at<S: Simd, const R: usize, const NV: usize>(
 /// `out[r][v] += sum over t of a[t][r] * b[t][v]`, `R` rows by `NV` vectors: the gradient of weights.
 ///
 /// `a` has `R` neighbouring floats for each `t`, `a_step` apart; `b` is channel-block storage, `b_step` apart for
-/// each `t` and `b_block` for each block. `out` has rows of dense vectors, `out_row` apart.
+/// each `t` and `b_block` for each block. `out` has rows of dense vectors, `out_row` apart; when `fresh`, what it held
+/// does not count.
 ///
 /// # Safety
 /// All those places must be valid, and the processor must have `S`.
@@ -119,13 +120,16 @@ pub(crate) unsafe fn accumulate<S: Simd, const R: usize, const NV: usize>(
     steps: usize,
     out: *mut f32,
     out_row: usize,
+    fresh: bool,
 ) {
     // SAFETY: the caller vouches for every address computed here.
     unsafe {
         let mut acc = [[S::splat(0.0); NV]; R];
-        for (r, acc) in acc.iter_mut().enumerate() {
-            for (v, acc) in acc.iter_mut().enumerate() {
-                *acc = S::load(out.add(r * out_row + v * S::LANES));
+        if !fresh {
+            for (r, acc) in acc.iter_mut().enumerate() {
+                for (v, acc) in acc.iter_mut().enumerate() {
+                    *acc = S::load(out.add(r * out_row + v * S::LANES));
+                }
             }
         }
         let mut a = a;
@@ -166,13 +170,16 @@ pub(crate) unsafe fn accumulate_rows<S: Simd, const R: usize, const NV: usize>(
     steps: [usize; 2],
     out: *mut f32,
     out_row: usize,
+    fresh: bool,
 ) {
     // SAFETY: the caller vouches for every address computed here.
     unsafe {
         let mut acc = [[S::splat(0.0); NV]; R];
-        for (r, acc) in acc.iter_mut().enumerate() {
-            for (v, acc) in acc.iter_mut().enumerate() {
-                *acc = S::load(out.add(r * out_row + v * S::LANES));
+        if !fresh {
+            for (r, acc) in acc.iter_mut().enumerate() {
+                for (v, acc) in acc.iter_mut().enumerate() {
+                    *acc = S::load(out.add(r * out_row + v * S::LANES));
+                }
             }
         }
         for row in 0..steps[0] {

@@ -88,28 +88,24 @@ pub(crate) fn winograd_weight_grad(
     if nothing_to_sum(dw, x.len().min(grad.len())) {
         return true;
     }
-    let accumulate = dispatch!(isa, fn accumulate(p: &Problem, x: *const f32, grad: *const f32, du: *mut f32, rows: Rows, scratch: *mut f32) = winograd::weight_grad);
+    let accumulate = dispatch!(isa, fn accumulate(p: &Problem, x: *const f32, grad: *const f32, du: *mut f32, rows: Rows, fresh: bool, scratch: *mut f32) = winograd::weight_grad);
     let finish = dispatch!(isa, fn finish(p: &Problem, parts: *const f32, count: usize, k: usize, dw: *mut f32) = winograd::finish_weight_grad);
     // The number of parts depends on the sizes alone, so that sums come out the same on any number of threads.
     let per_task = p.rows_per_task(2);
     let tasks = p.total_rows().div_ceil(per_task);
     let parts = (2 * 1024 * 1024 / (p.du_len() * 4)).clamp(2, 8).min(tasks);
-    let mut du = vec![Line([0.0; 16]); parts * p.du_len() / 16];
+    let mut du: Vec<Line> = Vec::with_capacity(parts * p.du_len() / 16);
     let du = Shared(du.as_mut_ptr().cast());
     for_each(parts, |part| {
-        for task in (tasks * part / parts)..(tasks * (part + 1) / parts) {
+        let start = tasks * part / parts;
+        for task in start..(tasks * (part + 1) / parts) {
             let rows = task * per_task..((task + 1) * per_task).min(p.total_rows());
             let len = winograd::scratch_len(p, rows.len());
-            // SAFETY: each part has an accumulator of its own; the slices have the sizes asserted above.
+            // SAFETY: each part has an accumulator of its own, which its first task sets; the slices have the
+            // sizes asserted above.
             scratch(len, |scratch| unsafe {
-                accumulate(
-                    p,
-                    x.as_ptr(),
-                    grad.as_ptr(),
-                    du.get().add(part * p.du_len()),
-                    rows,
-                    scratch,
-                );
+                let du = du.get().add(part * p.du_len());
+                accumulate(p, x.as_ptr(), grad.as_ptr(), du, rows, task == start, scratch);
             });
         }
     });
@@ -186,7 +182,7 @@ pub(crate) fn direct_weight_grad(
     if nothing_to_sum(dw, x.len().min(grad.len())) {
         return;
     }
-    let accumulate = dispatch!(isa, fn accumulate(p: &GradPlan, x: *const f32, grad: *const f32, sums: *mut f32, image: usize, first: usize, steps: usize, scratch: *mut f32) = direct::weight_grad);
+    let accumulate = dispatch!(isa, fn accumulate(p: &GradPlan, x: *const f32, grad: *const f32, sums: *mut f32, image: usize, first: usize, steps: usize, fresh: bool, scratch: *mut f32) = direct::weight_grad);
     let finish = dispatch!(isa, fn finish(p: &GradPlan, parts: *const f32, count: usize, k: usize, dw: *mut f32) = direct::finish_weight_grad);
     // The number of parts depends on the sizes alone, so that sums come out the same on any number of threads.
     let per_task = p.steps_per_task();
@@ -196,17 +192,29 @@ pub(crate) fn direct_weight_grad(
         .clamp(2, 8)
         .min(tasks)
         .max(1);
-    let mut sums = vec![Line([0.0; 16]); parts * p.sums_len() / 16];
+    let mut sums: Vec<Line> = Vec::with_capacity(parts * p.sums_len() / 16);
     let sums = Shared(sums.as_mut_ptr().cast());
     for_each(parts, |part| {
+        let start = tasks * part / parts;
         scratch(p.scratch_len(per_task), |scratch| {
-            for task in (tasks * part / parts)..(tasks * (part + 1) / parts) {
+            for task in start..(tasks * (part + 1) / parts) {
                 let (image, first) = (task / per_image, task % per_image * per_task);
                 let steps = per_task.min(p.output[0] - first);
-                // SAFETY: each part has an accumulator of its own; the slices have the sizes asserted above.
+                // SAFETY: each part has an accumulator of its own, which its first task sets; the slices have the
+                // sizes asserted above.
                 unsafe {
-                    let sums = sums.get().add(part * p.sums_len());
-                    accumulate(p, x.as_ptr(), grad.as_ptr(), sums, image, first, steps, scratch);
+                    let (sums, fresh) = (sums.get().add(part * p.sums_len()), task == start);
+                    accumulate(
+                        p,
+                        x.as_ptr(),
+                        grad.as_ptr(),
+                        sums,
+                        image,
+                        first,
+                        steps,
+                        fresh,
+                        scratch,
+                    );
                 }
             }
         });

@@ -44,7 +44,8 @@ impl GradPlan {
     }
 }
 
-/// Adds the weight gradient of output rows `first..first + steps` of one picture to `sums`.
+/// Adds the weight gradient of output rows `first..first + steps` of one picture to `sums`, or sets
+/// them when they are `fresh`.
 ///
 /// # Safety
 /// `x`, `grad` and `sums` must have the sizes that `p` says, `scratch` [`GradPlan::scratch_len`] floats, nobody else
@@ -58,6 +59,7 @@ pub(crate) unsafe fn weight_grad<S: Simd>(
     image: usize,
     first: usize,
     steps: usize,
+    fresh: bool,
     scratch: *mut f32,
 ) {
     // SAFETY: all addresses are within what the caller vouches for.
@@ -95,6 +97,7 @@ pub(crate) unsafe fn weight_grad<S: Simd>(
                                     [steps, ow],
                                     out.add(row * p.c_width()),
                                     p.c_width(),
+                                    fresh,
                                 );
                                 row += $rows;
                             }

@@ -202,7 +202,8 @@ pub(crate) unsafe fn forward<S: Simd>(
     }
 }
 
-/// Adds the weight gradient of `rows` of tiles, in the transform domain, to `du [36][k][c]` (both padded to 16).
+/// Adds the weight gradient of `rows` of tiles, in the transform domain, to `du [36][k][c]` (both padded to 16),
+/// or sets it when it is `fresh`.
 ///
 /// # Safety
 /// As for [`forward`]; nobody else may touch `du`.
@@ -213,6 +214,7 @@ pub(crate) unsafe fn weight_grad<S: Simd>(
     grad: *const f32,
     du: *mut f32,
     rows: core::ops::Range<usize>,
+    fresh: bool,
     scratch: *mut f32,
 ) {
     let (packed_len, v_len) = scratch_parts(p, rows.len());
@@ -248,6 +250,7 @@ pub(crate) unsafe fn weight_grad<S: Simd>(
                                     tiles,
                                     out,
                                     du_row,
+                                    fresh,
                                 );
                                 row += $rows;
                             }

@@ -122,9 +122,12 @@ impl Studio {
         }
     }
 
-    /// Stops what the engine does.
+    /// Stops what the engine does. It hears of it between two tiles; nobody here waits for that.
     pub fn cancel(self) {
         self.send(&Request::Cancel, None);
+        self.next_job(); // Whatever still comes of the old one is not shown.
+        self.activity.set(None);
+        self.said.set("Stopped.".into());
     }
 
     /// Goes one of the ways that [`Trouble`] offers.

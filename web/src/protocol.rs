@@ -121,6 +121,8 @@ pub enum Reply {
     Progress {
         /// What is being done.
         stage: Stage,
+        /// The job it is done for, or nothing while loading.
+        job: Option<JobId>,
         /// Finished units.
         done: u64,
         /// All units.

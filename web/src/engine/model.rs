@@ -48,6 +48,7 @@ impl Model {
                 say(
                     &Reply::Progress {
                         stage: Stage::Download,
+                        job: None,
                         done,
                         total,
                     },
@@ -61,6 +62,7 @@ impl Model {
         say(
             &Reply::Progress {
                 stage: Stage::Prepare,
+                job: None,
                 done: 0,
                 total: 0,
             },
@@ -157,6 +159,7 @@ async fn tell(job: JobId, stage: Stage, event: Event) -> Result<(), Error> {
             say(
                 &Reply::Progress {
                     stage,
+                    job: Some(job),
                     done: done as u64,
                     total: total as u64,
                 },

@@ -211,7 +211,12 @@ impl Studio {
                     None,
                 );
             }
-            Reply::Progress { stage, done, total } => self.progress(stage, done, total),
+            Reply::Progress {
+                stage,
+                job,
+                done,
+                total,
+            } if job.is_none_or(|job| job == newest) => self.progress(stage, done, total),
             Reply::Ready {
                 device,
                 why,
@@ -256,7 +261,11 @@ impl Studio {
             }
             Reply::Lost { sentence } => self.lost(&sentence),
             // Answers to a job that something newer has replaced.
-            Reply::Picture { .. } | Reply::Done { .. } | Reply::Cancelled { .. } | Reply::Failed { .. } => {}
+            Reply::Progress { .. }
+            | Reply::Picture { .. }
+            | Reply::Done { .. }
+            | Reply::Cancelled { .. }
+            | Reply::Failed { .. } => {}
         }
     }
 

@@ -62,8 +62,8 @@ pub enum ConfigError {
 }
 
 impl StyleGan2Config {
-    /// A network for pictures of side `resolution` that trains overnight on modest hardware: about a
-    /// million parameters at 64 pixels.
+    /// A network for pictures of side `resolution` that trains on modest hardware: at 32 pixels, about half a
+    /// million parameters in the generator.
     pub fn small(resolution: usize) -> Self {
         Self {
             z_dim: 128,

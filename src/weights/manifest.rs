@@ -86,6 +86,9 @@ pub struct Credit {
 pub struct Training {
     /// Thousands of real pictures shown.
     pub total_kimg: f64,
+    /// How many of these were shown to the smaller networks that it was grown from.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub smaller_kimg: f64,
     /// Time that it took.
     pub duration_hours: f64,
     /// What it ran on.
@@ -188,11 +191,13 @@ impl Manifest {
 
         let Training {
             total_kimg,
+            smaller_kimg,
             duration_hours,
             ref hardware,
             dataset_pictures: _,
         } = self.training;
         check_number("training.total_kimg", total_kimg, 0.0, 1e9)?;
+        check_number("training.smaller_kimg", smaller_kimg, 0.0, total_kimg)?;
         check_number("training.duration_hours", duration_hours, 0.0, 1e7)?;
         check_text("training.hardware", hardware, 0..=500)?;
         check_number(
@@ -260,6 +265,10 @@ fn sha256(bytes: &[u8]) -> String {
             let _ = write!(hex, "{byte:02x}");
             hex
         })
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 fn invalid(field: &str, value: impl ToString, expected: &str) -> Error {

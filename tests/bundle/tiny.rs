@@ -52,6 +52,7 @@ impl TinyBundle {
             art: credit("Nobody: there was no art"),
             training: Training {
                 total_kimg: 0.0,
+                smaller_kimg: 0.0,
                 duration_hours: 0.0,
                 hardware: "none".into(),
                 dataset_pictures: 0,

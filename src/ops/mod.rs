@@ -6,3 +6,4 @@ mod cpu;
 mod flex;
 pub mod modulated_conv2d;
 pub mod resample;
+pub mod unit_length;

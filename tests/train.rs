@@ -1,7 +1,9 @@
 //! `guise train` as its user runs it: tiny networks on a tiny dataset.
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use guise::{
+    networks::stylegan2::NoiseMode,
+    ops::resample::upsample2d,
     train::{Run, load_snapshot},
     weights::{Tensors, collect},
 };
@@ -13,8 +15,13 @@ use std::{
 
 /// Sixteen pictures of two colours each, 16 pixels wide, in the dataset layout.
 fn dataset(dir: &Path) -> PathBuf {
+    dataset_of_side(dir, 16)
+}
+
+/// The same art prepared at another size.
+fn dataset_of_side(dir: &Path, side: usize) -> PathBuf {
     let art = dir.join("art");
-    fs::create_dir(&art).unwrap();
+    fs::create_dir_all(&art).unwrap();
     for i in 0..16u8 {
         let picture = image::RgbImage::from_fn(16, 16, |x, y| match (x + y) % 7 < 3 {
             true => image::Rgb([i * 15, 255 - i * 10, 40]),
@@ -22,8 +29,9 @@ fn dataset(dir: &Path) -> PathBuf {
         });
         picture.save(art.join(format!("{i}.png"))).unwrap();
     }
-    let data = dir.join("data");
-    let prepared = guise(&["prepare", path(&art), "--out", path(&data), "--resolution", "16"]);
+    let data = dir.join(format!("data{side}"));
+    let side = side.to_string();
+    let prepared = guise(&["prepare", path(&art), "--out", path(&data), "--resolution", &side]);
     assert!(prepared.status.success(), "{}", text(&prepared));
     data
 }
@@ -92,6 +100,63 @@ fn a_resumed_run_is_the_run_that_never_stopped() {
     assert!(ticks[1].stats.r1_penalty.is_some());
     let grid = image::open(run.join("fakes000001.png")).unwrap();
     assert_eq!((grid.width(), grid.height()), (8 * 16, 8 * 16));
+}
+
+#[test]
+fn a_grown_run_begins_with_what_the_smaller_one_learned() {
+    let dir = tempfile::tempdir().unwrap();
+    let [small, large] = [16, 32].map(|side| dataset_of_side(dir.path(), side));
+    let (out, grown) = (dir.path().join("runs"), dir.path().join("grown"));
+    assert!(train(&small, &out, "0.1", &[]).status.success());
+    let run = only_run(&out);
+    let grow = |data: &Path, kimg: &str| {
+        let args = [
+            "train",
+            "--data",
+            path(data),
+            "--out",
+            path(&grown),
+            "--kimg",
+            kimg,
+        ];
+        guise(&[&args[..], &["--batch-size", "4", "--grow", path(&run)]].concat())
+    };
+    // The first checkpoint is the smaller network with fresh fine layers that add nothing to the picture.
+    let output = grow(&large, "0.0001");
+    assert!(output.status.success(), "{}", text(&output));
+    let (before, after) = (weights(&run), weights(&only_run(&grown)));
+    let shared = before
+        .keys()
+        .filter(|name| after.get(*name) == before.get(*name))
+        .count();
+    assert_eq!(
+        shared,
+        before.len(),
+        "every weight of the smaller network is in the larger one"
+    );
+    assert!(after.len() > before.len());
+
+    let device = Device::flex();
+    let draw = |run: &Path| {
+        let (generator, _) = load_snapshot(&Run::open(run).unwrap(), &device).unwrap();
+        let z = Tensor::<2>::ones([1, 128], &device);
+        generator.forward(z, 1.0, NoiseMode::None)
+    };
+    let [small_picture, large_picture] = [draw(&run), draw(&only_run(&grown))];
+    let enlarged = upsample2d(small_picture, 0);
+    let difference = (enlarged - large_picture).abs().max().into_scalar::<f32>();
+    assert!(
+        difference < 1e-5,
+        "the first pictures differ by {difference} from the smaller ones, enlarged"
+    );
+
+    let resumed = guise(&["train", "--resume", path(&only_run(&grown)), "--kimg", "0.1"]);
+    assert!(resumed.status.success(), "{}", text(&resumed));
+    assert_ne!(weights(&only_run(&grown)), after);
+
+    let output = grow(&small, "0.1");
+    assert!(!output.status.success());
+    assert!(text(&output).contains("lower resolution"), "{}", text(&output));
 }
 
 #[test]

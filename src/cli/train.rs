@@ -30,6 +30,10 @@ pub(super) struct Args {
     /// A run folder to continue. Its own settings hold, except those given here again.
     #[arg(long, value_name = "RUN")]
     resume: Option<PathBuf>,
+    /// A run on smaller pictures of the same collection to take the coarse layers from. Small pictures train
+    /// several times as fast, so most of the learning can happen there. Sizes of the network are that run's.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["resume", "channel_base", "channel_max"])]
+    grow: Option<PathBuf>,
     /// Train until this many thousand real pictures were shown, counted from the start of the run.
     #[arg(long, default_value_t = 300.0)]
     kimg: f64,
@@ -73,13 +77,17 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         bail!("--kimg is {}, expected a positive number", args.kimg);
     }
     let device = args.device.open()?;
+    let smaller = args.grow.as_deref().map(Run::open).transpose()?;
     let (run, dataset) = match &args.resume {
         Some(dir) => resume(&args, dir)?,
-        None => start(&args)?,
+        None => start(&args, smaller.as_ref())?,
     };
     eprintln!("run folder: {}", run.dir.display());
     let dir = run.dir.clone();
-    let trainer = Trainer::open(run, dataset, &device)?;
+    let trainer = match smaller {
+        Some(smaller) => Trainer::grow(run, dataset, &smaller, &device)?,
+        None => Trainer::open(run, dataset, &device)?,
+    };
 
     let stop = Arc::new(AtomicBool::new(false));
     let asked = stop.clone();
@@ -116,19 +124,35 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn start(args: &Args) -> anyhow::Result<(Run, Dataset)> {
+fn start(args: &Args, smaller: Option<&Run>) -> anyhow::Result<(Run, Dataset)> {
     let data = args.data.clone().context("--data is missing")?;
     let dataset = Dataset::open(&data)?;
-    let mut network = StyleGan2Config::small(dataset.resolution());
+    let mut network = match smaller {
+        Some(smaller) => StyleGan2Config {
+            resolution: dataset.resolution(),
+            ..smaller.settings.network.clone()
+        },
+        None => StyleGan2Config::small(dataset.resolution()),
+    };
     network.channel_base = args.channel_base.unwrap_or(network.channel_base);
     network.channel_max = args.channel_max.unwrap_or(network.channel_max);
     network.validate()?;
+    if let Some(smaller) = smaller.filter(|smaller| !network.grows_from(&smaller.settings.network)) {
+        bail!(
+            "{} draws {side} x {side} pixels and so do not grow into the {2} x {2} of {1}: --grow takes a run on a dataset of a lower resolution",
+            smaller.dir.display(),
+            data.display(),
+            network.resolution,
+            side = smaller.settings.network.resolution
+        );
+    }
     let mut settings = TrainSettings {
         data: data.canonicalize().unwrap_or(data),
         provenance: dataset.provenance().clone(),
         dataset_len: dataset.len(),
         hardware: args.device.describe(),
         network,
+        grown_from: None,
         batch_size: 16,
         learning_rate: 0.003,
         r1_gamma: 0.2,

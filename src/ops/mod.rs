@@ -7,3 +7,4 @@ pub mod cutouts;
 mod flex;
 pub mod modulated_conv2d;
 pub mod resample;
+pub mod unit_length;

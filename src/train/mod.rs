@@ -12,7 +12,7 @@ pub use checkpoint::load_snapshot;
 pub use ema::ema_step;
 pub use losses::{discriminator_loss, generator_loss, r1_penalty};
 pub use run::{Run, Tick};
-pub use settings::TrainSettings;
+pub use settings::{GrownFrom, TrainSettings};
 pub use step::{StepStats, TrainState};
 pub use trainer::{Ended, Event, Trainer};
 

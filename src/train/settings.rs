@@ -18,6 +18,9 @@ pub struct TrainSettings {
     pub hardware: String,
     /// The shape of both networks.
     pub network: StyleGan2Config,
+    /// The run at a lower resolution that the networks were grown from, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grown_from: Option<GrownFrom>,
     /// Pictures in a step; a multiple of four, for the minibatch standard deviation.
     pub batch_size: usize,
     /// Adam's step size for both networks.
@@ -41,6 +44,19 @@ pub struct TrainSettings {
     pub snapshot_kimg: f64,
     /// Determines initial weights, order of the pictures, latents and noise.
     pub seed: u64,
+}
+
+/// Where the coarse layers of a run learned what they know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GrownFrom {
+    /// The folder of the smaller run.
+    pub run: PathBuf,
+    /// Side of its pictures in pixels.
+    pub resolution: usize,
+    /// Thousands of pictures that were shown there, by it and by whatever it was grown from itself.
+    pub total_kimg: f64,
+    /// Training time that this took.
+    pub duration_secs: f64,
 }
 
 impl TrainSettings {
@@ -77,6 +93,7 @@ pub(super) mod tests {
                 channel_base: 128,
                 channel_max: 8,
             },
+            grown_from: None,
             batch_size: 4,
             learning_rate: 0.003,
             r1_gamma: 0.2,

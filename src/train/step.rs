@@ -7,7 +7,7 @@ use super::{
 };
 use crate::networks::stylegan2::{Discriminator, Generator, NoiseMode};
 use burn::{
-    module::Module,
+    module::{Module, Param},
     optim::{AdamConfig, GradientsParams, ModuleOptimizer},
     tensor::{Device, Distribution, Tensor},
 };
@@ -86,6 +86,24 @@ impl TrainState {
         }
     }
 
+    /// Fresh networks whose coarse layers are those of a run at a lower resolution (Karras et al.,
+    /// "Progressive Growing of GANs", 2018): only the new, finest blocks begin from nothing, and those of the
+    /// generator begin by drawing nothing, so the first pictures are the smaller ones, enlarged.
+    ///
+    /// Both runs must have the same channels at the sides that they share, and the same mapping.
+    pub(super) fn grown_from(smaller: Self, settings: &TrainSettings, device: &Device) -> Self {
+        let mut grown = Self::init(settings, device);
+        grown.generator = grow_generator(grown.generator, smaller.generator);
+        grown.g_ema = grow_generator(grown.g_ema, smaller.g_ema);
+        // The finest block comes first, and the picture enters there: the old entry is left out.
+        let kept = smaller.discriminator.blocks.len();
+        let new = grown.discriminator.blocks.len() - kept;
+        grown.discriminator.blocks.truncate(new);
+        grown.discriminator.blocks.extend(smaller.discriminator.blocks);
+        grown.discriminator.epilogue = smaller.discriminator.epilogue;
+        grown
+    }
+
     /// Real pictures shown so far.
     pub fn images_seen(&self, settings: &TrainSettings) -> u64 {
         self.step * settings.batch_size as u64
@@ -162,6 +180,23 @@ impl TrainState {
         self.g_ema = ema_step(self.g_ema, &self.generator, beta);
         (self, stats)
     }
+}
+
+/// `larger` with the mapping and the coarse blocks of `smaller`, its other blocks adding nothing to the picture yet.
+fn grow_generator(mut larger: Generator, smaller: Generator) -> Generator {
+    // The number of layers that a latent is repeated for is the larger network's.
+    larger.mapping.layers = smaller.mapping.layers;
+    larger.mapping.w_avg = smaller.mapping.w_avg;
+    larger.synthesis.input = smaller.synthesis.input;
+    let kept = smaller.synthesis.blocks.len();
+    let fine = larger.synthesis.blocks.split_off(kept);
+    larger.synthesis.blocks = smaller.synthesis.blocks;
+    larger.synthesis.blocks.extend(fine.into_iter().map(|mut block| {
+        let weight = block.to_rgb.weight.val();
+        block.to_rgb.weight = Param::from_tensor(Tensor::zeros(weight.dims(), &weight.device()));
+        block
+    }));
+    larger
 }
 
 /// What a random stream is for; streams of different purposes are independent.

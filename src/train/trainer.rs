@@ -1,7 +1,7 @@
 //! The loop around the steps: data, ticks, grids, checkpoints.
 
 use super::{
-    Error, Run, StepStats, Tick, TrainState, checkpoint,
+    Error, GrownFrom, Run, StepStats, Tick, TrainState, checkpoint, file_error,
     step::{Stream, rng},
 };
 use crate::{data::Dataset, networks::stylegan2::NoiseMode};
@@ -54,6 +54,44 @@ impl Trainer {
     const TICK_IMAGES: u64 = 1000;
     /// Truncation of the sample grids.
     const GRID_PSI: f32 = 0.7;
+
+    /// Starts `run` with the coarse layers of `smaller`, a run at a lower resolution, as its newest checkpoint has them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] when it has no checkpoint, and what [`Trainer::open`] gives.
+    ///
+    /// # Panics
+    ///
+    /// When its networks cannot grow into the run's, see
+    /// [`grows_from`](crate::networks::stylegan2::StyleGan2Config::grows_from).
+    pub fn grow(mut run: Run, dataset: Dataset, smaller: &Run, device: &Device) -> Result<Self, Error> {
+        let [from, to] = [smaller, &run].map(|run| &run.settings.network);
+        assert!(to.grows_from(from), "whoever starts the run checks this first");
+        let resolution = from.resolution;
+        let dir = checkpoint::latest(smaller)?.ok_or_else(|| {
+            file_error(
+                "find a checkpoint in",
+                &smaller.dir,
+                "train it first, to at least one",
+            )
+        })?;
+        let (state, duration_secs) = checkpoint::load(smaller, &dir, device)?;
+        let before = smaller.settings.grown_from.as_ref();
+        run.settings.grown_from = Some(GrownFrom {
+            run: smaller.dir.clone(),
+            resolution,
+            total_kimg: state.images_seen(&smaller.settings) as f64 / 1000.0
+                + before.map_or(0.0, |it| it.total_kimg),
+            duration_secs: duration_secs + before.map_or(0.0, |it| it.duration_secs),
+        });
+        run.write_settings()?;
+        let mut trainer = Self::open(run, dataset, device)?;
+        trainer.state = TrainState::grown_from(state, &trainer.run.settings, device);
+        // From here on it is a run like any other, which can be resumed before its first kimg is over.
+        checkpoint::save(&trainer.run, &trainer.state, 0.0)?;
+        Ok(trainer)
+    }
 
     /// Continues `run` from its newest checkpoint, or starts it if there is none.
     pub fn open(run: Run, dataset: Dataset, device: &Device) -> Result<Self, Error> {

@@ -48,10 +48,14 @@ impl TinyBundle {
             parts: Parts {
                 generator: generator_part,
                 upscaler: Some(upscaler_part),
+                image_tower: None,
+                text_tower: None,
+                vocabulary: None,
             },
             art: credit("Nobody: there was no art"),
             training: Training {
                 total_kimg: 0.0,
+                smaller_kimg: 0.0,
                 duration_hours: 0.0,
                 hardware: "none".into(),
                 dataset_pictures: 0,
@@ -61,6 +65,7 @@ impl TinyBundle {
                 quantized_psnr_db: 52.7,
                 quantized_psnr_pictures: 4,
                 enlarged_psnr_db: None,
+                quantized_cosine: None,
             },
             truncation_psi: 0.7,
         };

@@ -77,6 +77,7 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
 
     let Training {
         total_kimg,
+        smaller_kimg,
         duration_hours,
         hardware,
         dataset_pictures,
@@ -85,6 +86,11 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
     line(&format!(
         "- {total_kimg:.1} kimg (thousand pictures shown), in {duration_hours:.2} hours."
     ));
+    if *smaller_kimg > 0.0 {
+        line(&format!(
+            "- The first {smaller_kimg:.1} of these were smaller: the coarse layers learned at a lower resolution, and the network was grown from there."
+        ));
+    }
     line(&format!(
         "- Hardware: {}.",
         if hardware.is_empty() {

@@ -152,6 +152,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let mut parts = Parts {
         generator: part,
         upscaler: None,
+        image_tower: None,
+        text_tower: None,
+        vocabulary: None,
     };
     let mut enlarged_psnr_db = None;
     if let Some(model) = upscaler {
@@ -187,6 +190,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             quantized_psnr_db,
             quantized_psnr_pictures: SHEET_SEEDS,
             enlarged_psnr_db,
+            quantized_cosine: None,
         },
         truncation_psi: args.truncation_psi,
     };
@@ -248,9 +252,14 @@ fn training(run: &Run, kimg: u64, hardware: Option<String>) -> anyhow::Result<Tr
     // A snapshot is named by whole kimg; the tick that was written with it has the exact figure.
     let ticks = run.ticks()?;
     let tick = ticks.iter().rev().find(|tick| tick.kimg < (kimg + 1) as f64);
+    let before = run.settings.grown_from.as_ref();
+    let own_kimg = tick.map_or(kimg as f64, |tick| tick.kimg.max(kimg as f64));
+    let duration_secs =
+        tick.map_or(0.0, |tick| tick.duration_secs) + before.map_or(0.0, |it| it.duration_secs);
     Ok(Training {
-        total_kimg: tick.map_or(kimg as f64, |tick| tick.kimg.max(kimg as f64)),
-        duration_hours: tick.map_or(0.0, |tick| (tick.duration_secs / 36.0).round() / 100.0),
+        total_kimg: own_kimg + before.map_or(0.0, |it| it.total_kimg),
+        smaller_kimg: before.map_or(0.0, |it| it.total_kimg),
+        duration_hours: (duration_secs / 36.0).round() / 100.0,
         hardware: hardware.unwrap_or_else(|| run.settings.hardware.clone()),
         dataset_pictures: run.settings.dataset_len as u64,
     })

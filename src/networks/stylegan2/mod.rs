@@ -106,6 +106,26 @@ impl StyleGan2Config {
         (self.channel_base / side).min(self.channel_max)
     }
 
+    /// Whether a network of this shape can take over the blocks of one of the shape `smaller`: a lower resolution,
+    /// and otherwise the same sizes wherever both have them.
+    pub fn grows_from(&self, smaller: &Self) -> bool {
+        let sizes = |config: &Self| {
+            let Self {
+                z_dim,
+                w_dim,
+                num_mapping_layers,
+                img_channels,
+                ..
+            } = *config;
+            [z_dim, w_dim, num_mapping_layers, img_channels]
+        };
+        smaller.resolution < self.resolution
+            && sizes(smaller) == sizes(self)
+            && smaller
+                .block_sides()
+                .all(|side| smaller.channels(side) == self.channels(side))
+    }
+
     /// Sides of the blocks from 4 to the resolution.
     pub fn block_sides(&self) -> impl DoubleEndedIterator<Item = usize> + use<> {
         (2..=self.resolution.ilog2()).map(|log2| 1 << log2)

@@ -1,6 +1,7 @@
 //! One architecture per file: `Config`, `Module`, `init`, `forward`.
 
 pub mod collection_clip;
+pub mod mapper;
 pub mod minilm;
 pub mod srvgg;
 pub mod stylegan2;

@@ -1,5 +1,6 @@
 //! Latents from seeds.
 
+use super::Error;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -13,6 +14,25 @@ use rand_distr::{Distribution, StandardNormal};
 pub fn z_from_seed(seed: u64, z_dim: usize) -> Vec<f32> {
     let rng = ChaCha8Rng::seed_from_u64(seed);
     StandardNormal.sample_iter(rng).take(z_dim).collect()
+}
+
+/// An avatar between two: its first `from_layer` layers are those of `coarse` (shape, pose), the others those of
+/// `fine` (colours). Both are `[num_ws w_dim]`, row by row.
+///
+/// # Errors
+///
+/// [`Error::Request`] when they are of different models, or there is no such layer.
+pub fn mix_ws(coarse: &[f32], fine: &[f32], w_dim: usize, from_layer: usize) -> Result<Vec<f32>, Error> {
+    let at = from_layer.saturating_mul(w_dim);
+    if coarse.len() != fine.len() || at > coarse.len() {
+        return Err(Error::Request(format!(
+            "latents of {} and {} numbers cannot be mixed from layer {from_layer} on: \
+             take two of one model, and a layer that it has",
+            coarse.len(),
+            fine.len()
+        )));
+    }
+    Ok([&coarse[..at], &fine[at..]].concat())
 }
 
 #[cfg(test)]
@@ -43,5 +63,13 @@ mod tests {
         assert_ne!(z_from_seed(1, 8), z_from_seed(2, 8));
         // A longer latent begins with the shorter one.
         assert_eq!(z_from_seed(1, 8), z_from_seed(1, 9)[..8]);
+    }
+
+    #[test]
+    fn mixing_takes_layers_whole() {
+        let (a, b) = ([1.0; 6], [2.0; 6]);
+        assert_eq!(mix_ws(&a, &b, 2, 1).unwrap(), [1.0, 1.0, 2.0, 2.0, 2.0, 2.0]);
+        assert_eq!(mix_ws(&a, &b, 2, 3).unwrap(), a);
+        assert!(mix_ws(&a, &b, 2, 4).is_err() && mix_ws(&a, &b[..4], 2, 1).is_err());
     }
 }

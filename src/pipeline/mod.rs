@@ -2,13 +2,15 @@
 //! that report what they do as [`Event`]s. The command line and the page only listen.
 
 pub mod guide;
+pub mod imagine;
 pub mod latent;
 pub mod prompt;
 pub mod sample;
 pub mod upscale;
 
 pub use guide::{Avatar, GuideSettings, ImageEncoder, Targets, guide};
-pub use latent::z_from_seed;
+pub use imagine::{Imagination, ImagineRequest, Quality, imagine};
+pub use latent::{mix_ws, z_from_seed};
 pub use prompt::Prompt;
 pub use sample::{SampleRequest, sample};
 pub use upscale::upscale;

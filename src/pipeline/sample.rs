@@ -3,7 +3,10 @@
 use super::{Cancel, Error, Event, z_from_seed};
 use crate::networks::stylegan2::{Generator, NoiseMode};
 use burn::tensor::{Device, Tensor, TensorData};
-use image::RgbaImage;
+use image::{
+    RgbImage, RgbaImage,
+    imageops::{self, FilterType},
+};
 use serde::{Deserialize, Serialize};
 
 /// Which avatars to draw.
@@ -71,6 +74,61 @@ pub async fn sample(
         emit(Event::Progress { done, total }).await;
     }
     Ok(())
+}
+
+/// Draws the avatar of `ws`, `[num_ws w_dim]` row by row, as jobs give it.
+///
+/// # Errors
+///
+/// [`Error::Request`] when `ws` is not of this generator, [`Error::Device`] when the device fails.
+pub async fn draw_ws(generator: &Generator, ws: &[f32], device: &Device) -> Result<RgbaImage, Error> {
+    let images = generator
+        .synthesis
+        .forward(ws_tensor(generator, ws, device)?, NoiseMode::Const);
+    let mut pictures = pictures_from_images(images).await?;
+    pictures
+        .pop()
+        .ok_or_else(|| Error::Device("it drew nothing".into()))
+}
+
+/// `ws` from the host as `[1, num_ws, w_dim]`.
+pub(super) fn ws_tensor(generator: &Generator, ws: &[f32], device: &Device) -> Result<Tensor<3>, Error> {
+    let [w_dim] = generator.mapping.w_avg.dims();
+    let num_ws = 2 * generator.synthesis.blocks.len();
+    if ws.len() != num_ws * w_dim || !ws.iter().all(|value| value.is_finite()) {
+        return Err(Error::Request(format!(
+            "the latent has {} numbers, expected {num_ws} x {w_dim} finite ones: it is of another model",
+            ws.len()
+        )));
+    }
+    Ok(Tensor::from_data(
+        TensorData::new(ws.to_vec(), [1, num_ws, w_dim]),
+        device,
+    ))
+}
+
+/// The largest centred square of `picture`, on white where it is transparent, as `[1, 3, side, side]` in `[-1, 1]`.
+pub fn image_from_picture(picture: &RgbaImage, side: usize, device: &Device) -> Tensor<4> {
+    let (width, height) = picture.dimensions();
+    let square = width.min(height);
+    let (left, top) = ((width - square) / 2, (height - square) / 2);
+    let on_white = RgbImage::from_fn(square, square, |x, y| {
+        let [red, green, blue, alpha] = picture.get_pixel(left + x, top + y).0.map(u32::from);
+        image::Rgb([red, green, blue].map(|over| ((over * alpha + 255 * (255 - alpha) + 127) / 255) as u8))
+    });
+    let side = side as u32;
+    let resized = match square == side {
+        true => on_white,
+        false => imageops::resize(&on_white, side, side, FilterType::Triangle),
+    };
+    let channel = |channel: usize| {
+        resized
+            .pixels()
+            .map(move |pixel| f32::from(pixel.0[channel]) / 127.5 - 1.0)
+    };
+    let values: Vec<f32> = (0..3).flat_map(channel).collect();
+    let side = side as usize;
+    Tensor::from_data(TensorData::new(values, [1, 3, side, side]), device)
 }
 
 /// `images [n, 3, h, w]` in `[-1, 1]` as opaque pictures.

@@ -7,7 +7,8 @@ mod targets;
 
 pub use adam::{Optimizer, WEIGHT_DECAY};
 pub use space::Space;
-pub use targets::{ImageEncoder, Loss, Modality, Targets, unit};
+pub(super) use space::z_dim;
+pub use targets::{ImageEncoder, Loss, Modality, TargetGroup, Targets, image_target, text_targets};
 
 use super::{Cancel, Error, Event, sample::pictures_from_images};
 use crate::{
@@ -160,10 +161,8 @@ pub async fn guide<E: ImageEncoder + ?Sized>(
     emit: &mut impl AsyncFnMut(Event),
 ) -> Result<Vec<Avatar>, Error> {
     settings.validate()?;
-    let space = Coordinates::measure(generator, settings.space, settings.truncation_psi).await?;
-    space.check(&start)?;
     let [n, ..] = start.dims();
-    let mut u = space.coordinates(start.without_autodiff());
+    let (space, mut u) = Coordinates::around(generator, settings, start.without_autodiff()).await?;
     let mut adam = Adam::new(settings.optimizer);
     let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
     for step in 0..settings.steps {

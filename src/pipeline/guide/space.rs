@@ -1,5 +1,6 @@
 //! The spaces that latents are optimised in, in coordinates of their own scale.
 
+use super::{GuideSettings, read};
 use crate::{
     networks::stylegan2::Generator,
     pipeline::{Error, z_from_seed},
@@ -13,7 +14,7 @@ pub enum Space {
     /// The input of the mapping network: every point is an avatar that a seed might give, and few are near a wish.
     #[serde(rename = "z")]
     Z,
-    /// One `w` for all layers.
+    /// One `w` for all layers; where the layers of the start differ, they go on to differ by as much.
     #[default]
     #[serde(rename = "w")]
     W,
@@ -23,7 +24,7 @@ pub enum Space {
 }
 
 /// How many latents the spread of `w` is measured on.
-const SPREAD_SEEDS: u64 = 256;
+const SPREAD_SEEDS: usize = 256;
 
 /// A space around its centre: a latent is `centre + scale u`, where the `u` of a seed have a mean square near one.
 /// A step of Adam then means the same in every model, and so does the pull toward the centre.
@@ -31,89 +32,94 @@ pub struct Coordinates<'a> {
     generator: &'a Generator,
     space: Space,
     truncation_psi: f32,
-    num_ws: usize,
-    /// `[1, 1, w_dim]`.
-    centre: Tensor<3>,
     scale: f32,
+    /// `[1, 1, width]`, or in the space w `[n, num_ws, width]`, by which layers differ from their mean included.
+    centre: Tensor<3>,
 }
 
 impl<'a> Coordinates<'a> {
-    /// Measures the space of `generator`.
-    pub async fn measure(generator: &'a Generator, space: Space, truncation_psi: f32) -> Result<Self, Error> {
+    /// The space of `settings`, and the coordinates in it of `start`, which is `z [n, 1, z_dim]` in z and
+    /// `ws [n, num_ws, w_dim]` otherwise.
+    pub async fn around(
+        generator: &'a Generator,
+        settings: &GuideSettings,
+        start: Tensor<3>,
+    ) -> Result<(Self, Tensor<3>), Error> {
+        let GuideSettings {
+            space,
+            truncation_psi,
+            ..
+        } = *settings;
         let w_avg = generator.mapping.w_avg.val().without_autodiff();
-        let [w_dim] = w_avg.dims();
-        let [_, z_dim] = generator.mapping.layers[0].weight.dims();
-        let device = w_avg.device();
-        let num_ws = 2 * generator.synthesis.blocks.len();
-        if space == Space::Z {
-            return Ok(Self {
-                generator,
-                space,
-                truncation_psi,
-                num_ws,
-                centre: Tensor::zeros([1, 1, z_dim], &device),
-                scale: 1.0,
-            });
+        let (device, z_dim) = (w_avg.device(), z_dim(generator));
+        let expected = match space {
+            Space::Z => [1, z_dim],
+            Space::W | Space::WPlus => [num_ws(generator), w_avg.dims()[0]],
+        };
+        let [n, layers, width] = start.dims();
+        if n == 0 || [layers, width] != expected {
+            return Err(Error::Request(format!(
+                "the latents to start from are [{n}, {layers}, {width}], \
+                 this model takes [n, {}, {}] with an n of at least 1",
+                expected[0], expected[1]
+            )));
         }
-        let scale = spread(generator, &device).await?;
-        Ok(Self {
+        let (scale, centre) = match space {
+            Space::Z => (1.0, Tensor::zeros([1, 1, z_dim], &device)),
+            Space::W | Space::WPlus => (spread(generator, &device).await?, w_avg.reshape([1, 1, width])),
+        };
+        let u = (start - centre.clone()) / scale;
+        let (centre, u) = match space {
+            Space::Z | Space::WPlus => (centre, u),
+            Space::W => {
+                let mean = u.clone().mean_dim(1);
+                (centre + (u - mean.clone()) * scale, mean)
+            }
+        };
+        let space = Self {
             generator,
             space,
             truncation_psi,
-            num_ws,
-            centre: w_avg.reshape([1, 1, w_dim]),
             scale,
-        })
-    }
-
-    /// Whether `latents` are of this space, see [`coordinates`](Self::coordinates).
-    pub fn check(&self, latents: &Tensor<3>) -> Result<(), Error> {
-        let layers = if self.space == Space::Z { 1 } else { self.num_ws };
-        let [_, _, width] = self.centre.dims();
-        match latents.dims() {
-            [n, found_layers, found_width] if n > 0 && [found_layers, found_width] == [layers, width] => {
-                Ok(())
-            }
-            found => Err(Error::Request(format!(
-                "the latents to start from are {found:?}, this model takes [n, {layers}, {width}] with an n of at least 1"
-            ))),
-        }
-    }
-
-    /// Latents to coordinates: `z [n, 1, z_dim]` in z, otherwise `ws [n, num_ws, w_dim]`, of which w keeps the mean.
-    pub fn coordinates(&self, latents: Tensor<3>) -> Tensor<3> {
-        let latents = match self.space {
-            Space::Z | Space::WPlus => latents,
-            Space::W => latents.mean_dim(1),
+            centre,
         };
-        (latents - self.centre.clone()) / self.scale
+        Ok((space, u))
     }
 
     /// Coordinates to `ws [n, num_ws, w_dim]`.
     pub fn ws(&self, u: Tensor<3>) -> Tensor<3> {
+        // In the space w this repeats the one w for all layers.
         let latents = u * self.scale + self.centre.clone();
         match self.space {
             Space::Z => {
                 let z = latents.squeeze_dim::<2>(1);
                 self.generator.mapping.forward(z, self.truncation_psi)
             }
-            Space::W => latents.repeat_dim(1, self.num_ws),
-            Space::WPlus => latents,
+            Space::W | Space::WPlus => latents,
         }
     }
 }
 
+/// Width of the generator's `z`.
+pub fn z_dim(generator: &Generator) -> usize {
+    generator.mapping.layers[0].weight.dims()[1]
+}
+
+/// How many `w` the generator's synthesis takes.
+pub fn num_ws(generator: &Generator) -> usize {
+    2 * generator.synthesis.blocks.len()
+}
+
 /// The root mean square of `w - w_avg` over the coordinates of many `w`.
 async fn spread(generator: &Generator, device: &Device) -> Result<f32, Error> {
-    let [_, z_dim] = generator.mapping.layers[0].weight.dims();
-    let z: Vec<f32> = (0..SPREAD_SEEDS)
+    let z_dim = z_dim(generator);
+    let z: Vec<f32> = (0..SPREAD_SEEDS as u64)
         .flat_map(|seed| z_from_seed(seed, z_dim))
         .collect();
-    let z = Tensor::from_data(TensorData::new(z, [SPREAD_SEEDS as usize, z_dim]), device);
+    let z = Tensor::from_data(TensorData::new(z, [SPREAD_SEEDS, z_dim]), device);
     let w = generator.mapping.w_from_z(z).without_autodiff();
-    let w_avg = generator.mapping.w_avg.val().without_autodiff().unsqueeze::<2>();
-    let spread = (w - w_avg).square().mean().sqrt();
-    let spread = super::read(spread).await?[0];
+    let w_avg = generator.mapping.w_avg.val().without_autodiff();
+    let spread = read((w - w_avg.unsqueeze()).square().mean().sqrt()).await?[0];
     // An untrained mapping may give the same w for all.
     Ok(if spread > 1e-6 { spread } else { 1.0 })
 }

@@ -1,7 +1,15 @@
 //! What pictures are to resemble, as embeddings, and how far they are from it.
 
-use crate::pipeline::Error;
+use crate::{
+    networks::{
+        collection_clip::{ImageTower, TextTower},
+        minilm::{Tokenizer, batch},
+    },
+    ops::unit_length::unit_length,
+    pipeline::{Error, Prompt, sample::image_from_picture},
+};
 use burn::tensor::{Device, Tensor, TensorData};
+use image::RgbaImage;
 use serde::{Deserialize, Serialize};
 
 /// The image half of a CLIP: Radford et al., "Learning Transferable Visual Models From Natural Language Supervision"
@@ -12,6 +20,16 @@ pub trait ImageEncoder {
 
     /// `images [n, 3, resolution, resolution]` in `[-1, 1]` to embeddings `[n, d]` of unit length, differentiably.
     fn embed(&self, images: Tensor<4>) -> Tensor<2>;
+}
+
+impl ImageEncoder for ImageTower {
+    fn resolution(&self) -> usize {
+        self.resolution()
+    }
+
+    fn embed(&self, images: Tensor<4>) -> Tensor<2> {
+        self.forward(images)
+    }
 }
 
 /// Which half of a CLIP an embedding comes from. The two halves embed into separate regions of one sphere.
@@ -30,6 +48,40 @@ pub struct Targets {
     embeddings: Tensor<2>,
     weights: Vec<f32>,
     modalities: Vec<Modality>,
+}
+
+/// Embeddings `[k, d]` of one kind, with the weight of each.
+pub type TargetGroup = (Tensor<2>, Vec<f32>, Modality);
+
+/// What `prompts` ask for, for [`Targets::new`].
+///
+/// # Panics
+/// When there are no prompts.
+pub fn text_targets(
+    tower: &TextTower,
+    tokenizer: &Tokenizer,
+    prompts: &[Prompt],
+    device: &Device,
+) -> TargetGroup {
+    // One at a time, so that a very long one does not make the short ones as expensive.
+    let embed = |prompt: &Prompt| {
+        let (ids, mask) = batch(&[tokenizer.encode(&prompt.text)], device);
+        tower.forward(ids, mask)
+    };
+    let embeddings = Tensor::cat(prompts.iter().map(embed).collect(), 0);
+    let weights = prompts.iter().map(|prompt| prompt.weight).collect();
+    (embeddings, weights, Modality::Text)
+}
+
+/// What `picture` shows, for [`Targets::new`]: its largest centred square, on white where it is transparent.
+pub fn image_target<E: ImageEncoder + ?Sized>(
+    encoder: &E,
+    picture: &RgbaImage,
+    weight: f32,
+    device: &Device,
+) -> TargetGroup {
+    let image = image_from_picture(picture, encoder.resolution(), device);
+    (encoder.embed(image), vec![weight], Modality::Image)
 }
 
 /// How the distance between two unit embeddings is measured; `c` is their cosine.
@@ -56,7 +108,7 @@ impl Targets {
     /// # Errors
     ///
     /// [`Error::Request`] when there are none, when widths or counts differ, or when no weight is other than zero.
-    pub fn new(groups: Vec<(Tensor<2>, Vec<f32>, Modality)>) -> Result<Self, Error> {
+    pub fn new(groups: Vec<TargetGroup>) -> Result<Self, Error> {
         let wrong = |reason: String| Err(Error::Request(reason));
         let Some(width) = groups.first().map(|(embeddings, ..)| embeddings.dims()[1]) else {
             return wrong("there is nothing to resemble: give a prompt or a picture".into());
@@ -80,7 +132,7 @@ impl Targets {
                 "the weights of the targets are {weights:?}, expected finite numbers that are not all zero"
             ));
         }
-        let embeddings = unit(Tensor::cat(embeddings, 0));
+        let embeddings = unit_length(Tensor::cat(embeddings, 0));
         Ok(Self {
             embeddings,
             weights,
@@ -146,10 +198,4 @@ impl Targets {
         let weights = Tensor::<2>::from_data(TensorData::new(weights, [k, 1]), &device);
         values.matmul(weights).reshape([n])
     }
-}
-
-/// Rows of `x [n, d]` at unit length.
-pub fn unit(x: Tensor<2>) -> Tensor<2> {
-    let length = (x.clone().square().sum_dim(1) + 1e-12).sqrt();
-    x / length
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     networks::stylegan2::StyleGan2Config,
-    ops::{bias_act::bias_act, conv2d::conv2d},
+    ops::{bias_act::bias_act, conv2d::conv2d, unit_length::unit_length},
     pipeline::z_from_seed,
 };
 use burn::tensor::Device;
@@ -42,7 +42,7 @@ impl ImageEncoder for RandomEncoder {
         let x = bias_act(conv2d(images, self.first.clone(), 2, 1), bias.clone(), 1.0);
         let x = bias_act(conv2d(x, self.second.clone(), 2, 1), bias, 1.0);
         let [n, ..] = x.dims();
-        unit(x.reshape([n, 8 * 9]).matmul(self.head.clone()))
+        unit_length(x.reshape([n, 8 * 9]).matmul(self.head.clone()))
     }
 }
 
@@ -126,8 +126,9 @@ fn the_gradient_is_that_of_finite_differences() {
         (Space::WPlus, Loss::L2),
         (Space::WPlus, Loss::L1),
     ] {
-        let coordinates = block_on(Coordinates::measure(&generator, space, 0.7)).unwrap();
-        let u = coordinates.coordinates(start(&generator, space, 2, &device));
+        let settings = GuideSettings { space, ..settings() };
+        let start = start(&generator, space, 2, &device);
+        let (coordinates, u) = block_on(Coordinates::around(&generator, &settings, start)).unwrap();
         let total = |u: Tensor<3>| {
             let images = generator.synthesis.forward(coordinates.ws(u), NoiseMode::Const);
             // The same generator gives the same cutouts.
@@ -201,6 +202,19 @@ fn pictures_come_closer_to_the_targets() {
                 avatar.score
             );
         }
+    }
+}
+
+#[test]
+fn layers_that_differ_go_on_to_differ() {
+    let device = Device::flex();
+    let generator = tiny(&device);
+    let ws: Tensor<3> = random(6, [2, 6, 8], 1.0, &device);
+    for space in [Space::W, Space::WPlus] {
+        let settings = GuideSettings { space, ..settings() };
+        let (coordinates, u) = block_on(Coordinates::around(&generator, &settings, ws.clone())).unwrap();
+        let difference = (coordinates.ws(u) - ws.clone()).abs().max().into_scalar::<f32>();
+        assert!(difference < 1e-5, "{space:?}: {difference}");
     }
 }
 
@@ -350,8 +364,8 @@ fn what_makes_no_sense_is_said() {
 fn losses_are_those_of_the_definitions() {
     let device = Device::flex();
     let (a, b) = (
-        unit(random(1, [1, 6], 1.0, &device)),
-        unit(random(2, [1, 6], 1.0, &device)),
+        unit_length(random(1, [1, 6], 1.0, &device)),
+        unit_length(random(2, [1, 6], 1.0, &device)),
     );
     let c = f64::from((a.clone() * b.clone()).sum().into_scalar::<f32>());
     let l1 = f64::from((a.clone() - b.clone()).abs().sum().into_scalar::<f32>()) / 6f64.sqrt();

@@ -1,0 +1,299 @@
+//! Targets to avatars, at once and then better: a draft from the mapper, chosen among many, then guidance.
+
+use super::{
+    Cancel, Error, Event,
+    guide::{
+        Avatar, GuideSettings, ImageEncoder, Modality, Space, Targets, avatars, guide, judge, read, z_dim,
+    },
+    sample::{pictures_from_images, ws_tensor},
+};
+use crate::{
+    networks::{
+        mapper::Mapper,
+        stylegan2::{Generator, NoiseMode},
+    },
+    ops::unit_length::unit_length,
+};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use serde::{Deserialize, Serialize};
+
+/// How long an avatar may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Quality {
+    /// The best of many guesses.
+    Draft,
+    /// A draft and 30 steps of guidance.
+    #[default]
+    Normal,
+    /// A draft and 200 steps of guidance.
+    Better,
+}
+
+impl Quality {
+    /// The guidance that follows the draft.
+    pub fn guidance(self) -> GuideSettings {
+        let (steps, snapshots) = match self {
+            Self::Draft => (0, 1),
+            Self::Normal => (30, 7),
+            Self::Better => (200, 21),
+        };
+        GuideSettings {
+            steps,
+            snapshots,
+            ..GuideSettings::default()
+        }
+    }
+}
+
+/// The networks that imagining takes.
+pub struct Imagination<'a, E: ?Sized> {
+    /// Draws.
+    pub generator: &'a Generator,
+    /// Judges.
+    pub encoder: &'a E,
+    /// Guesses; without one, guesses are random avatars.
+    pub mapper: Option<&'a Mapper>,
+}
+
+/// An avatar to start from instead of a guess.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Locked {
+    /// `[num_ws w_dim]`, from [`Avatar::ws`] or [`mix_ws`](super::mix_ws).
+    pub ws: Vec<f32>,
+    /// How far guesses go from it: 0 not at all, 1 as far as avatars differ from each other; at most 2.
+    pub variation: f32,
+}
+
+/// What to imagine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImagineRequest {
+    /// Avatars to give, 1 to 64.
+    pub count: usize,
+    /// Guesses to choose them from, at most 1024; as many as `count` are made in any case.
+    pub candidates: usize,
+    /// Determines guesses, cutouts and noise.
+    pub seed: u64,
+    /// Variety of random guesses.
+    pub truncation_psi: f32,
+    /// Start here.
+    pub locked: Option<Locked>,
+    /// What follows the draft.
+    pub guidance: GuideSettings,
+}
+
+impl ImagineRequest {
+    /// `count` avatars of a quality, with the settings that serve most models.
+    pub fn new(quality: Quality, count: usize, seed: u64) -> Self {
+        Self {
+            count,
+            candidates: 32.max(4 * count),
+            seed,
+            truncation_psi: 0.7,
+            locked: None,
+            guidance: GuideSettings {
+                seed,
+                ..quality.guidance()
+            },
+        }
+    }
+
+    fn validate(&self) -> Result<(), Error> {
+        let variation = self.locked.as_ref().map_or(0.0, |locked| locked.variation);
+        let reason = if !(1..=64).contains(&self.count) {
+            format!("{} avatars were asked for, expected 1 to 64", self.count)
+        } else if self.candidates > 1024 {
+            format!("there are {} candidates, expected at most 1024", self.candidates)
+        } else if !(0.0..=2.0).contains(&self.truncation_psi) {
+            format!("truncation_psi is {}, expected 0 to 2", self.truncation_psi)
+        } else if !(0.0..=2.0).contains(&variation) {
+            format!("the variation is {variation}, expected 0 to 2")
+        } else if self.locked.is_some() && self.guidance.space == Space::Z {
+            "a locked avatar has no z: look for its variations in the space w or w+".into()
+        } else {
+            return self.guidance.validate();
+        };
+        Err(Error::Request(reason))
+    }
+}
+
+/// Guesses that are drawn and judged at once.
+const BATCH: usize = 8;
+
+/// Imagines `request.count` avatars for `targets`, best first as the draft has them.
+///
+/// The draft counts its guesses with [`Event::Progress`]; then everything is as [`guide`] tells it, each picture by its
+/// avatar's place in the result. Without targets nothing is judged or guided, and scores are zero: with a locked avatar
+/// its variations, otherwise random ones.
+///
+/// # Errors
+///
+/// As [`guide`].
+pub async fn imagine<E: ImageEncoder + ?Sized>(
+    networks: &Imagination<'_, E>,
+    targets: Option<&Targets>,
+    request: &ImagineRequest,
+    device: &Device,
+    cancel: &Cancel,
+    mut emit: impl AsyncFnMut(Event),
+) -> Result<Vec<Avatar>, Error> {
+    request.validate()?;
+    let guesses = Guesses::new(networks, targets, request, device)?;
+    let mut rng = ChaCha8Rng::seed_from_u64(request.seed);
+    let total = match targets {
+        Some(_) => request.candidates.max(request.count),
+        None => request.count,
+    };
+    let (mut latents, mut scores) = (vec![], vec![]);
+    for first in (0..total).step_by(BATCH) {
+        cancel.check()?;
+        let batch = guesses.draw(first..total.min(first + BATCH), &mut rng);
+        match targets {
+            Some(targets) => {
+                let images = networks
+                    .generator
+                    .synthesis
+                    .forward(guesses.ws(batch.clone()), NoiseMode::Const);
+                scores.extend(read(targets.scores(judge(networks.encoder, images))).await?);
+            }
+            None => scores.resize(scores.len() + batch.dims()[0], 0.0),
+        }
+        latents.push(batch);
+        emit(Event::Progress {
+            done: scores.len(),
+            total,
+        })
+        .await;
+    }
+    let mut order: Vec<usize> = (0..total).collect();
+    // Stable, so that equal scores keep the order of the guesses; NaN, which no sound network gives, comes last.
+    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+    order.sort_by_key(|&index| scores[index].is_nan());
+    order.truncate(request.count);
+    let indices: Vec<i32> = order.iter().map(|&index| index as i32).collect();
+    let indices = Tensor::<1, Int>::from_data(TensorData::new(indices, [request.count]), device);
+    let start = Tensor::cat(latents, 0).select(0, indices);
+    let Some(targets) = targets else {
+        let ws = guesses.ws(start);
+        let images = networks.generator.synthesis.forward(ws.clone(), NoiseMode::Const);
+        for (index, image) in pictures_from_images(images).await?.into_iter().enumerate() {
+            emit(Event::Picture { index, image }).await;
+        }
+        return avatars(ws, vec![0.0; request.count]).await;
+    };
+    let settings = GuideSettings {
+        truncation_psi: request.truncation_psi,
+        ..request.guidance.clone()
+    };
+    guide(
+        networks.generator,
+        networks.encoder,
+        targets,
+        start,
+        &settings,
+        cancel,
+        &mut emit,
+    )
+    .await
+}
+
+/// Where guesses come from.
+enum Source<'a> {
+    /// Latents of the space z.
+    Z,
+    /// Random avatars.
+    Random,
+    /// What a mapper makes of a direction `[1, embed_dim]`.
+    Mapped(&'a Mapper, Tensor<2>),
+    /// Others like `ws [1, num_ws, w_dim]`.
+    Locked(Tensor<3>, f32),
+}
+
+struct Guesses<'a> {
+    generator: &'a Generator,
+    source: Source<'a>,
+    truncation_psi: f32,
+    device: &'a Device,
+}
+
+impl<'a> Guesses<'a> {
+    fn new<E: ?Sized>(
+        networks: &Imagination<'a, E>,
+        targets: Option<&Targets>,
+        request: &ImagineRequest,
+        device: &'a Device,
+    ) -> Result<Self, Error> {
+        let generator = networks.generator;
+        let source = match (&request.locked, targets, networks.mapper) {
+            (Some(locked), ..) => Source::Locked(ws_tensor(generator, &locked.ws, device)?, locked.variation),
+            _ if request.guidance.space == Space::Z => Source::Z,
+            (None, Some(targets), Some(mapper)) => Source::Mapped(mapper, direction(mapper, targets)?),
+            _ => Source::Random,
+        };
+        Ok(Self {
+            generator,
+            source,
+            truncation_psi: request.truncation_psi,
+            device,
+        })
+    }
+
+    /// The guesses of these numbers as latents that [`guide`] starts from.
+    fn draw(&self, numbers: std::ops::Range<usize>, rng: &mut ChaCha8Rng) -> Tensor<3> {
+        let n = numbers.len();
+        let mut normal = |width: usize| {
+            let values: Vec<f32> = StandardNormal.sample_iter(&mut *rng).take(n * width).collect();
+            Tensor::<2>::from_data(TensorData::new(values, [n, width]), self.device)
+        };
+        let mapping = &self.generator.mapping;
+        match &self.source {
+            Source::Z => normal(z_dim(self.generator)).unsqueeze_dim(1),
+            Source::Random => mapping.forward(normal(z_dim(self.generator)), self.truncation_psi),
+            Source::Mapped(mapper, direction) => {
+                let [w_dim] = mapper.w_mean.dims();
+                mapping.broadcast(mapper.mean(direction.clone()) + mapper.open(normal(w_dim)))
+            }
+            Source::Locked(ws, variation) => {
+                let w_avg = mapping.w_avg.val().unsqueeze();
+                let difference = mapping.w_from_z(normal(z_dim(self.generator))) - w_avg;
+                ws.clone() + mapping.broadcast(difference * *variation)
+            }
+        }
+    }
+
+    /// `ws [n, num_ws, w_dim]` of guesses.
+    fn ws(&self, latents: Tensor<3>) -> Tensor<3> {
+        match self.source {
+            Source::Z => self
+                .generator
+                .mapping
+                .forward(latents.squeeze_dim(1), self.truncation_psi),
+            _ => latents,
+        }
+    }
+}
+
+/// What all targets together ask for, `[1, embed_dim]`.
+fn direction(mapper: &Mapper, targets: &Targets) -> Result<Tensor<2>, Error> {
+    let [width] = mapper.image_mean.dims();
+    if targets.width() != width {
+        return Err(Error::Request(format!(
+            "the embeddings are {} wide, the mapper takes {width}: it belongs to another encoder",
+            targets.width()
+        )));
+    }
+    let each = targets.iter().map(|(embedding, weight, modality)| {
+        let direction = match modality {
+            Modality::Text => mapper.directions_of_texts(embedding),
+            Modality::Image => mapper.directions_of_images(embedding),
+        };
+        direction * weight
+    });
+    let sum = each
+        .reduce(|sum, direction| sum + direction)
+        .expect("targets are never none");
+    Ok(unit_length(sum))
+}

@@ -3,6 +3,7 @@
 mod checkpoint;
 mod ema;
 mod losses;
+mod mapper;
 mod run;
 mod settings;
 mod step;
@@ -11,6 +12,7 @@ mod trainer;
 pub use checkpoint::load_snapshot;
 pub use ema::ema_step;
 pub use losses::{discriminator_loss, generator_loss, r1_penalty};
+pub use mapper::{MapperSettings, train_mapper};
 pub use run::{Run, Tick};
 pub use settings::{GrownFrom, TrainSettings};
 pub use step::{StepStats, TrainState};

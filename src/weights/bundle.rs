@@ -6,6 +6,7 @@ use super::{
 };
 use crate::networks::{
     collection_clip::{ImageTowerConfig, TextTowerConfig},
+    mapper::MapperConfig,
     srvgg::SrvggNetCompactConfig,
     stylegan2::StyleGan2Config,
 };
@@ -14,6 +15,7 @@ use burn::{module::Module, tensor::Device};
 /// What the parts of a bundle become; whoever opens bundles need not know the networks themselves.
 pub use crate::networks::{
     collection_clip::{ImageTower, TextTower},
+    mapper::Mapper,
     minilm::Tokenizer,
     srvgg::SrvggNetCompact,
     stylegan2::Generator,
@@ -71,6 +73,16 @@ pub fn load_text_tower(
     contents: &[u8],
     device: &Device,
 ) -> Result<TextTower, Error> {
+    let tensors = open(part, contents, part.config.weights())?;
+    apply(part.config.init(device), &tensors)
+}
+
+/// The mapper that `part` describes, from the `contents` of its file.
+///
+/// # Errors
+///
+/// As [`load_generator`].
+pub fn load_mapper(part: &Part<MapperConfig>, contents: &[u8], device: &Device) -> Result<Mapper, Error> {
     let tensors = open(part, contents, part.config.weights())?;
     apply(part.config.init(device), &tensors)
 }

@@ -6,6 +6,7 @@
 use super::{Error, Quantization};
 use crate::networks::{
     collection_clip::{ImageTowerConfig, TextTowerConfig},
+    mapper::MapperConfig,
     srvgg::SrvggNetCompactConfig,
     stylegan2::StyleGan2Config,
 };
@@ -51,6 +52,9 @@ pub struct Parts {
     /// The text tower's tokens, one a line, under its credit; there is one exactly when there is a text tower.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vocabulary: Option<File>,
+    /// Drafts avatars from embeddings of the towers; there is one only with them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mapper: Option<Part<MapperConfig>>,
 }
 
 /// A network in a file.
@@ -124,6 +128,24 @@ pub struct Metrics {
     /// if there are towers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantized_cosine: Option<f64>,
+    /// How good the mapper is, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mapper: Option<MapperMetrics>,
+}
+
+/// How good a mapper is, on samples and sentences that it did not learn from.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct MapperMetrics {
+    /// The share of the latents' variance that a picture's embedding does not tell it: 0 to 1, or more.
+    pub unexplained: f64,
+    /// Mean cosine between the direction of a picture asked for and that of the picture drawn for it.
+    pub image_cosine: f64,
+    /// The same with pictures drawn for others.
+    pub image_chance: f64,
+    /// Mean cosine between a sentence and the picture drawn for it.
+    pub text_cosine: f64,
+    /// The same with pictures drawn for other sentences.
+    pub text_chance: f64,
 }
 
 impl Manifest {
@@ -194,6 +216,17 @@ impl Manifest {
         if let Some(cosine) = self.metrics.quantized_cosine {
             check_number("metrics.quantized_cosine", cosine, -1.0, 1.0)?;
         }
+        if let Some(mapper) = &self.metrics.mapper {
+            check_number("metrics.mapper.unexplained", mapper.unexplained, 0.0, 1e6)?;
+            for (field, cosine) in [
+                ("image_cosine", mapper.image_cosine),
+                ("image_chance", mapper.image_chance),
+                ("text_cosine", mapper.text_cosine),
+                ("text_chance", mapper.text_chance),
+            ] {
+                check_number(&format!("metrics.mapper.{field}"), cosine, -1.0, 1.0)?;
+            }
+        }
         check_number("truncation_psi", self.truncation_psi.into(), 0.0, 2.0)
     }
 
@@ -211,6 +244,7 @@ impl Parts {
         files.extend(self.image_tower.as_ref().map(|part| ("image_tower", &part.file)));
         files.extend(self.text_tower.as_ref().map(|part| ("text_tower", &part.file)));
         files.extend(self.vocabulary.as_ref().map(|file| ("vocabulary", file)));
+        files.extend(self.mapper.as_ref().map(|part| ("mapper", &part.file)));
         files
     }
 
@@ -252,6 +286,18 @@ impl Parts {
                 let names: Vec<_> = self.files().into_iter().map(|(name, _)| name).collect();
                 let expected = "image_tower, text_tower and vocabulary together, or none of them";
                 return Err(invalid("parts", names.join(", "), expected));
+            }
+        }
+        if let Some(mapper) = &self.mapper {
+            check_part("mapper", mapper, mapper.config.validate())?;
+            let towers = self.image_tower.as_ref().map(|image| image.config.embed_dim);
+            for (field, value, expected) in [
+                ("embed_dim", mapper.config.embed_dim, towers),
+                ("w_dim", mapper.config.w_dim, Some(generator.config.w_dim)),
+            ] {
+                let field = format!("parts.mapper.config.{field}");
+                let width = expected.map_or("no mapper without towers".into(), |width| width.to_string());
+                check(&field, value, Some(value) == expected, &width)?;
             }
         }
         let files = self.files();

@@ -51,6 +51,7 @@ impl TinyBundle {
                 image_tower: None,
                 text_tower: None,
                 vocabulary: None,
+                mapper: None,
             },
             art: credit("Nobody: there was no art"),
             training: Training {
@@ -66,6 +67,7 @@ impl TinyBundle {
                 quantized_psnr_pictures: 4,
                 enlarged_psnr_db: None,
                 quantized_cosine: None,
+                mapper: None,
             },
             truncation_psi: 0.7,
         };

@@ -155,6 +155,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         image_tower: None,
         text_tower: None,
         vocabulary: None,
+        mapper: None,
     };
     let mut enlarged_psnr_db = None;
     if let Some(model) = upscaler {
@@ -191,6 +192,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             quantized_psnr_pictures: SHEET_SEEDS,
             enlarged_psnr_db,
             quantized_cosine: None,
+            mapper: None,
         },
         truncation_psi: args.truncation_psi,
     };

@@ -131,7 +131,7 @@ pub(super) fn draw(
         device,
         &cancel,
         async |event| match event {
-            Event::Progress { .. } => {}
+            Event::Progress { .. } | Event::Step { .. } => {}
             Event::Picture { index, image } => {
                 bar.inc(1);
                 if taken.is_ok() {

@@ -3,6 +3,8 @@
 pub mod bias_act;
 pub mod conv2d;
 mod cpu;
+pub mod cutouts;
 mod flex;
 pub mod modulated_conv2d;
 pub mod resample;
+pub mod unit_length;

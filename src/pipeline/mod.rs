@@ -1,11 +1,15 @@
 //! From a request to pictures: sampling, upscaling and guidance as asynchronous, cancellable jobs
 //! that report what they do as [`Event`]s. The command line and the page only listen.
 
+pub mod guide;
 pub mod latent;
+pub mod prompt;
 pub mod sample;
 pub mod upscale;
 
+pub use guide::{Avatar, GuideSettings, ImageEncoder, Targets, guide};
 pub use latent::z_from_seed;
+pub use prompt::Prompt;
 pub use sample::{SampleRequest, sample};
 pub use upscale::upscale;
 
@@ -31,6 +35,17 @@ pub enum Event {
         /// The picture itself, 8 bits a channel.
         image: image::RgbaImage,
     },
+    /// An optimisation took a step.
+    Step {
+        /// Steps taken.
+        done: usize,
+        /// All steps of this job.
+        total: usize,
+        /// The distance of each avatar from the targets before this step, without the pull toward the average.
+        losses: Vec<f32>,
+        /// The weighted mean of each avatar's cosines to the targets before this step.
+        scores: Vec<f32>,
+    },
 }
 
 /// Why a job ended without its result.
@@ -42,6 +57,12 @@ pub enum Error {
     /// The request contradicts the model or itself.
     #[error("{0}")]
     Request(String),
+    /// An optimisation diverged.
+    #[error("the loss is no longer a number after {step} steps: take a smaller learning rate")]
+    NotFinite {
+        /// Steps taken before.
+        step: usize,
+    },
     /// The device could not hand a result back.
     #[error("the device failed while computing: {0}")]
     Device(String),

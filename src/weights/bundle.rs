@@ -4,11 +4,20 @@ use super::{
     Error, Quantization, Tensors, apply, collect, gguf,
     manifest::{Credit, File, Part},
 };
-use crate::networks::{srvgg::SrvggNetCompactConfig, stylegan2::StyleGan2Config};
+use crate::networks::{
+    collection_clip::{ImageTowerConfig, TextTowerConfig},
+    srvgg::SrvggNetCompactConfig,
+    stylegan2::StyleGan2Config,
+};
 use burn::{module::Module, tensor::Device};
 
 /// What the parts of a bundle become; whoever opens bundles need not know the networks themselves.
-pub use crate::networks::{srvgg::SrvggNetCompact, stylegan2::Generator};
+pub use crate::networks::{
+    collection_clip::{ImageTower, TextTower},
+    minilm::Tokenizer,
+    srvgg::SrvggNetCompact,
+    stylegan2::Generator,
+};
 
 /// The generator that `part` describes, from the `contents` of its file.
 ///
@@ -36,6 +45,57 @@ pub fn load_upscaler(
 ) -> Result<SrvggNetCompact, Error> {
     let tensors = open(part, contents, upscaler_weights(&part.config))?;
     apply(part.config.init(device), &tensors)
+}
+
+/// The image tower that `part` describes, from the `contents` of its file.
+///
+/// # Errors
+///
+/// As [`load_generator`].
+pub fn load_image_tower(
+    part: &Part<ImageTowerConfig>,
+    contents: &[u8],
+    device: &Device,
+) -> Result<ImageTower, Error> {
+    let tensors = open(part, contents, part.config.weights())?;
+    apply(part.config.init(device), &tensors)
+}
+
+/// The text tower that `part` describes, from the `contents` of its file.
+///
+/// # Errors
+///
+/// As [`load_generator`].
+pub fn load_text_tower(
+    part: &Part<TextTowerConfig>,
+    contents: &[u8],
+    device: &Device,
+) -> Result<TextTower, Error> {
+    let tensors = open(part, contents, part.config.weights())?;
+    apply(part.config.init(device), &tensors)
+}
+
+/// The tokenizer of the text tower of shape `config`, from the `contents` of the vocabulary that `file` describes.
+///
+/// # Errors
+///
+/// [`Error::Mismatch`] when `contents` is not that file, is no vocabulary, or has another number of tokens than the
+/// tower has embeddings.
+pub fn load_vocabulary(file: &File, contents: &[u8], config: &TextTowerConfig) -> Result<Tokenizer, Error> {
+    file.verify(contents)?;
+    let mismatch = |reason: String| Error::Mismatch {
+        file: file.name.clone(),
+        reason,
+    };
+    let text = str::from_utf8(contents).map_err(|error| mismatch(error.to_string()))?;
+    let tokenizer = Tokenizer::from_vocabulary(text).map_err(|error| mismatch(error.to_string()))?;
+    let (entries, expected) = (tokenizer.entries(), config.minilm.vocab_size);
+    if entries != expected {
+        return Err(mismatch(format!(
+            "it has {entries} tokens, expected {expected}, one for each embedding"
+        )));
+    }
+    Ok(tokenizer)
 }
 
 /// Quantizes `network` for a file called `file_name`: the contents of the file, and what the manifest says.

@@ -4,7 +4,11 @@
 //! names are plain, and each file must have the promised length and SHA-256.
 
 use super::{Error, Quantization};
-use crate::networks::{srvgg::SrvggNetCompactConfig, stylegan2::StyleGan2Config};
+use crate::networks::{
+    collection_clip::{ImageTowerConfig, TextTowerConfig},
+    srvgg::SrvggNetCompactConfig,
+    stylegan2::StyleGan2Config,
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -38,6 +42,15 @@ pub struct Parts {
     /// Enlarges them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upscaler: Option<Part<SrvggNetCompactConfig>>,
+    /// Embeds pictures where the text tower embeds the sentences that fit them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_tower: Option<Part<ImageTowerConfig>>,
+    /// Embeds sentences; there is one exactly when there is an image tower.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_tower: Option<Part<TextTowerConfig>>,
+    /// The text tower's tokens, one a line, under its credit; there is one exactly when there is a text tower.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vocabulary: Option<File>,
 }
 
 /// A network in a file.
@@ -107,6 +120,10 @@ pub struct Metrics {
     /// The same for pictures that the upscaler enlarged, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enlarged_psnr_db: Option<f64>,
+    /// The least cosine between what the quantized and the trained towers make of the same picture or sentence,
+    /// if there are towers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantized_cosine: Option<f64>,
 }
 
 impl Manifest {
@@ -155,39 +172,7 @@ impl Manifest {
         check_text("description", &self.description, 0..=2000)?;
         check_credit("art", &self.art)?;
 
-        let generator = &self.parts.generator;
-        check_part("parts.generator", generator)?;
-        let config = &generator.config;
-        if let Err(error) = config.validate() {
-            return Err(invalid(
-                "parts.generator.config",
-                error,
-                "a network that can be built",
-            ));
-        }
-        check(
-            "parts.generator.config.img_channels",
-            config.img_channels,
-            config.img_channels == 3,
-            "3",
-        )?;
-        if let Some(upscaler) = &self.parts.upscaler {
-            check_part("parts.upscaler", upscaler)?;
-            if let Err(error) = upscaler.config.validate() {
-                return Err(invalid(
-                    "parts.upscaler.config",
-                    error,
-                    "a network that can be built",
-                ));
-            }
-            let name = &upscaler.file.name;
-            check(
-                "parts.upscaler.file",
-                name,
-                *name != generator.file.name,
-                "a file of its own",
-            )?;
-        }
+        self.parts.validate()?;
 
         let Training {
             total_kimg,
@@ -206,13 +191,80 @@ impl Manifest {
             0.0,
             1000.0,
         )?;
+        if let Some(cosine) = self.metrics.quantized_cosine {
+            check_number("metrics.quantized_cosine", cosine, -1.0, 1.0)?;
+        }
         check_number("truncation_psi", self.truncation_psi.into(), 0.0, 2.0)
     }
 
     /// Every file of the bundle but the manifest itself.
     pub fn files(&self) -> impl Iterator<Item = &File> {
-        let upscaler = self.parts.upscaler.as_ref().map(|part| &part.file);
-        std::iter::once(&self.parts.generator.file).chain(upscaler)
+        self.parts.files().into_iter().map(|(_, file)| file)
+    }
+}
+
+impl Parts {
+    /// Every part's name and file, in the manifest's order.
+    pub fn files(&self) -> Vec<(&'static str, &File)> {
+        let mut files = vec![("generator", &self.generator.file)];
+        files.extend(self.upscaler.as_ref().map(|part| ("upscaler", &part.file)));
+        files.extend(self.image_tower.as_ref().map(|part| ("image_tower", &part.file)));
+        files.extend(self.text_tower.as_ref().map(|part| ("text_tower", &part.file)));
+        files.extend(self.vocabulary.as_ref().map(|file| ("vocabulary", file)));
+        files
+    }
+
+    fn validate(&self) -> Result<(), Error> {
+        let generator = &self.generator;
+        check_part("generator", generator, generator.config.validate())?;
+        let channels = generator.config.img_channels;
+        check(
+            "parts.generator.config.img_channels",
+            channels,
+            channels == 3,
+            "3",
+        )?;
+        if let Some(upscaler) = &self.upscaler {
+            check_part("upscaler", upscaler, upscaler.config.validate())?;
+        }
+        match (&self.image_tower, &self.text_tower, &self.vocabulary) {
+            (None, None, None) => {}
+            (Some(image), Some(text), Some(vocabulary)) => {
+                check_part("image_tower", image, image.config.validate())?;
+                check_part("text_tower", text, text.config.validate())?;
+                check_file("vocabulary", vocabulary, ".txt")?;
+                for (field, value, expected) in [
+                    (
+                        "parts.image_tower.config.resolution",
+                        image.config.resolution,
+                        generator.config.resolution,
+                    ),
+                    (
+                        "parts.text_tower.config.embed_dim",
+                        text.config.embed_dim,
+                        image.config.embed_dim,
+                    ),
+                ] {
+                    check(field, value, value == expected, &expected.to_string())?;
+                }
+            }
+            _ => {
+                let names: Vec<_> = self.files().into_iter().map(|(name, _)| name).collect();
+                let expected = "image_tower, text_tower and vocabulary together, or none of them";
+                return Err(invalid("parts", names.join(", "), expected));
+            }
+        }
+        let files = self.files();
+        for (index, (part, file)) in files.iter().enumerate() {
+            let own = files[..index].iter().all(|(_, other)| other.name != file.name);
+            check(
+                &format!("parts.{part}.file"),
+                &file.name,
+                own,
+                "a file of its own",
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -326,20 +378,43 @@ fn check_credit(field: &str, credit: &Credit) -> Result<(), Error> {
     check_text(&format!("{field}.source"), &credit.source, 0..=1000)
 }
 
-fn check_part<C>(field: &str, part: &Part<C>) -> Result<(), Error> {
-    let File { name, bytes, sha256 } = &part.file;
+fn check_part<C>(part: &str, described: &Part<C>, config: Result<(), impl ToString>) -> Result<(), Error> {
+    let field = format!("parts.{part}");
+    check_file(part, &described.file, ".gguf")?;
+    // Four bits are the least that a number takes, so a file cannot hold more numbers than half-bytes.
+    let parameters = described.parameters;
+    let held = (1..=described.file.bytes * 2).contains(&parameters);
+    check(
+        &format!("{field}.parameters"),
+        parameters,
+        held,
+        "at least 1 and at most two for each byte",
+    )?;
+    if let Err(error) = config {
+        return Err(invalid(
+            &format!("{field}.config"),
+            error,
+            "a network that can be built",
+        ));
+    }
+    check_credit(&format!("{field}.weights"), &described.weights)
+}
+
+fn check_file(part: &str, file: &File, suffix: &str) -> Result<(), Error> {
+    let field = format!("parts.{part}");
+    let File { name, bytes, sha256 } = file;
     // No separator, no drive, no leading dot: the name cannot leave the bundle's folder on any system.
     let plain = name
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
         && name.len() <= 100
-        && name.ends_with(".gguf")
+        && name.ends_with(suffix)
         && name.starts_with(|c: char| c.is_ascii_alphanumeric());
     check(
         &format!("{field}.file"),
         name,
         plain,
-        "a plain file name that ends in .gguf",
+        &format!("a plain file name that ends in {suffix}"),
     )?;
     check(
         &format!("{field}.bytes"),
@@ -356,15 +431,5 @@ fn check_part<C>(field: &str, part: &Part<C>) -> Result<(), Error> {
         sha256,
         hash,
         "64 lower-case hexadecimal digits",
-    )?;
-    // Four bits are the least that a number takes, so a file cannot hold more numbers than half-bytes.
-    let parameters = part.parameters;
-    let held = (1..=bytes * 2).contains(&parameters);
-    check(
-        &format!("{field}.parameters"),
-        parameters,
-        held,
-        "at least 1 and at most two for each byte",
-    )?;
-    check_credit(&format!("{field}.weights"), &part.weights)
+    )
 }

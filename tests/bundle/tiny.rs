@@ -48,6 +48,9 @@ impl TinyBundle {
             parts: Parts {
                 generator: generator_part,
                 upscaler: Some(upscaler_part),
+                image_tower: None,
+                text_tower: None,
+                vocabulary: None,
             },
             art: credit("Nobody: there was no art"),
             training: Training {
@@ -62,6 +65,7 @@ impl TinyBundle {
                 quantized_psnr_db: 52.7,
                 quantized_psnr_pictures: 4,
                 enlarged_psnr_db: None,
+                quantized_cosine: None,
             },
             truncation_psi: 0.7,
         };

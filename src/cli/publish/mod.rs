@@ -152,6 +152,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let mut parts = Parts {
         generator: part,
         upscaler: None,
+        image_tower: None,
+        text_tower: None,
+        vocabulary: None,
     };
     let mut enlarged_psnr_db = None;
     if let Some(model) = upscaler {
@@ -187,6 +190,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             quantized_psnr_db,
             quantized_psnr_pictures: SHEET_SEEDS,
             enlarged_psnr_db,
+            quantized_cosine: None,
         },
         truncation_psi: args.truncation_psi,
     };

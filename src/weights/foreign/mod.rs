@@ -3,10 +3,12 @@
 //! A foreign model is read once by `guise import`, which checks it layer by layer and writes it as
 //! safetensors under the names of our networks' parameters, with its architecture, licence and source.
 
+mod minilm;
 mod ncnn;
 pub mod safetensors;
 mod srvgg;
 
+pub use minilm::SentenceEncoder;
 pub use srvgg::SuperResolution;
 
 use crate::networks::srvgg::ConfigError;
@@ -50,6 +52,12 @@ pub enum Error {
     /// The network's sizes are out of range.
     #[error("this network cannot be built: {0}")]
     Config(#[from] ConfigError),
+    /// A sentence encoder is no BERT encoder, or lacks something.
+    #[error("this sentence encoder cannot be used: {problem}")]
+    Encoder {
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A safetensors file is not what `guise import` writes.
     #[error("the safetensors file {problem}")]
     Safetensors {

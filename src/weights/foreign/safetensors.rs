@@ -49,10 +49,18 @@ pub fn write(tensors: &Tensors, metadata: Metadata) -> Result<Vec<u8>, Error> {
 
 /// Reads a file's tensors, which must be finite and in single or half precision, and its metadata.
 pub fn read(bytes: &[u8]) -> Result<(Tensors, Metadata), Error> {
+    read_those(bytes, |_| true)
+}
+
+/// As [`read`], but only the tensors whose names are wanted; what the others hold does not matter.
+pub fn read_those(bytes: &[u8], wanted: impl Fn(&str) -> bool) -> Result<(Tensors, Metadata), Error> {
     let invalid = |error| fail(format!("is damaged or not safetensors at all: {error}"));
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(invalid)?;
     let mut tensors = Tensors::new();
     for (name, view) in SafeTensors::deserialize(bytes).map_err(invalid)?.iter() {
+        if !wanted(name) {
+            continue;
+        }
         let data = view.data();
         let values: Vec<f32> = match view.dtype() {
             Dtype::F32 => data

@@ -166,6 +166,8 @@ async fn tell(job: JobId, stage: Stage, event: Event) -> Result<(), Error> {
                 None,
             );
         }
+        // No job of the page optimises yet.
+        Event::Step { .. } => {}
         Event::Picture { index, image } => {
             let png = encode(&image)?;
             say(

@@ -1,0 +1,87 @@
+//! The text tower.
+
+use crate::{
+    networks::minilm::{ConfigError, Linear, MiniLm, MiniLmConfig},
+    ops::unit_length::unit_length,
+};
+use burn::{
+    module::Module,
+    tensor::{Device, Int, Tensor, activation::gelu},
+};
+use serde::{Deserialize, Serialize};
+
+/// The shape of a [`TextTower`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextTowerConfig {
+    /// The sentence encoder.
+    pub minilm: MiniLmConfig,
+    /// Width inside the projection.
+    pub hidden_dim: usize,
+    /// Width of the embeddings; the same in both towers.
+    pub embed_dim: usize,
+}
+
+impl TextTowerConfig {
+    /// Checks every field, so that [`init`](Self::init) neither panics nor exhausts memory.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.minilm.validate()?;
+        ConfigError::check("hidden_dim", self.hidden_dim, 1, 4096)?;
+        ConfigError::check("embed_dim", self.embed_dim, 1, 1024)
+    }
+
+    /// How many numbers its embeddings and matrices hold: all of the network but its small vectors.
+    pub fn weights(&self) -> u64 {
+        let [d_in, hidden, d_out] =
+            [self.minilm.hidden_size, self.hidden_dim, self.embed_dim].map(|n| n as u64);
+        self.minilm.weights() + d_in * hidden + hidden * d_out
+    }
+
+    /// A tower with a fresh random projection and a sentence encoder that is still to be filled.
+    pub fn init(&self, device: &Device) -> TextTower {
+        TextTower {
+            minilm: self.minilm.init(device),
+            projection: self.init_projection(device),
+        }
+    }
+
+    /// The projection alone, which is all that is trained.
+    pub fn init_projection(&self, device: &Device) -> TextProjection {
+        TextProjection {
+            hidden: Linear::init([self.minilm.hidden_size, self.hidden_dim], 1.0, device),
+            output: Linear::init([self.hidden_dim, self.embed_dim], 1.0, device),
+        }
+    }
+}
+
+/// From a sentence's meaning to what the collection shows of it.
+#[derive(Module, Debug)]
+pub struct TextProjection {
+    /// `sentence -> hidden_dim`.
+    pub hidden: Linear,
+    /// `hidden_dim -> embed_dim`.
+    pub output: Linear,
+}
+
+impl TextProjection {
+    /// `sentences [n, width]` -> `[n, embed_dim]` of unit length.
+    pub fn forward(&self, sentences: Tensor<2>) -> Tensor<2> {
+        unit_length(self.output.forward(gelu(self.hidden.forward(sentences))))
+    }
+}
+
+/// `text -> embedding`; [`TextTowerConfig`] makes it.
+#[derive(Module, Debug)]
+pub struct TextTower {
+    /// Published weights, never trained here.
+    pub minilm: MiniLm,
+    /// What was learned.
+    pub projection: TextProjection,
+}
+
+impl TextTower {
+    /// `ids [n, length]`, `mask [n, length]` as [`MiniLm::forward`] takes them -> `[n, embed_dim]` of unit length.
+    pub fn forward(&self, ids: Tensor<2, Int>, mask: Tensor<2>) -> Tensor<2> {
+        self.projection.forward(self.minilm.forward(ids, mask))
+    }
+}

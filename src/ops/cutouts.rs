@@ -1,0 +1,491 @@
+//! Cutouts: many slightly different views of a picture, so that an optimised picture has to please an image
+//! encoder in all of them (Crowson et al., "VQGAN-CLIP", 2022, section 3.2). Not ADA's `cutout`, which erases.
+//!
+//! Bilinear resampling is separable: a crop with its scale, aspect, translation and flip is `A_y X A_x^T` (1), with
+//! one row of weights for each row and column of the result. Rotation is not, but two shears come close to it while
+//! the angle is small, and a shear is (1) with a matrix of its own for each row, then for each column. So everything
+//! is a matrix product, which has a gradient on every backend; `interpolate` has none on a GPU.
+
+use burn::tensor::{Tensor, TensorData};
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+/// How much cutouts differ from the picture. All numbers are shares, so they mean the same for every size.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CutoutConfig {
+    /// Views of each picture; none leaves the picture as it is.
+    pub num_cutouts: usize,
+    /// The smallest side of a crop, as a share of the picture's, above 0 to 1.
+    pub min_size: f32,
+    /// Sides are `min_size + (1 - min_size) u^cut_power` for a uniform `u`: above one most crops are small, below
+    /// one most are large. Above 0.
+    pub cut_power: f32,
+    /// Height and width of a crop differ by up to this share of the side, 0 to 0.5.
+    pub aspect: f32,
+    /// The largest rotation in either direction, in radians, 0 to 0.5.
+    pub rotation: f32,
+    /// How often a view is mirrored, 0 to 1. Not for pictures that have a left and a right.
+    pub flip: f32,
+    /// How far brightness, contrast and saturation move in either direction, 0 to 0.5.
+    pub colour_jitter: f32,
+}
+
+impl Default for CutoutConfig {
+    /// For faces that fill their picture: small crops show nothing that a sentence speaks of.
+    fn default() -> Self {
+        Self {
+            num_cutouts: 0,
+            min_size: 0.8,
+            cut_power: 1.0,
+            aspect: 0.05,
+            rotation: 0.05,
+            flip: 0.0,
+            colour_jitter: 0.05,
+        }
+    }
+}
+
+/// The most cutouts of a picture.
+pub const MAX_CUTOUTS: usize = 128;
+
+impl CutoutConfig {
+    /// Says in words which field is out of its bounds.
+    pub fn validate(&self) -> Result<(), String> {
+        if self.num_cutouts > MAX_CUTOUTS {
+            return Err(format!(
+                "num_cutouts is {}, expected 0 to {MAX_CUTOUTS}",
+                self.num_cutouts
+            ));
+        }
+        for (field, value, min, max) in [
+            ("min_size", self.min_size, 0.01, 1.0),
+            ("cut_power", self.cut_power, 0.01, 100.0),
+            ("aspect", self.aspect, 0.0, 0.5),
+            ("rotation", self.rotation, 0.0, 0.5),
+            ("flip", self.flip, 0.0, 1.0),
+            ("colour_jitter", self.colour_jitter, 0.0, 0.5),
+        ] {
+            if !(min..=max).contains(&value) {
+                return Err(format!("{field} is {value}, expected {min} to {max}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A stretch of one axis, in pixels of the source: where it starts, and its length, which is negative when it is
+/// seen from its other end.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Span {
+    start: f32,
+    length: f32,
+}
+
+impl Span {
+    /// The weights `[size, source]` that resample the stretch to `size` samples, row by row.
+    ///
+    /// A tent as wide as the distance between two samples, but at least a pixel: bilinear when enlarging, an average
+    /// that leaves nothing out when reducing. Beyond the source its last pixel goes on.
+    fn weights(self, source: usize, size: usize, weights: &mut Vec<f32>) {
+        let step = self.length / size as f32;
+        let width = step.abs().max(1.0);
+        for i in 0..size {
+            let centre = self.start + (i as f32 + 0.5) * step - 0.5;
+            let row = weights.len();
+            weights.resize(row + source, 0.0);
+            let row = &mut weights[row..];
+            let (first, last) = (
+                (centre - width).floor() as isize,
+                (centre + width).ceil() as isize,
+            );
+            let mut sum = 0.0;
+            for j in first..=last {
+                let weight = (1.0 - (j as f32 - centre).abs() / width).max(0.0);
+                row[j.clamp(0, source as isize - 1) as usize] += weight;
+                sum += weight;
+            }
+            row.iter_mut().for_each(|weight| *weight /= sum);
+        }
+    }
+}
+
+/// One view of a picture.
+#[derive(Debug, Clone, PartialEq)]
+struct View {
+    /// The crop's rows.
+    rows: Span,
+    /// The crop's columns.
+    columns: Span,
+    /// How many columns a row moves for each row that it lies below the centre.
+    shear_x: f32,
+    /// How many rows a column moves for each column that it lies right of the centre, after that.
+    shear_y: f32,
+    /// `[3, 3]`, from the colours of the picture to those of the view.
+    colour: [[f32; 3]; 3],
+    /// What is added to every channel.
+    brightness: f32,
+}
+
+/// ITU-R BT.601: how bright the channels look.
+const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
+
+impl View {
+    fn draw(config: &CutoutConfig, [height, width]: [usize; 2], rng: &mut impl Rng) -> Self {
+        // Every number is drawn whatever the settings are, so that one setting does not change the others' draws.
+        let mut uniform = || rng.random::<f32>();
+        let mut signed = |reach: f32| (2.0 * uniform() - 1.0) * reach;
+        let aspect = signed(config.aspect);
+        let angle = signed(config.rotation);
+        let [contrast, saturation] = [
+            1.0 + signed(config.colour_jitter),
+            1.0 + signed(config.colour_jitter),
+        ];
+        let brightness = signed(config.colour_jitter);
+        let size = config.min_size + (1.0 - config.min_size) * uniform().powf(config.cut_power);
+        let mut span = |side: usize, share: f32| {
+            let side = side as f32;
+            let length = side * share.min(1.0);
+            Span {
+                start: (side - length) * uniform(),
+                length,
+            }
+        };
+        let rows = span(height, size * (1.0 + aspect));
+        let mut columns = span(width, size * (1.0 - aspect));
+        if uniform() < config.flip {
+            columns = Span {
+                start: columns.start + columns.length,
+                length: -columns.length,
+            };
+        }
+        // Grey stays grey; saturation moves colours away from it.
+        let colour = [0, 1, 2].map(|to| {
+            [0, 1, 2].map(|from| {
+                let own = if to == from { saturation } else { 0.0 };
+                contrast * (own + (1.0 - saturation) * LUMA[from])
+            })
+        });
+        Self {
+            rows,
+            columns,
+            shear_x: -angle.tan(),
+            shear_y: angle.sin() * angle.cos(),
+            colour,
+            brightness,
+        }
+    }
+}
+
+/// Drawn cutouts of a batch, ready to be applied to it.
+#[derive(Debug)]
+pub struct Cutouts {
+    views: Vec<View>,
+    num_cutouts: usize,
+    resolution: usize,
+}
+
+impl Cutouts {
+    /// Draws `config.num_cutouts` views for each of `n` pictures of `size` (height, width), which become squares of
+    /// the side `resolution`. The same state of `rng` gives the same views on every platform, up to rounding.
+    pub fn draw(
+        config: &CutoutConfig,
+        n: usize,
+        size: [usize; 2],
+        resolution: usize,
+        rng: &mut impl Rng,
+    ) -> Self {
+        let count = n * config.num_cutouts;
+        Self {
+            views: (0..count).map(|_| View::draw(config, size, rng)).collect(),
+            num_cutouts: config.num_cutouts,
+            resolution,
+        }
+    }
+
+    /// `images [n, 3, h, w] -> [n num_cutouts, 3, resolution, resolution]`; all views of a picture follow each other.
+    ///
+    /// # Panics
+    /// When the batch is not the one that the cutouts were drawn for.
+    pub fn apply(&self, images: Tensor<4>) -> Tensor<4> {
+        let [n, c, h, w] = images.dims();
+        let [count, side] = [self.views.len(), self.resolution];
+        assert_eq!(
+            count,
+            n * self.num_cutouts,
+            "as many views as were drawn for the batch"
+        );
+        assert_eq!(c, 3, "colours have three channels");
+        let device = images.device().without_autodiff();
+        let x = images
+            .unsqueeze_dim::<5>(1)
+            .repeat_dim(1, self.num_cutouts)
+            .reshape([count, c, h, w]);
+
+        let matrices = |size: [usize; 4], fill: &dyn Fn(&View, &mut Vec<f32>)| {
+            let mut values = Vec::with_capacity(size.iter().product());
+            self.views.iter().for_each(|view| fill(view, &mut values));
+            Tensor::<4>::from_data(TensorData::new(values, size), &device)
+        };
+        // One matrix for each line of the picture; the lines of every channel are moved alike.
+        let shears = |lines: usize, length: usize, shear: &dyn Fn(&View) -> f32| {
+            matrices([count, lines, length, length], &|view, values| {
+                for line in 0..lines {
+                    let offset = shear(view) * (line as f32 - (lines as f32 - 1.0) / 2.0);
+                    let span = Span {
+                        start: offset,
+                        length: length as f32,
+                    };
+                    span.weights(length, length, values);
+                }
+            })
+        };
+        let x = if self.views.iter().any(|view| view.shear_x != 0.0) {
+            let x = x.permute([0, 2, 1, 3]); // [count, h, c, w]
+            let x = x.matmul(shears(h, w, &|view| view.shear_x).transpose());
+            let x = x.permute([0, 3, 2, 1]); // [count, w, c, h]
+            let x = x.matmul(shears(w, h, &|view| view.shear_y).transpose());
+            x.permute([0, 2, 3, 1]) // [count, c, h, w]
+        } else {
+            x
+        };
+
+        let rows = matrices([count, 1, side, h], &|view, values| {
+            view.rows.weights(h, side, values)
+        });
+        let columns = matrices([count, 1, side, w], &|view, values| {
+            view.columns.weights(w, side, values)
+        });
+        let x = rows.matmul(x).matmul(columns.transpose()); // eq. 1
+
+        let colour = matrices([count, 1, c, c], &|view, values| {
+            values.extend(view.colour.as_flattened());
+        });
+        let brightness = matrices([count, 1, 1, 1], &|view, values| values.push(view.brightness));
+        let x = colour.matmul(x.reshape([count, 1, c, side * side])) + brightness;
+        x.reshape([count, c, side, side])
+    }
+}
+
+/// Resamples `images [n, c, h, w]` to squares of the side `resolution`, as the cutouts do with the whole picture.
+pub fn resize(images: Tensor<4>, resolution: usize) -> Tensor<4> {
+    let [_, _, h, w] = images.dims();
+    if [h, w] == [resolution; 2] {
+        return images;
+    }
+    let device = images.device().without_autodiff();
+    let [rows, columns] = [h, w].map(|side| {
+        let whole = Span {
+            start: 0.0,
+            length: side as f32,
+        };
+        let mut values = vec![];
+        whole.weights(side, resolution, &mut values);
+        Tensor::<4>::from_data(TensorData::new(values, [1, 1, resolution, side]), &device)
+    });
+    rows.matmul(images).matmul(columns.transpose())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Device;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    const SIZE: [usize; 2] = [7, 9];
+
+    fn config() -> CutoutConfig {
+        CutoutConfig {
+            num_cutouts: 3,
+            min_size: 0.4,
+            cut_power: 0.7,
+            aspect: 0.2,
+            rotation: 0.3,
+            flip: 0.5,
+            colour_jitter: 0.3,
+        }
+    }
+
+    fn rng() -> ChaCha8Rng {
+        ChaCha8Rng::seed_from_u64(5)
+    }
+
+    fn images(n: usize, device: &Device) -> Tensor<4> {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let [h, w] = SIZE;
+        let values: Vec<f32> = (0..n * 3 * h * w).map(|_| rng.random_range(-1.0..1.0)).collect();
+        Tensor::from_data(TensorData::new(values, [n, 3, h, w]), device)
+    }
+
+    fn values(tensor: Tensor<4>) -> Vec<f32> {
+        tensor.into_data().iter::<f32>().collect()
+    }
+
+    /// The sample of a line at `centre` under a tent of half the width `width`, straight from the definition.
+    fn tent(line: &dyn Fn(usize) -> f64, len: usize, centre: f64, width: f64) -> f64 {
+        let (mut sum, mut total) = (0.0, 0.0);
+        for j in (centre - width).floor() as i32..=(centre + width).ceil() as i32 {
+            let weight = (1.0 - (f64::from(j) - centre).abs() / width).max(0.0);
+            sum += weight * line(j.clamp(0, len as i32 - 1) as usize);
+            total += weight;
+        }
+        sum / total
+    }
+
+    /// [`Cutouts::apply`] for one view of one picture `[3, h, w]`, pixel by pixel.
+    fn reference(view: &View, image: &[f32], side: usize) -> Vec<f32> {
+        let [h, w] = SIZE;
+        let pixel = |c: usize, y: usize, x: usize| f64::from(image[(c * h + y) * w + x]);
+        let sheared_x = |c: usize, y: usize, x: usize| {
+            let offset = f64::from(view.shear_x) * (y as f64 - (h as f64 - 1.0) / 2.0);
+            tent(&|j| pixel(c, y, j), w, x as f64 + offset, 1.0)
+        };
+        let sheared = |c: usize, y: usize, x: usize| {
+            let offset = f64::from(view.shear_y) * (x as f64 - (w as f64 - 1.0) / 2.0);
+            tent(&|j| sheared_x(c, j, x), h, y as f64 + offset, 1.0)
+        };
+        let place = |span: Span, i: usize| {
+            let step = f64::from(span.length) / side as f64;
+            (
+                f64::from(span.start) + (i as f64 + 0.5) * step - 0.5,
+                step.abs().max(1.0),
+            )
+        };
+        let cropped = |c: usize, v: usize, u: usize| {
+            let ((y, height), (x, width)) = (place(view.rows, v), place(view.columns, u));
+            tent(&|i| tent(&|j| sheared(c, i, j), w, x, width), h, y, height)
+        };
+        let mut result = vec![];
+        for to in 0..3 {
+            for v in 0..side {
+                for u in 0..side {
+                    let mixed: f64 = (0..3)
+                        .map(|from| f64::from(view.colour[to][from]) * cropped(from, v, u))
+                        .sum();
+                    result.push((mixed + f64::from(view.brightness)) as f32);
+                }
+            }
+        }
+        result
+    }
+
+    #[test]
+    fn views_are_those_of_the_definition() {
+        let device = Device::flex();
+        for side in [5, 12] {
+            let cutouts = Cutouts::draw(&config(), 2, SIZE, side, &mut rng());
+            assert!(
+                cutouts.views.iter().any(|view| view.columns.length < 0.0),
+                "one is mirrored"
+            );
+            let images = images(2, &device);
+            let found = values(cutouts.apply(images.clone()));
+            let images = values(images);
+            for (index, view) in cutouts.views.iter().enumerate() {
+                let image = &images[index / 3 * 189..][..189];
+                let expected = reference(view, image, side);
+                for (found, expected) in found[index * 3 * side * side..].iter().zip(&expected) {
+                    assert!(
+                        (found - expected).abs() < 1e-5,
+                        "view {index}: {found}, not {expected}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn gradients_are_those_of_finite_differences() {
+        let device = Device::flex().autodiff();
+        let cutouts = Cutouts::draw(&config(), 1, SIZE, 6, &mut rng());
+        let probe = images(4, &device).slice([0..3, 0..3, 0..6, 0..6]);
+        let loss = |images: Tensor<4>| (cutouts.apply(images).square() * probe.clone()).sum();
+        let x = images(1, &device).require_grad();
+        let gradient = values(x.grad(&loss(x.clone()).backward()).unwrap());
+        let at = values(x);
+        for index in (0..189).step_by(17) {
+            let shifted = |by: f32| {
+                let mut at = at.clone();
+                at[index] += by;
+                let x = Tensor::from_data(TensorData::new(at, [1, 3, 7, 9]), &device);
+                f64::from(loss(x).into_scalar::<f32>())
+            };
+            let difference = (shifted(0.05) - shifted(-0.05)) / 0.1;
+            let found = f64::from(gradient[index]);
+            // The loss is a square, so central differences are exact up to rounding.
+            assert!(
+                (found - difference).abs() < 2e-3,
+                "pixel {index}: {found}, not {difference}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_whole_picture_stays_itself() {
+        let device = Device::flex();
+        let whole = CutoutConfig {
+            num_cutouts: 1,
+            min_size: 1.0,
+            cut_power: 1.0,
+            aspect: 0.0,
+            rotation: 0.0,
+            flip: 0.0,
+            colour_jitter: 0.0,
+        };
+        let square = images(2, &device).slice([0..2, 0..3, 0..7, 0..7]);
+        let cutouts = Cutouts::draw(&whole, 2, [7, 7], 7, &mut rng());
+        let difference = (cutouts.apply(square.clone()) - square)
+            .abs()
+            .max()
+            .into_scalar::<f32>();
+        assert!(difference < 1e-6, "{difference}");
+        // Resizing is the same view.
+        let cutouts = Cutouts::draw(&whole, 2, SIZE, 5, &mut rng());
+        let images = images(2, &device);
+        let difference = (cutouts.apply(images.clone()) - resize(images, 5)).abs().max();
+        assert!(difference.into_scalar::<f32>() < 1e-6);
+    }
+
+    #[test]
+    fn small_shears_turn_the_picture() {
+        // A bar to the right of the centre goes down when the view turns counter-clockwise around the centre.
+        let view = View::draw(&config(), SIZE, &mut rng());
+        let angle = -view.shear_x.atan();
+        assert!((view.shear_y - angle.sin() * angle.cos()).abs() < 1e-6 && angle != 0.0);
+        // Shear by x after shear by y is [1 - ab, b; -a, 1] with a = tan, b = sin cos: for a small angle a rotation.
+        let [[a, b], [c, d]] = [
+            [1.0 + view.shear_x * view.shear_y, view.shear_x],
+            [view.shear_y, 1.0],
+        ];
+        let rotation = [[angle.cos(), -angle.sin()], [angle.sin(), angle.cos()]];
+        for (found, expected) in [a, b, c, d].into_iter().zip(rotation.into_iter().flatten()) {
+            assert!(
+                (found - expected).abs() < 0.06,
+                "{found}, not {expected} at {angle}"
+            );
+        }
+    }
+
+    #[test]
+    fn settings_out_of_bounds_are_named() {
+        let error = |change: &dyn Fn(&mut CutoutConfig)| {
+            let mut config = config();
+            change(&mut config);
+            config.validate().unwrap_err()
+        };
+        assert_eq!(config().validate(), Ok(()));
+        assert_eq!(
+            error(&|config| config.num_cutouts = 129),
+            "num_cutouts is 129, expected 0 to 128"
+        );
+        assert_eq!(
+            error(&|config| config.flip = f32::NAN),
+            "flip is NaN, expected 0 to 1"
+        );
+        assert_eq!(
+            error(&|config| config.min_size = 0.0),
+            "min_size is 0, expected 0.01 to 1"
+        );
+    }
+}

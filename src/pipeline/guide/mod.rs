@@ -1,0 +1,279 @@
+//! Guidance: the latents of avatars are optimised until an image encoder finds the pictures close to the targets
+//! (Patashnik et al., "StyleCLIP", 2021, section 4, for the latents of StyleGAN2 and pictures of any CLIP).
+
+mod adam;
+mod space;
+mod targets;
+
+pub use adam::{Optimizer, WEIGHT_DECAY};
+pub use space::Space;
+pub use targets::{ImageEncoder, Loss, Modality, Targets, unit};
+
+use super::{Cancel, Error, Event, sample::pictures_from_images};
+use crate::{
+    networks::stylegan2::{Generator, NoiseMode},
+    ops::cutouts::{CutoutConfig, Cutouts, resize},
+};
+use adam::Adam;
+use burn::tensor::{Tensor, TensorData};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use serde::{Deserialize, Serialize};
+use space::Coordinates;
+
+/// How latents are optimised.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuideSettings {
+    /// How far pictures are from the targets.
+    pub loss: Loss,
+    /// Steps of the optimizer, 0 to 10,000; none only judges and shows the start.
+    pub steps: usize,
+    /// The largest step, in units of the latents' own spread. It grows over the first twentieth of the steps and
+    /// falls as half a cosine wave.
+    pub learning_rate: f64,
+    /// Which rule turns gradients into steps.
+    pub optimizer: Optimizer,
+    /// What is optimised.
+    pub space: Space,
+    /// Truncation of the mapping, in the space z only.
+    pub truncation_psi: f32,
+    /// Weight of the mean squared distance from the centre (`w_avg`; zero in the space z), in units of the latents'
+    /// spread. It keeps avatars typical of the model, where the networks can be trusted.
+    pub centre_pull: f64,
+    /// Standard deviation of the noise on the latents in the first step; it falls to none in three quarters of the
+    /// steps (Karras et al., 2020, appendix D).
+    pub latent_noise: f64,
+    /// The views in which pictures are judged; without cutouts it is the whole picture.
+    pub cutouts: CutoutConfig,
+    /// How often every avatar is shown, the start and the result included; at least once.
+    pub snapshots: usize,
+    /// Determines cutouts and noise.
+    pub seed: u64,
+}
+
+impl Default for GuideSettings {
+    fn default() -> Self {
+        Self {
+            loss: Loss::Cosine,
+            steps: 200,
+            learning_rate: 0.05,
+            optimizer: Optimizer::Adam,
+            space: Space::W,
+            truncation_psi: 0.7,
+            centre_pull: 0.02,
+            latent_noise: 0.0,
+            cutouts: CutoutConfig::default(),
+            snapshots: 2,
+            seed: 0,
+        }
+    }
+}
+
+impl GuideSettings {
+    /// The most steps.
+    pub const MAX_STEPS: usize = 10_000;
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Request`] that names the field.
+    pub fn validate(&self) -> Result<(), Error> {
+        let Self {
+            steps,
+            learning_rate,
+            truncation_psi,
+            centre_pull,
+            latent_noise,
+            ref cutouts,
+            snapshots,
+            ..
+        } = *self;
+        let most = Self::MAX_STEPS;
+        let reason = if steps > most {
+            format!("steps is {steps}, expected 0 to {most}")
+        } else if !(learning_rate > 0.0 && learning_rate <= 10.0) {
+            format!("the learning rate is {learning_rate}, expected more than 0, at most 10")
+        } else if !(0.0..=2.0).contains(&truncation_psi) {
+            format!("truncation_psi is {truncation_psi}, expected 0 to 2")
+        } else if !(0.0..=100.0).contains(&centre_pull) {
+            format!("centre_pull is {centre_pull}, expected 0 to 100")
+        } else if !(0.0..=10.0).contains(&latent_noise) {
+            format!("latent_noise is {latent_noise}, expected 0 to 10")
+        } else if !(1..=most).contains(&snapshots) {
+            format!("snapshots is {snapshots}, expected 1 to {most}")
+        } else {
+            return cutouts.validate().map_err(Error::Request);
+        };
+        Err(Error::Request(reason))
+    }
+
+    fn rate(&self, step: usize) -> f64 {
+        let steps = self.steps as f64;
+        let ramp = (step as f64 + 1.0) / (0.05 * steps).max(1.0);
+        let wave = 0.5 + 0.5 * (std::f64::consts::PI * step as f64 / steps).cos();
+        self.learning_rate * ramp.min(1.0) * wave
+    }
+
+    fn noise(&self, step: usize) -> f64 {
+        let left = 1.0 - step as f64 / (0.75 * self.steps as f64);
+        self.latent_noise * left.max(0.0).powi(2)
+    }
+
+    /// Whether the pictures of the latents before this step are shown; those after the last are shown anyway.
+    fn shows(&self, step: usize) -> bool {
+        // The snapshots divide the steps evenly: number k stands before step k steps / (snapshots - 1).
+        let intervals = self.snapshots - 1;
+        (0..intervals).any(|k| k * self.steps / intervals == step)
+    }
+}
+
+/// An avatar that was drawn for targets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Avatar {
+    /// `[num_ws w_dim]`, row by row: what it is drawn from, to be locked, varied or mixed.
+    pub ws: Vec<f32>,
+    /// The weighted mean of its cosines to the targets.
+    pub score: f32,
+}
+
+/// Optimises `n` avatars at once, each from its own row of `start`, and gives them as they were at the end.
+///
+/// `start` is `z [n, 1, z_dim]` in the space z and `ws [n, num_ws, w_dim]` otherwise. Every step is told as
+/// [`Event::Step`], snapshots as [`Event::Picture`]; `emit` is awaited, so that a request to cancel can arrive. The
+/// networks are not changed and get no gradients. Memory does not depend on the number of steps.
+///
+/// # Errors
+///
+/// [`Error::Request`] when settings, start and networks do not go together, [`Error::Cancelled`] before the next step
+/// once `cancel` was used, [`Error::NotFinite`] when the optimisation diverges, [`Error::Device`] when the device
+/// fails.
+pub async fn guide<E: ImageEncoder + ?Sized>(
+    generator: &Generator,
+    encoder: &E,
+    targets: &Targets,
+    start: Tensor<3>,
+    settings: &GuideSettings,
+    cancel: &Cancel,
+    emit: &mut impl AsyncFnMut(Event),
+) -> Result<Vec<Avatar>, Error> {
+    settings.validate()?;
+    let space = Coordinates::measure(generator, settings.space, settings.truncation_psi).await?;
+    space.check(&start)?;
+    let [n, ..] = start.dims();
+    let mut u = space.coordinates(start.without_autodiff());
+    let mut adam = Adam::new(settings.optimizer);
+    let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
+    for step in 0..settings.steps {
+        cancel.check()?;
+        let leaf = Tensor::from_inner(u.clone()).require_grad();
+        let seen = match settings.noise(step) {
+            0.0 => leaf.clone(),
+            scale => {
+                let noise = (0..u.dims().iter().product())
+                    .map(|_| -> f32 { StandardNormal.sample(&mut rng) })
+                    .collect();
+                let noise = Tensor::<3>::from_data(TensorData::new(noise, u.dims()), &u.device());
+                leaf.clone() + noise * scale
+            }
+        };
+        let images = generator.synthesis.forward(space.ws(seen), NoiseMode::Const);
+        let embeddings = embed(encoder, images.clone(), &settings.cutouts, &mut rng);
+        // Views of a picture follow each other; every view counts as much.
+        let views = settings.cutouts.num_cutouts.max(1);
+        let mean = |values: Tensor<1>| values.reshape([n, views]).mean_dim(1).reshape([n]);
+        let losses = mean(targets.losses(embeddings.clone(), settings.loss));
+        let scores = mean(targets.scores(embeddings.without_autodiff()));
+        let [_, layers, width] = u.dims();
+        let pull = leaf.clone().square().sum() * (settings.centre_pull / (layers * width) as f64);
+        let mut gradients = (losses.clone().sum() + pull).backward();
+        let gradient = leaf
+            .grad_remove(&mut gradients)
+            .expect("the loss depends on the latents");
+        u = adam.step(u, gradient, settings.rate(step));
+
+        let figures = read(Tensor::cat(vec![losses.without_autodiff(), scores], 0)).await?;
+        if !figures.iter().all(|figure| figure.is_finite()) {
+            return Err(Error::NotFinite { step });
+        }
+        if settings.shows(step) {
+            show(images.without_autodiff(), emit).await?;
+        }
+        emit(Event::Step {
+            done: step + 1,
+            total: settings.steps,
+            losses: figures[..n].to_vec(),
+            scores: figures[n..].to_vec(),
+        })
+        .await;
+    }
+    cancel.check()?;
+    let ws = space.ws(u).without_autodiff();
+    let images = generator.synthesis.forward(ws.clone(), NoiseMode::Const);
+    show(images.clone(), emit).await?;
+    let scores = read(targets.scores(judge(encoder, images))).await?;
+    avatars(ws, scores).await
+}
+
+/// The embeddings of whole pictures `images [n, 3, h, w]`, `[n, d]`.
+pub fn judge<E: ImageEncoder + ?Sized>(encoder: &E, images: Tensor<4>) -> Tensor<2> {
+    encoder.embed(resize(as_shown(images), encoder.resolution()))
+}
+
+/// The embeddings of all views of `images [n, 3, h, w]`, `[n views, d]`.
+fn embed<E: ImageEncoder + ?Sized>(
+    encoder: &E,
+    images: Tensor<4>,
+    config: &CutoutConfig,
+    rng: &mut ChaCha8Rng,
+) -> Tensor<2> {
+    if config.num_cutouts == 0 {
+        return judge(encoder, images);
+    }
+    let [n, _, h, w] = images.dims();
+    let cutouts = Cutouts::draw(config, n, [h, w], encoder.resolution(), rng);
+    encoder.embed(cutouts.apply(as_shown(images)))
+}
+
+/// Pictures as they are shown, within `[-1, 1]`, with the gradient of what was drawn: one that was lost where a
+/// picture is white could not make it darker.
+fn as_shown(images: Tensor<4>) -> Tensor<4> {
+    let excess = images.clone().without_autodiff();
+    let excess = excess.clone() - excess.clamp(-1.0, 1.0);
+    images - excess
+}
+
+/// Shows every picture of a batch.
+async fn show(images: Tensor<4>, emit: &mut impl AsyncFnMut(Event)) -> Result<(), Error> {
+    for (index, image) in pictures_from_images(images).await?.into_iter().enumerate() {
+        emit(Event::Picture { index, image }).await;
+    }
+    Ok(())
+}
+
+/// Avatars of `ws [n, num_ws, w_dim]`.
+pub(super) async fn avatars(ws: Tensor<3>, scores: Vec<f32>) -> Result<Vec<Avatar>, Error> {
+    let [_, num_ws, w_dim] = ws.dims();
+    let ws = read(ws).await?;
+    let each = ws.chunks_exact(num_ws * w_dim).zip(scores);
+    Ok(each
+        .map(|(ws, score)| Avatar {
+            ws: ws.to_vec(),
+            score,
+        })
+        .collect())
+}
+
+/// The numbers of a tensor, row by row.
+pub(super) async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Error> {
+    let data = tensor
+        .into_data_async()
+        .await
+        .map_err(|error| Error::Device(error.to_string()))?;
+    Ok(data.iter::<f32>().collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! What pictures are to resemble, as embeddings, and how far they are from it.
+
+use crate::pipeline::Error;
+use burn::tensor::{Device, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+/// The image half of a CLIP: Radford et al., "Learning Transferable Visual Models From Natural Language Supervision"
+/// (2021).
+pub trait ImageEncoder {
+    /// Side of the pictures that it takes, in pixels.
+    fn resolution(&self) -> usize;
+
+    /// `images [n, 3, resolution, resolution]` in `[-1, 1]` to embeddings `[n, d]` of unit length, differentiably.
+    fn embed(&self, images: Tensor<4>) -> Tensor<2>;
+}
+
+/// Which half of a CLIP an embedding comes from. The two halves embed into separate regions of one sphere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Modality {
+    /// Words.
+    Text,
+    /// A picture.
+    Image,
+}
+
+/// Weighted embeddings that pictures are compared with.
+#[derive(Debug, Clone)]
+pub struct Targets {
+    /// `[k, d]`, of unit length.
+    embeddings: Tensor<2>,
+    weights: Vec<f32>,
+    modalities: Vec<Modality>,
+}
+
+/// How the distance between two unit embeddings is measured; `c` is their cosine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Loss {
+    /// `1 - c`, from 0 to 2.
+    #[default]
+    Cosine,
+    /// The squared great-circle distance `arccos(c)^2`, in radians squared: pulls harder the further away.
+    Spherical,
+    /// The length of the chord, `|a - b| = sqrt(2 - 2 c)`, from 0 to 2.
+    L2,
+    /// `sum |a_i - b_i| / sqrt(d)`, which the chord bounds from above.
+    L1,
+}
+
+/// Near plus and minus one the slope of the arc cosine, and of a root near zero, grows without bounds.
+const COSINE_MARGIN: f32 = 1e-5;
+
+impl Targets {
+    /// Targets from `(embeddings [k, d], weight of each, modality)`, one group for each source.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Request`] when there are none, when widths or counts differ, or when no weight is other than zero.
+    pub fn new(groups: Vec<(Tensor<2>, Vec<f32>, Modality)>) -> Result<Self, Error> {
+        let wrong = |reason: String| Err(Error::Request(reason));
+        let Some(width) = groups.first().map(|(embeddings, ..)| embeddings.dims()[1]) else {
+            return wrong("there is nothing to resemble: give a prompt or a picture".into());
+        };
+        let (mut embeddings, mut weights, mut modalities) = (vec![], vec![], vec![]);
+        for (group, group_weights, modality) in groups {
+            let [k, d] = group.dims();
+            if d != width || k != group_weights.len() {
+                return wrong(format!(
+                    "the target embeddings are [{k}, {d}] with {} weights, expected {width} columns and a weight a row",
+                    group_weights.len()
+                ));
+            }
+            modalities.extend(group_weights.iter().map(|_| modality));
+            weights.extend(group_weights);
+            embeddings.push(group.without_autodiff());
+        }
+        let sum: f32 = weights.iter().map(|weight| weight.abs()).sum();
+        if !(sum > 0.0 && sum.is_finite()) {
+            return wrong(format!(
+                "the weights of the targets are {weights:?}, expected finite numbers that are not all zero"
+            ));
+        }
+        let embeddings = unit(Tensor::cat(embeddings, 0));
+        Ok(Self {
+            embeddings,
+            weights,
+            modalities,
+        })
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.weights.len()
+    }
+
+    /// Width of the embeddings.
+    pub fn width(&self) -> usize {
+        self.embeddings.dims()[1]
+    }
+
+    /// Embeddings, weight and modality of each target.
+    pub fn iter(&self) -> impl Iterator<Item = (Tensor<2>, f32, Modality)> + '_ {
+        let each = self.weights.iter().zip(&self.modalities).enumerate();
+        each.map(|(index, (&weight, &modality))| {
+            (self.embeddings.clone().narrow(0, index, 1), weight, modality)
+        })
+    }
+
+    /// The weighted mean of the cosines to `embeddings [n, d]`, `[n]`; a negative weight counts against a picture.
+    pub fn scores(&self, embeddings: Tensor<2>) -> Tensor<1> {
+        self.weigh(self.cosines(embeddings))
+    }
+
+    /// The weighted mean distance of `embeddings [n, d]`, `[n]`; below zero where negative weights have it so.
+    pub fn losses(&self, embeddings: Tensor<2>, loss: Loss) -> Tensor<1> {
+        let distances = match loss {
+            Loss::Cosine => -self.cosines(embeddings) + 1.0,
+            Loss::Spherical => self
+                .cosines(embeddings)
+                .clamp(COSINE_MARGIN - 1.0, 1.0 - COSINE_MARGIN)
+                .acos()
+                .square(),
+            Loss::L2 => {
+                let halved = -self.cosines(embeddings) + 1.0;
+                (halved.clamp_min(COSINE_MARGIN) * 2.0).sqrt()
+            }
+            Loss::L1 => {
+                let [n, d] = embeddings.dims();
+                let difference = embeddings.unsqueeze_dim::<3>(1) - self.embeddings.clone().unsqueeze_dim(0);
+                difference.abs().sum_dim(2).reshape([n, self.count()]) / (d as f64).sqrt()
+            }
+        };
+        self.weigh(distances)
+    }
+
+    fn cosines(&self, embeddings: Tensor<2>) -> Tensor<2> {
+        embeddings.matmul(self.embeddings.clone().transpose()) // [n, k]
+    }
+
+    /// `[n, k] -> [n]`.
+    fn weigh(&self, values: Tensor<2>) -> Tensor<1> {
+        let [n, k] = values.dims();
+        let sum: f32 = self.weights.iter().map(|weight| weight.abs()).sum();
+        let weights: Vec<f32> = self.weights.iter().map(|weight| weight / sum).collect();
+        let device: Device = self.embeddings.device();
+        let weights = Tensor::<2>::from_data(TensorData::new(weights, [k, 1]), &device);
+        values.matmul(weights).reshape([n])
+    }
+}
+
+/// Rows of `x [n, d]` at unit length.
+pub fn unit(x: Tensor<2>) -> Tensor<2> {
+    let length = (x.clone().square().sum_dim(1) + 1e-12).sqrt();
+    x / length
+}

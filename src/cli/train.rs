@@ -55,6 +55,10 @@ pub(super) struct Args {
     /// Half-life of the averaged generator in kimg [default: 5].
     #[arg(long)]
     ema_kimg: Option<f64>,
+    /// Share of the steps that take coarse and fine layers from two latents. More lets avatars be mixed freely;
+    /// less leaves shapes that span several layers easier to learn [default: 0.9].
+    #[arg(long, value_name = "SHARE")]
+    style_mixing_prob: Option<f64>,
     /// Write grid, checkpoint and snapshot every so many kimg [default: 10].
     #[arg(long)]
     snapshot_kimg: Option<f64>,
@@ -196,7 +200,14 @@ fn apply(args: &Args, settings: &mut TrainSettings) -> anyhow::Result<()> {
     settings.r1_gamma = args.r1_gamma.unwrap_or(settings.r1_gamma);
     settings.ema_kimg = args.ema_kimg.unwrap_or(settings.ema_kimg);
     settings.snapshot_kimg = args.snapshot_kimg.unwrap_or(settings.snapshot_kimg);
+    settings.style_mixing_prob = args.style_mixing_prob.unwrap_or(settings.style_mixing_prob);
     settings.mirror |= args.mirror;
+    if !(0.0..=1.0).contains(&settings.style_mixing_prob) {
+        bail!(
+            "--style-mixing-prob is {}, expected 0 to 1",
+            settings.style_mixing_prob
+        );
+    }
     for (flag, value, min) in [
         ("--learning-rate", settings.learning_rate, f64::MIN_POSITIVE),
         ("--r1-gamma", settings.r1_gamma, 0.0),

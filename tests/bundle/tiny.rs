@@ -68,6 +68,7 @@ impl TinyBundle {
                 quantized_cosine: None,
             },
             truncation_psi: 0.7,
+            examples: vec![],
         };
         Self {
             manifest,

@@ -88,26 +88,21 @@ pub enum Request {
         /// Distance from the average avatar, 0 to 1.
         truncation_psi: f32,
     },
-    /// Draw one picture for each seed that fits the words, and the picture file that travels with this message, if
-    /// one does.
-    Guide {
+    /// Draw avatars that fit the words, and the picture file that travels with this message, if one does. With an avatar
+    /// to start from they are variations of it, and then there may be neither words nor picture.
+    Imagine {
         /// This job's number.
         job: JobId,
         /// What they shall show.
-        words: Words,
-        /// One seed a picture.
-        seeds: Vec<u64>,
+        words: Option<Words>,
+        /// The avatar to start from.
+        locked: Option<Latent>,
+        /// Determines which of all that fit these are.
+        seed: u64,
+        /// How many.
+        count: usize,
         /// Distance from the average avatar, 0 to 1.
         truncation_psi: f32,
-    },
-    /// Draw one picture for each seed, all of them variations of one avatar.
-    Vary {
-        /// This job's number.
-        job: JobId,
-        /// The avatar.
-        latent: Latent,
-        /// One seed a picture.
-        seeds: Vec<u64>,
     },
     /// Draw the ways between two avatars: the coarse layers of one, the fine layers of the other.
     Mix {

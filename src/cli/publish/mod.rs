@@ -193,6 +193,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             quantized_cosine: None,
         },
         truncation_psi: args.truncation_psi,
+        examples: vec![],
     };
     // What is written must be what every reader accepts.
     manifest.validate()?;

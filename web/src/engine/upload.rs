@@ -19,8 +19,12 @@ const MAX_MEGAPIXELS: usize = 40;
 pub async fn read(file: &[u8], side: u32) -> Result<RgbaImage, String> {
     // A small file can hold an enormous picture, so its size is looked up before anything is decoded.
     let size = blob_size(file).map_err(|error| match error {
-        ImageError::NotSupported => "That file is no picture that is known here: give a PNG, JPEG, WebP or GIF file.",
-        ImageError::CorruptedImage | ImageError::IoError(_) => "That picture is damaged: its size could not be read.",
+        ImageError::NotSupported => {
+            "That file is no picture that is known here: give a PNG, JPEG, WebP or GIF file."
+        }
+        ImageError::CorruptedImage | ImageError::IoError(_) => {
+            "That picture is damaged: its size could not be read."
+        }
     })?;
     let megapixels = size.width.saturating_mul(size.height) / 1_000_000;
     if megapixels > MAX_MEGAPIXELS {
@@ -29,7 +33,8 @@ pub async fn read(file: &[u8], side: u32) -> Result<RgbaImage, String> {
             size.width, size.height
         ));
     }
-    let damaged = |_: JsValue| "That picture is damaged or of a kind that this browser cannot open.".to_string();
+    let damaged =
+        |_: JsValue| "That picture is damaged or of a kind that this browser cannot open.".to_string();
     let blob = Blob::new_with_u8_array_sequence(&Array::of1(&Uint8Array::from(file))).map_err(damaged)?;
     let promise = scope().create_image_bitmap_with_blob(&blob).map_err(damaged)?;
     let bitmap: ImageBitmap = JsFuture::from(promise).await.map_err(damaged)?.unchecked_into();
@@ -41,10 +46,8 @@ pub async fn read(file: &[u8], side: u32) -> Result<RgbaImage, String> {
 
 fn draw(bitmap: &ImageBitmap, side: u32) -> Result<Vec<u8>, JsValue> {
     let canvas = OffscreenCanvas::new(side, side)?;
-    let context: OffscreenCanvasRenderingContext2d = canvas
-        .get_context("2d")?
-        .ok_or("no canvas")?
-        .unchecked_into();
+    let context: OffscreenCanvasRenderingContext2d =
+        canvas.get_context("2d")?.ok_or("no canvas")?.unchecked_into();
     let full = f64::from(side);
     context.set_fill_style_str("white");
     context.fill_rect(0.0, 0.0, full, full);

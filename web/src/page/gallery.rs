@@ -31,7 +31,10 @@ pub fn Caption(studio: Studio) -> impl IntoView {
             );
         }
         let text = match (studio.theme.get(), studio.look.get().words) {
-            (Some(Theme::Variations { seed, .. }), _) => format!("Variations of № {seed}"),
+            (Some(Theme::Variations { seed, .. }), None) => format!("Variations of № {seed}"),
+            (Some(Theme::Variations { seed, .. }), Some(words)) => {
+                format!("Variations of № {seed}, {}", sentence(&words))
+            }
             (Some(Theme::Mix { first, second }), _) => {
                 format!(
                     "From the shape of № {0} in the colours of № {1} to the reverse",

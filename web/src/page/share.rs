@@ -111,13 +111,6 @@ impl Look {
         }
     }
 
-    /// The seeds of the first `count` avatars.
-    pub fn seeds(&self, count: usize) -> Vec<u64> {
-        (0..count as u64)
-            .map(|index| u64::from(self.seed) + index)
-            .collect()
-    }
-
     /// The truncation psi.
     pub fn truncation_psi(&self) -> f32 {
         f32::from(self.variety) / 100.0

@@ -25,9 +25,12 @@ impl Studio {
         self.draw();
     }
 
-    /// As many as `count` that fit the words, and the uploaded picture if there is one.
+    /// As many as `count` that fit the words, and the uploaded picture if there is one. While variations of an avatar
+    /// hang on the wall, the words change that avatar.
     pub fn ask(self, words: Words, count: u8) {
-        self.theme.set(None);
+        if matches!(self.theme.get_untracked(), Some(Theme::Mix { .. })) {
+            self.theme.set(None);
+        }
         self.kept.set(None);
         self.look.update(|look| {
             let seed = Look::random(look.variety).seed;

@@ -114,15 +114,20 @@ impl Studio {
         }
         let job = self.next_job();
         let look = self.look.get_untracked();
-        let (seeds, truncation_psi) = (look.seeds(self.count()), look.truncation_psi());
+        let (count, truncation_psi) = (self.count(), look.truncation_psi());
         self.trouble.set(None);
         self.begin(Stage::Sample, "Drawing.");
+        let imagine = |locked, words| Request::Imagine {
+            job,
+            words,
+            locked,
+            seed: look.seed.into(),
+            count,
+            truncation_psi,
+        };
         match (self.theme.get_untracked(), look.words) {
-            (Some(Theme::Variations { latent, .. }), _) => {
-                self.send(&Request::Vary { job, latent, seeds }, None);
-            }
             (Some(Theme::Mix { first, second }), _) => {
-                let (first, second, count) = (first.latent, second.latent, self.count());
+                let (first, second) = (first.latent, second.latent);
                 self.send(
                     &Request::Mix {
                         job,
@@ -133,25 +138,26 @@ impl Studio {
                     None,
                 );
             }
-            (None, Some(words)) => {
-                let request = Request::Guide {
-                    job,
-                    words,
-                    seeds,
-                    truncation_psi,
-                };
-                self.upload.with_untracked(|upload| {
-                    self.send(&request, upload.as_ref().map(|upload| &upload.file));
-                });
+            (Some(Theme::Variations { latent, .. }), words) => {
+                self.send(&imagine(Some(latent), words), None);
             }
-            (None, None) => self.send(
-                &Request::Sample {
-                    job,
-                    seeds,
-                    truncation_psi,
-                },
-                None,
-            ),
+            (None, Some(words)) => self.upload.with_untracked(|upload| {
+                let file = upload.as_ref().map(|upload| &upload.file);
+                self.send(&imagine(None, Some(words)), file);
+            }),
+            (None, None) => {
+                let seeds = (0..u64::from(FRAMES))
+                    .map(|index| u64::from(look.seed) + index)
+                    .collect();
+                self.send(
+                    &Request::Sample {
+                        job,
+                        seeds,
+                        truncation_psi,
+                    },
+                    None,
+                );
+            }
         }
     }
 

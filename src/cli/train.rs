@@ -1,26 +1,23 @@
 //! `guise train`.
 
-use super::{device::DeviceChoice, progress};
+use super::{device::DeviceChoice, progress, stop::on_ctrl_c, train_clip};
 use crate::{
     data::Dataset,
     networks::stylegan2::StyleGan2Config,
     train::{Ended, Event, Run, TrainSettings, Trainer},
 };
 use anyhow::{Context, bail};
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::path::PathBuf;
 
 /// Train a generator on a dataset.
 ///
 /// Writes a numbered run folder with its settings, statistics, sample grids, checkpoints (to resume) and
 /// snapshots (to publish). Ctrl-C writes a checkpoint and stops; `--resume` goes on from it exactly.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct Args {
+    #[command(subcommand)]
+    network: Option<Network>,
     /// The dataset folder that `guise prepare` wrote.
     #[arg(long, required_unless_present = "resume")]
     data: Option<PathBuf>,
@@ -76,7 +73,17 @@ pub(super) struct Args {
     channel_max: Option<usize>,
 }
 
+/// What is trained instead of a generator.
+#[derive(Debug, clap::Subcommand)]
+enum Network {
+    // Boxed because the generator's arguments stand beside it.
+    Clip(Box<train_clip::Args>),
+}
+
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
+    if let Some(Network::Clip(args)) = args.network {
+        return train_clip::run(*args);
+    }
     if !(args.kimg.is_finite() && args.kimg > 0.0) {
         bail!("--kimg is {}, expected a positive number", args.kimg);
     }
@@ -93,15 +100,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         None => Trainer::open(run, dataset, &device)?,
     };
 
-    let stop = Arc::new(AtomicBool::new(false));
-    let asked = stop.clone();
-    ctrlc::set_handler(move || {
-        if asked.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })
-    .context("cannot listen for Ctrl-C")?;
-
+    let stop = on_ctrl_c()?;
     let total_images = (args.kimg * 1000.0) as u64;
     let bar = progress::bar(total_images, "pictures");
     bar.set_position(trainer.images_seen());

@@ -2,7 +2,7 @@
 
 use super::{device::DeviceChoice, progress, stop::on_ctrl_c};
 use crate::{
-    data::Dataset,
+    data::{Dataset, Provenance},
     networks::collection_clip::{ImageTowerConfig, TextTowerConfig},
     train::{
         Ended, RunSettings,
@@ -11,6 +11,11 @@ use crate::{
 };
 use anyhow::{Context, bail};
 use std::{fmt::Write, path::PathBuf};
+
+/// What `tools/minilm.sh` fetches.
+const MINILM: &str = "all-MiniLM-L6-v2 by the authors of Sentence Transformers, \
+    made from MiniLM-L12-H384-uncased by Microsoft";
+const MINILM_SOURCE: &str = "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2";
 
 /// Train a CLIP on a dataset: it knows which sentences fit which pictures.
 ///
@@ -25,6 +30,20 @@ pub(super) struct Args {
     /// The folder of the sentence encoder that `tools/minilm.sh` fetched.
     #[arg(long, value_name = "DIR", required_unless_present = "resume")]
     text_encoder: Option<PathBuf>,
+    /// The licence of the sentence encoder, an SPDX expression; all-MiniLM-L6-v2's own is the default.
+    #[arg(
+        long,
+        value_name = "SPDX",
+        default_value = "Apache-2.0",
+        conflicts_with = "resume"
+    )]
+    text_license: String,
+    /// Whom to credit for the sentence encoder.
+    #[arg(long, value_name = "TEXT", default_value = MINILM, conflicts_with = "resume")]
+    text_attribution: String,
+    /// Where the sentence encoder comes from.
+    #[arg(long, value_name = "URL", default_value = MINILM_SOURCE, conflicts_with = "resume")]
+    text_source: String,
     /// The folder that holds the numbered run folders.
     #[arg(long, default_value = "runs", conflicts_with = "resume")]
     out: PathBuf,
@@ -138,6 +157,12 @@ fn start(args: Args) -> anyhow::Result<(ClipRun, Dataset, TextEncoder)> {
         dataset_len: dataset.len(),
         hardware: args.device.describe(),
         text_encoder: text_encoder.canonicalize().unwrap_or(text_encoder),
+        text_provenance: Provenance {
+            name: String::new(),
+            license: args.text_license,
+            attribution: args.text_attribution,
+            source: args.text_source,
+        },
         text_tower: TextTowerConfig {
             minilm: encoder.config().clone(),
             hidden_dim: 256,

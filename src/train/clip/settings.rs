@@ -22,6 +22,8 @@ pub struct ClipSettings {
     pub hardware: String,
     /// The folder of the sentence encoder, which is not trained.
     pub text_encoder: PathBuf,
+    /// Whose encoder it is and under which licence.
+    pub text_provenance: Provenance,
     /// The shape of the image tower.
     pub image_tower: ImageTowerConfig,
     /// The shape of the text tower.

@@ -66,6 +66,10 @@ pub struct ClipTrainer {
 impl ClipTrainer {
     /// What the newest checkpoint reaches.
     pub const EVALUATION: &str = "evaluation.json";
+    /// Sentences about the pictures that were held out, one a line.
+    pub const EXAMPLES: &str = "examples.txt";
+    /// So many of them are enough to judge a tower by.
+    const MAX_EXAMPLES: usize = 128;
     /// The embeddings of all texts, so that a resumed run need not compute them again.
     const SENTENCES: &str = "sentences.safetensors";
     /// A line of statistics is written every so many pictures.
@@ -139,6 +143,15 @@ impl ClipTrainer {
         let Some(sentences) = sentences else {
             return Ok(Ended::Stopped);
         };
+        let examples: String = self
+            .captions
+            .held_out
+            .iter()
+            .flat_map(|(_, whole, other)| std::iter::once(whole).chain(other))
+            .take(Self::MAX_EXAMPLES)
+            .map(|phrase| format!("{}\n", phrase.text))
+            .collect();
+        write_whole(&self.run.dir.join(Self::EXAMPLES), examples.as_bytes())?;
         let batch_size = settings.batch_size as u64;
         let total_images = (settings.total_kimg * 1000.0) as u64;
         let snapshot_images = ((settings.snapshot_kimg * 1000.0) as u64).max(batch_size);

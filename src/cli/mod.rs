@@ -13,7 +13,9 @@ mod progress;
 mod publish;
 mod seeds;
 mod sheet;
+mod stop;
 mod train;
+mod train_clip;
 mod upscale;
 
 /// Train a generator on your own avatar collection and publish it as a folder of static files.

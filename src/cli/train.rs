@@ -1,26 +1,23 @@
 //! `guise train`.
 
-use super::{device::DeviceChoice, progress};
+use super::{device::DeviceChoice, progress, stop::on_ctrl_c, train_clip};
 use crate::{
     data::Dataset,
     networks::stylegan2::StyleGan2Config,
     train::{Ended, Event, Run, TrainSettings, Trainer},
 };
 use anyhow::{Context, bail};
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::path::PathBuf;
 
 /// Train a generator on a dataset.
 ///
 /// Writes a numbered run folder with its settings, statistics, sample grids, checkpoints (to resume) and
 /// snapshots (to publish). Ctrl-C writes a checkpoint and stops; `--resume` goes on from it exactly.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct Args {
+    #[command(subcommand)]
+    network: Option<Network>,
     /// The dataset folder that `guise prepare` wrote.
     #[arg(long, required_unless_present = "resume")]
     data: Option<PathBuf>,
@@ -55,6 +52,10 @@ pub(super) struct Args {
     /// Half-life of the averaged generator in kimg [default: 5].
     #[arg(long)]
     ema_kimg: Option<f64>,
+    /// Share of the steps that take coarse and fine layers from two latents. More lets avatars be mixed freely;
+    /// less leaves shapes that span several layers easier to learn [default: 0.9].
+    #[arg(long, value_name = "SHARE")]
+    style_mixing_prob: Option<f64>,
     /// Write grid, checkpoint and snapshot every so many kimg [default: 10].
     #[arg(long)]
     snapshot_kimg: Option<f64>,
@@ -72,7 +73,17 @@ pub(super) struct Args {
     channel_max: Option<usize>,
 }
 
+/// What is trained instead of a generator.
+#[derive(Debug, clap::Subcommand)]
+enum Network {
+    // Boxed because the generator's arguments stand beside it.
+    Clip(Box<train_clip::Args>),
+}
+
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
+    if let Some(Network::Clip(args)) = args.network {
+        return train_clip::run(*args);
+    }
     if !(args.kimg.is_finite() && args.kimg > 0.0) {
         bail!("--kimg is {}, expected a positive number", args.kimg);
     }
@@ -89,15 +100,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         None => Trainer::open(run, dataset, &device)?,
     };
 
-    let stop = Arc::new(AtomicBool::new(false));
-    let asked = stop.clone();
-    ctrlc::set_handler(move || {
-        if asked.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })
-    .context("cannot listen for Ctrl-C")?;
-
+    let stop = on_ctrl_c()?;
     let total_images = (args.kimg * 1000.0) as u64;
     let bar = progress::bar(total_images, "pictures");
     bar.set_position(trainer.images_seen());
@@ -196,7 +199,14 @@ fn apply(args: &Args, settings: &mut TrainSettings) -> anyhow::Result<()> {
     settings.r1_gamma = args.r1_gamma.unwrap_or(settings.r1_gamma);
     settings.ema_kimg = args.ema_kimg.unwrap_or(settings.ema_kimg);
     settings.snapshot_kimg = args.snapshot_kimg.unwrap_or(settings.snapshot_kimg);
+    settings.style_mixing_prob = args.style_mixing_prob.unwrap_or(settings.style_mixing_prob);
     settings.mirror |= args.mirror;
+    if !(0.0..=1.0).contains(&settings.style_mixing_prob) {
+        bail!(
+            "--style-mixing-prob is {}, expected 0 to 1",
+            settings.style_mixing_prob
+        );
+    }
     for (flag, value, min) in [
         ("--learning-rate", settings.learning_rate, f64::MIN_POSITIVE),
         ("--r1-gamma", settings.r1_gamma, 0.0),

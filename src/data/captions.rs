@@ -12,6 +12,10 @@ const MASS_NOUNS: &[&str] = &[
     "freckles",
     "clothing",
     "facial hair",
+    "eyewear",
+    "headwear",
+    "headgear",
+    "jewelry",
 ];
 /// Properties whose values are mostly adjectives: `eyes: sleepy` is "sleepy eyes".
 const BODY: &[&str] = &[
@@ -98,7 +102,7 @@ const COLORS: &[&str] = &[
     "very",
 ];
 /// What a collection says where there is nothing to see.
-const NOTHING: &[&str] = &[
+pub(super) const NOTHING: &[&str] = &[
     "", "none", "no", "nothing", "n/a", "null", "false", "empty", "blank",
 ];
 
@@ -151,7 +155,7 @@ pub fn caption(traits: &[Trait]) -> String {
 }
 
 /// `hairColor`, `Hair_Colour` and `hair color` are one: lower case, spaces, American spelling.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut spaced = String::with_capacity(text.len());
     let mut after_lower = false;
     for letter in text.chars() {
@@ -173,7 +177,7 @@ fn plain(text: &str) -> String {
 }
 
 /// One property as it stands in a sentence, with its article.
-fn phrase(name: &str, value: &str, color: Option<&str>) -> String {
+pub(super) fn phrase(name: &str, value: &str, color: Option<&str>) -> String {
     let mut words: Vec<&str> = value.split(' ').collect();
     let noun = name.split(' ').next_back().unwrap_or(name);
     let is_adjective = words.iter().all(|word| COLORS.contains(word))

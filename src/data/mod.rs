@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 
 mod captions;
 mod dataset;
+mod phrasing;
 mod prepare;
 mod provenance;
 mod traits;
 
 pub use captions::caption;
 pub use dataset::{Dataset, Entry};
+pub use phrasing::{Claim, Phrase, Phrasebook, Property, Values, Words};
 pub use prepare::{PrepareEvent, PrepareOptions, PrepareSummary, Skipped, prepare};
 pub use provenance::Provenance;
 pub use traits::Trait;

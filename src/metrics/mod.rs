@@ -1,5 +1,7 @@
-//! How good a model is: PSNR, SSIM, FID, KID and the statistics behind them.
+//! Measures of pictures and the statistics behind them.
 
+mod kid;
 mod psnr;
 
+pub use kid::kid;
 pub use psnr::psnr;

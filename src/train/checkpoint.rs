@@ -14,9 +14,27 @@ use std::{
 
 /// The part of a checkpoint that is no tensor.
 #[derive(Serialize, Deserialize)]
-struct Progress {
-    step: u64,
-    duration_secs: f64,
+pub(super) struct Progress {
+    /// Steps taken.
+    pub step: u64,
+    /// Training time up to here.
+    pub duration_secs: f64,
+}
+
+impl Progress {
+    /// Writes it into the checkpoint folder `dir`.
+    pub fn write(&self, dir: &Path) -> Result<(), Error> {
+        let path = dir.join(STATE);
+        let text = serde_json::to_vec(self).expect("progress is plain data");
+        fs::write(&path, text).map_err(io_error("write", &path))
+    }
+
+    /// Reads it from the checkpoint folder `dir`.
+    pub fn read(dir: &Path) -> Result<Self, Error> {
+        let path = dir.join(STATE);
+        let text = fs::read(&path).map_err(io_error("read", &path))?;
+        serde_json::from_slice(&text).map_err(|error| file_error("read", &path, error))
+    }
 }
 
 const STATE: &str = "state.json";
@@ -32,10 +50,29 @@ const KEPT: usize = 2;
 /// Writes a checkpoint and the snapshot that goes with it; gives the checkpoint's folder.
 pub(super) fn save(run: &Run, state: &TrainState, duration_secs: f64) -> Result<PathBuf, Error> {
     let kimg = state.images_seen(&run.settings) / 1000;
-    let dir = run.dir.join(format!("checkpoint{kimg:06}"));
-    let partial = run.dir.join(format!(".checkpoint{kimg:06}.partial"));
+    let dir = put(&run.dir, kimg, |dir| write(dir, state, duration_secs))?;
+
+    let snapshot = run.dir.join(format!("snapshot{kimg:06}.bpk"));
+    let partial = run.dir.join(format!(".snapshot{kimg:06}.bpk"));
+    fs::copy(dir.join(G_EMA), &partial).map_err(io_error("write", &partial))?;
+    fs::rename(&partial, &snapshot).map_err(io_error("rename", &partial))?;
+    Ok(dir)
+}
+
+/// Puts a checkpoint into the run folder `run`, there whole or not at all: `write` fills a folder that is then
+/// renamed, and old ones go.
+pub(super) fn put(
+    run: &Path,
+    kimg: u64,
+    write: impl FnOnce(&Path) -> Result<(), Error>,
+) -> Result<PathBuf, Error> {
+    let dir = run.join(format!("checkpoint{kimg:06}"));
+    let partial = run.join(format!(".checkpoint{kimg:06}.partial"));
     remove_if_there(&partial)?;
-    let written = write(&partial, state, duration_secs);
+    let written = fs::create_dir(&partial)
+        .map_err(io_error("create", &partial))
+        .and_then(|()| write(&partial))
+        .and_then(|()| reach_the_disk(&partial));
     if written.is_err() {
         // The disk may be full: give back what the half checkpoint takes.
         let _ = fs::remove_dir_all(&partial);
@@ -44,20 +81,24 @@ pub(super) fn save(run: &Run, state: &TrainState, duration_secs: f64) -> Result<
     remove_if_there(&dir)?;
     fs::rename(&partial, &dir).map_err(io_error("rename", &partial))?;
 
-    let snapshot = run.dir.join(format!("snapshot{kimg:06}.bpk"));
-    let partial = run.dir.join(format!(".snapshot{kimg:06}.bpk"));
-    fs::copy(dir.join(G_EMA), &partial).map_err(io_error("write", &partial))?;
-    fs::rename(&partial, &snapshot).map_err(io_error("rename", &partial))?;
-
-    let all = numbered(&run.dir, "checkpoint", "")?;
+    let all = numbered(run, "checkpoint", "")?;
     for (_, old) in &all[..all.len().saturating_sub(KEPT)] {
         remove_if_there(old)?;
     }
     Ok(dir)
 }
 
+/// A rename may reach the disk before the bytes that it names.
+fn reach_the_disk(dir: &Path) -> Result<(), Error> {
+    for entry in fs::read_dir(dir).map_err(io_error("list", dir))?.flatten() {
+        fs::File::open(entry.path())
+            .and_then(|file| file.sync_all())
+            .map_err(io_error("write", &entry.path()))?;
+    }
+    Ok(())
+}
+
 fn write(dir: &Path, state: &TrainState, duration_secs: f64) -> Result<(), Error> {
-    fs::create_dir(dir).map_err(io_error("create", dir))?;
     let file = |name: &str| dir.join(name);
     let failed = |name: &str| {
         let path = file(name);
@@ -86,32 +127,21 @@ fn write(dir: &Path, state: &TrainState, duration_secs: f64) -> Result<(), Error
         .discriminator_optimizer
         .save(file(DISCRIMINATOR_OPTIMIZER))
         .map_err(failed(DISCRIMINATOR_OPTIMIZER))?;
-    let progress = Progress {
+    Progress {
         step: state.step,
         duration_secs,
-    };
-    let text = serde_json::to_vec(&progress).expect("progress is plain data");
-    fs::write(file(STATE), text).map_err(io_error("write", &file(STATE)))?;
-    // A rename may reach the disk before the bytes that it names.
-    for entry in fs::read_dir(dir).map_err(io_error("list", dir))?.flatten() {
-        fs::File::open(entry.path())
-            .and_then(|file| file.sync_all())
-            .map_err(io_error("write", &entry.path()))?;
     }
-    Ok(())
+    .write(dir)
 }
 
 /// The newest checkpoint's folder, if the run has one.
-pub(super) fn latest(run: &Run) -> Result<Option<PathBuf>, Error> {
-    Ok(numbered(&run.dir, "checkpoint", "")?.pop().map(|(_, path)| path))
+pub(super) fn latest(run: &Path) -> Result<Option<PathBuf>, Error> {
+    Ok(numbered(run, "checkpoint", "")?.pop().map(|(_, path)| path))
 }
 
 /// The state in the checkpoint folder `dir`, and the training time up to it in seconds.
 pub(super) fn load(run: &Run, dir: &Path, device: &Device) -> Result<(TrainState, f64), Error> {
-    let path = dir.join(STATE);
-    let text = fs::read(&path).map_err(io_error("read", &path))?;
-    let progress: Progress =
-        serde_json::from_slice(&text).map_err(|error| file_error("read", &path, error))?;
+    let progress = Progress::read(dir)?;
     let file = |name: &str| dir.join(name);
     let failed = |name: &str| {
         let path = file(name);

@@ -1,6 +1,7 @@
 //! Training: losses, regularization, the average, the trainer, checkpoints and the run folder.
 
 mod checkpoint;
+pub mod clip;
 mod ema;
 mod losses;
 mod mapper;
@@ -13,7 +14,7 @@ pub use checkpoint::load_snapshot;
 pub use ema::ema_step;
 pub use losses::{discriminator_loss, generator_loss, r1_penalty};
 pub use mapper::{MapperSettings, train_mapper};
-pub use run::{Run, Tick};
+pub use run::{Run, RunFolder, RunSettings, Tick};
 pub use settings::{GrownFrom, TrainSettings};
 pub use step::{StepStats, TrainState};
 pub use trainer::{Ended, Event, Trainer};
@@ -48,6 +49,28 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The text encoder cannot be used.
+    #[error("cannot use the text encoder {}: {reason}", path.display())]
+    TextEncoder {
+        /// Its folder or file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
+    /// The contrastive loss stopped being a number; the towers were not touched by it.
+    #[error(
+        "the loss is {loss} at {kimg:.1} kimg; the last checkpoint is {}; \
+         start again with a lower --learning-rate",
+        checkpoint.as_ref().map_or("missing".into(), |path| path.display().to_string())
+    )]
+    Diverged {
+        /// Thousands of pictures seen before the step.
+        kimg: f64,
+        /// What the loss was.
+        loss: f64,
+        /// The last good checkpoint.
+        checkpoint: Option<PathBuf>,
     },
     /// A loss stopped being a number; the networks were not touched by it.
     #[error(

@@ -1,9 +1,9 @@
 //! The folder of a run, which explains itself: settings, statistics, grids, checkpoints, snapshots.
 
-use super::{Error, StepStats, TrainSettings, file_error, io_error};
+use super::{Error, TrainSettings, file_error, io_error};
 use atomic_write_file::AtomicWriteFile;
 use burn::tensor::Tensor;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     fs,
     io::Write,
@@ -12,7 +12,7 @@ use std::{
 
 /// One line of `stats.jsonl`: averages since the line before.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Tick {
+pub struct Tick<T> {
     /// Thousands of real pictures shown since the start of the run.
     pub kimg: f64,
     /// Training time since the start of the run, over all its sittings.
@@ -21,25 +21,46 @@ pub struct Tick {
     pub secs_per_kimg: f64,
     /// Averages of what the steps measured.
     #[serde(flatten)]
-    pub stats: StepStats,
+    pub stats: T,
+}
+
+/// What a kind of training is asked to do, as its run folder holds it.
+pub trait RunSettings: Serialize + DeserializeOwned {
+    /// What a step of it measures.
+    type Stats: Serialize + DeserializeOwned;
+
+    /// The kind's name in the names of its folders.
+    const KIND: &str;
+
+    /// The collection's name, as people say it; may be empty.
+    fn collection(&self) -> &str;
+
+    /// Checks what a hand may have edited.
+    ///
+    /// # Errors
+    /// In words.
+    fn validate(&self) -> Result<(), String>;
 }
 
 /// A run folder such as `00012-stylegan2-pixel-art`.
 #[derive(Debug, Clone)]
-pub struct Run {
+pub struct RunFolder<S> {
     /// Where it is.
     pub dir: PathBuf,
     /// What it was asked to do.
-    pub settings: TrainSettings,
+    pub settings: S,
 }
 
-impl Run {
+/// The run folder of a generator.
+pub type Run = RunFolder<TrainSettings>;
+
+impl<S: RunSettings> RunFolder<S> {
     /// Marks a folder as a run, and holds its settings.
     pub const SETTINGS: &str = "training_options.json";
     const STATS: &str = "stats.jsonl";
 
     /// Creates the next free numbered folder in `runs` and writes the settings into it.
-    pub fn create(runs: &Path, settings: TrainSettings) -> Result<Self, Error> {
+    pub fn create(runs: &Path, settings: S) -> Result<Self, Error> {
         fs::create_dir_all(runs).map_err(io_error("create", runs))?;
         let number = |name: &str| {
             name.split_once('-')
@@ -50,7 +71,7 @@ impl Run {
             .filter_map(|entry| number(entry.ok()?.file_name().to_str()?))
             .max()
             .map_or(0, |last| last + 1);
-        let name: String = match settings.provenance.name.as_str() {
+        let name: String = match settings.collection() {
             "" => "collection",
             name => name,
         }
@@ -60,7 +81,7 @@ impl Run {
         .take(40)
         .collect();
         let dir = loop {
-            let dir = runs.join(format!("{next:05}-stylegan2-{name}"));
+            let dir = runs.join(format!("{next:05}-{}-{name}", S::KIND));
             match fs::create_dir(&dir) {
                 Ok(()) => break dir,
                 // Another run took the number in the meantime.
@@ -77,10 +98,8 @@ impl Run {
     pub fn open(dir: &Path) -> Result<Self, Error> {
         let path = dir.join(Self::SETTINGS);
         let text = fs::read(&path).map_err(io_error("read", &path))?;
-        let settings: TrainSettings =
-            serde_json::from_slice(&text).map_err(|error| file_error("read", &path, error))?;
+        let settings: S = serde_json::from_slice(&text).map_err(|error| file_error("read", &path, error))?;
         settings
-            .network
             .validate()
             .map_err(|error| file_error("read", &path, error))?;
         Ok(Self {
@@ -101,7 +120,7 @@ impl Run {
     }
 
     /// All lines of the statistics; an unfinished last line, as a power cut leaves it, is passed over.
-    pub fn ticks(&self) -> Result<Vec<Tick>, Error> {
+    pub fn ticks(&self) -> Result<Vec<Tick<S::Stats>>, Error> {
         let path = self.stats_path();
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
@@ -115,7 +134,7 @@ impl Run {
     }
 
     /// Appends a line to the statistics.
-    pub fn append(&self, tick: &Tick) -> Result<(), Error> {
+    pub fn append(&self, tick: &Tick<S::Stats>) -> Result<(), Error> {
         let path = self.stats_path();
         let mut line = serde_json::to_vec(tick).expect("statistics are plain data");
         line.push(b'\n');
@@ -129,7 +148,7 @@ impl Run {
 
     /// Drops the lines after `kimg`, which a resumed run will write again.
     pub fn rewind(&self, kimg: f64) -> Result<(), Error> {
-        let kept: Vec<Tick> = self
+        let kept: Vec<Tick<S::Stats>> = self
             .ticks()?
             .into_iter()
             .filter(|tick| tick.kimg <= kimg)
@@ -141,7 +160,9 @@ impl Run {
         }
         write_whole(&self.stats_path(), &text)
     }
+}
 
+impl Run {
     /// Writes `images [n, 3, h, w]` in `[-1, 1]` as a square grid to `fakesNNNNNN.png`.
     pub fn write_grid(&self, kimg: f64, images: Tensor<4>) -> Result<(), Error> {
         let [n, c, h, w] = images.dims();
@@ -168,7 +189,7 @@ impl Run {
 }
 
 /// Writes a file beside its place and renames it there, so that nobody ever sees half of it.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     AtomicWriteFile::open(path)
         .and_then(|mut file| {
             file.write_all(bytes)?;

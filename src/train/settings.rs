@@ -1,5 +1,6 @@
 //! What a training run is asked to do; written to `training_options.json`.
 
+use super::{StepStats, run::RunSettings};
 use crate::{data::Provenance, networks::stylegan2::StyleGan2Config};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -71,6 +72,20 @@ impl TrainSettings {
     pub fn ema_beta(&self, images_seen: u64) -> f64 {
         let half_life = (self.ema_kimg * 1000.0).min(images_seen as f64 * self.ema_rampup);
         0.5f64.powf(self.batch_size as f64 / half_life.max(1e-8))
+    }
+}
+
+impl RunSettings for TrainSettings {
+    type Stats = StepStats;
+
+    const KIND: &str = "stylegan2";
+
+    fn collection(&self) -> &str {
+        &self.provenance.name
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        self.network.validate().map_err(|error| error.to_string())
     }
 }
 

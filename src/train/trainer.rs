@@ -69,7 +69,7 @@ impl Trainer {
         let [from, to] = [smaller, &run].map(|run| &run.settings.network);
         assert!(to.grows_from(from), "whoever starts the run checks this first");
         let resolution = from.resolution;
-        let dir = checkpoint::latest(smaller)?.ok_or_else(|| {
+        let dir = checkpoint::latest(&smaller.dir)?.ok_or_else(|| {
             file_error(
                 "find a checkpoint in",
                 &smaller.dir,
@@ -117,7 +117,7 @@ impl Trainer {
                 settings.batch_size
             ));
         }
-        let (state, duration_secs) = match checkpoint::latest(&run)? {
+        let (state, duration_secs) = match checkpoint::latest(&run.dir)? {
             Some(dir) => checkpoint::load(&run, &dir, device)?,
             None => (TrainState::init(settings, device), 0.0),
         };
@@ -160,7 +160,7 @@ impl Trainer {
                 return Err(Error::NotFinite {
                     kimg: images_seen as f64 / 1000.0,
                     stats,
-                    checkpoint: checkpoint::latest(&self.run)?,
+                    checkpoint: checkpoint::latest(&self.run.dir)?,
                 });
             }
             tick.add(stats);

@@ -33,6 +33,9 @@ pub struct Manifest {
     pub metrics: Metrics,
     /// The `truncation_psi` at which its pictures look best.
     pub truncation_psi: f32,
+    /// Sentences that it can draw, for people who do not know what to ask for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<String>,
 }
 
 /// The networks of a bundle.
@@ -155,6 +158,9 @@ impl Manifest {
     /// The only version that there is.
     pub const VERSION: u32 = 1;
 
+    /// The most examples that it holds.
+    pub const MAX_EXAMPLES: usize = 64;
+
     /// The largest manifest that is read.
     pub const MAX_BYTES: u64 = 1 << 20;
 
@@ -227,12 +233,28 @@ impl Manifest {
                 check_number(&format!("metrics.mapper.{field}"), cosine, -1.0, 1.0)?;
             }
         }
+        let most = Self::MAX_EXAMPLES;
+        check(
+            "examples",
+            format!("a list of {}", self.examples.len()),
+            self.examples.len() <= most,
+            &format!("at most {most} sentences"),
+        )?;
+        for example in &self.examples {
+            check_text("examples", example, 1..=100)?;
+        }
         check_number("truncation_psi", self.truncation_psi.into(), 0.0, 2.0)
     }
 
     /// Every file of the bundle but the manifest itself.
     pub fn files(&self) -> impl Iterator<Item = &File> {
         self.parts.files().into_iter().map(|(_, file)| file)
+    }
+
+    /// The files that drawing needs; the towers can come later.
+    pub fn drawing_files(&self) -> impl Iterator<Item = &File> {
+        let upscaler = self.parts.upscaler.as_ref().map(|part| &part.file);
+        std::iter::once(&self.parts.generator.file).chain(upscaler)
     }
 }
 

@@ -70,6 +70,7 @@ impl TinyBundle {
                 mapper: None,
             },
             truncation_psi: 0.7,
+            examples: vec![],
         };
         Self {
             manifest,

@@ -1,6 +1,9 @@
 //! The model card and the summary of a bundle.
 
-use super::{ENLARGED, GENERATOR, LEAST_PSNR_DB, SHEET, SHEET_SEEDS, UPSCALER};
+use super::{
+    ENLARGED, GENERATOR, IMAGE_TOWER, LEAST_PSNR_DB, SHEET, SHEET_SEEDS, TEXT_TOWER, TEXT_TOWER_LICENCE,
+    UPSCALER,
+};
 use crate::weights::{
     Manifest,
     manifest::{Credit, Part, Training},
@@ -9,6 +12,9 @@ use std::{fmt::Write, path::Path};
 
 /// What must travel with everything under this licence.
 const BSD_3_CLAUSE: &str = include_str!("bsd-3-clause.txt");
+
+/// The same, as a file beside the weights.
+pub(super) const APACHE_2_0: &str = include_str!("../../../LICENSE-APACHE");
 
 /// The model card of a bundle whose pictures are `resolution` pixels wide, as Markdown.
 pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
@@ -52,6 +58,17 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
             upscaler.quantization.name()
         ));
     }
+    if let (Some(image), Some(text)) = (&parts.image_tower, &parts.text_tower) {
+        line(&format!(
+            "- A CLIP of the collection, which knows what sentences fit what pictures: an image tower of {} parameters, \
+             stored as {} (`{IMAGE_TOWER}`), and a text tower of {}, stored as {} (`{TEXT_TOWER}`), of which the \
+             sentence encoder is a published one and the projection after it was trained.",
+            image.parameters,
+            image.quantization.name(),
+            text.parameters,
+            text.quantization.name()
+        ));
+    }
     line("- `model.json` describes the files, with their lengths and SHA-256.\n");
     line(
         "Draw from it with `guise generate --model THIS-FOLDER --seeds 0-63 --out sheet.png`, or serve it to the page.\n",
@@ -73,6 +90,19 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
     row("Weights of the generator", &generator.weights);
     if let Some(upscaler) = &parts.upscaler {
         row("Weights of the upscaler", &upscaler.weights);
+    }
+    if let Some(image) = &parts.image_tower {
+        row("Weights of the image tower", &image.weights);
+    }
+    if let Some(text) = &parts.text_tower {
+        row("Sentence encoder of the text tower", &text.weights);
+        if text.weights.license == "Apache-2.0" {
+            line(&format!(
+                "\nThe sentence encoder's licence is in `{TEXT_TOWER_LICENCE}`. It was changed: its weights are quantized, \
+                 its pooler and its positions after the {}th left out, and a projection added.",
+                text.config.minilm.max_position_embeddings
+            ));
+        }
     }
 
     let Training {
@@ -115,6 +145,12 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
             "- The same for the upscaler's weights, over {ENLARGED} of these pictures, enlarged: PSNR {db:.1} dB."
         ));
     }
+    if let Some(cosine) = metrics.quantized_cosine {
+        line(&format!(
+            "- The same for the towers: no picture's and no sentence's embedding has a cosine of less than {cosine:.4} to \
+             the trained tower's, over these pictures and sentences about pictures that were held out."
+        ));
+    }
     line(
         "- How much its pictures resemble the collection was not measured (no FID or KID): judge by the sheet.",
     );
@@ -145,29 +181,23 @@ pub(super) fn summary(manifest: &Manifest, dir: &Path) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "{part:<10}  {file:<16}  {storage:<8}  {parameters:>10}  {bytes:>10}"
+            "{part:<11}  {file:<16}  {storage:<8}  {parameters:>10}  {bytes:>10}"
         );
     };
     row(["part", "file", "stored as", "parameters", "bytes"]);
-    fn cells<C>(part: &Part<C>) -> [String; 4] {
-        let Part {
-            file,
-            quantization,
-            parameters,
-            ..
-        } = part;
-        [
-            file.name.clone(),
-            quantization.name().into(),
-            parameters.to_string(),
-            file.bytes.to_string(),
-        ]
+    fn cells<C>(part: &Part<C>) -> [String; 2] {
+        [part.quantization.name().into(), part.parameters.to_string()]
     }
     let parts = &manifest.parts;
-    let generator = ("generator", cells(&parts.generator));
-    let upscaler = parts.upscaler.as_ref().map(|part| ("upscaler", cells(part)));
-    for (name, [file, storage, parameters, bytes]) in std::iter::once(generator).chain(upscaler) {
-        row([name, &file, &storage, &parameters, &bytes]);
+    for (name, file) in parts.files() {
+        let [storage, parameters] = match name {
+            "generator" => cells(&parts.generator),
+            "upscaler" => parts.upscaler.as_ref().map_or_else(Default::default, cells),
+            "image_tower" => parts.image_tower.as_ref().map_or_else(Default::default, cells),
+            "text_tower" => parts.text_tower.as_ref().map_or_else(Default::default, cells),
+            _ => Default::default(),
+        };
+        row([name, &file.name, &storage, &parameters, &file.bytes.to_string()]);
     }
     let total: u64 = manifest.files().map(|file| file.bytes).sum();
     row(["total", "", "", "", &total.to_string()]);

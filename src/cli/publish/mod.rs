@@ -1,6 +1,7 @@
 //! `guise publish`.
 
 mod card;
+mod towers;
 
 use super::{
     device::DeviceChoice,
@@ -31,10 +32,16 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
 };
+use towers::pack_towers;
 
 /// The files of a bundle besides its manifest.
 const GENERATOR: &str = "generator.gguf";
 const UPSCALER: &str = "upscaler.gguf";
+const IMAGE_TOWER: &str = "image_tower.gguf";
+const TEXT_TOWER: &str = "text_tower.gguf";
+const VOCABULARY: &str = "vocabulary.txt";
+/// The licence of the text tower's weights, where it asks to be passed on.
+const TEXT_TOWER_LICENCE: &str = "text_tower-LICENSE.txt";
 const CARD: &str = "README.md";
 const SHEET: &str = "samples.png";
 
@@ -57,8 +64,8 @@ const MOST_PSNR_DB: f64 = 100.0;
 /// Publish a trained run as a quantized bundle.
 ///
 /// The bundle is a folder of static files that the page and `guise generate` draw from: the newest snapshot's
-/// generator and a super-resolution network as GGUF, model.json, a model card and a sheet of samples. It is
-/// written whole or not at all; a bundle that is there already is replaced.
+/// generator, a super-resolution network and the towers of a CLIP as GGUF, model.json, a model card and a sheet of
+/// samples. It is written whole or not at all; a bundle that is there already is replaced.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The run folder that `guise train` wrote.
@@ -66,6 +73,10 @@ pub(super) struct Args {
     /// The super-resolution network, as `guise import` writes it.
     #[arg(long, value_name = "FILE")]
     sr: Option<PathBuf>,
+    /// The collection's CLIP: the run folder that `guise train clip` wrote. Its sentence encoder is taken from where
+    /// the run found it.
+    #[arg(long, value_name = "RUN")]
+    clip: Option<PathBuf>,
     /// The folder to write, such as models/NAME.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -180,6 +191,19 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         parts.upscaler = Some(part);
         files.push((UPSCALER, contents));
     }
+    let mut quantized_cosine = None;
+    if let Some(clip) = &args.clip {
+        let (towers, cosine) = pack_towers(clip, &mut parts, quantization, &quantized, &device)?;
+        files.extend(towers);
+        quantized_cosine = Some(cosine);
+        if parts
+            .text_tower
+            .as_ref()
+            .is_some_and(|part| part.weights.license == "Apache-2.0")
+        {
+            files.push((TEXT_TOWER_LICENCE, card::APACHE_2_0.into()));
+        }
+    }
     let manifest = Manifest {
         version: Manifest::VERSION,
         name: name(&args, &run, &place),
@@ -191,10 +215,11 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             quantized_psnr_db,
             quantized_psnr_pictures: SHEET_SEEDS,
             enlarged_psnr_db,
-            quantized_cosine: None,
+            quantized_cosine,
             mapper: None,
         },
         truncation_psi: args.truncation_psi,
+        examples: vec![],
     };
     // What is written must be what every reader accepts.
     manifest.validate()?;

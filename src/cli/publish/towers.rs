@@ -1,0 +1,161 @@
+//! The collection's CLIP on its way into a bundle.
+
+use super::{IMAGE_TOWER, TEXT_TOWER, VOCABULARY};
+use crate::{
+    networks::collection_clip::{ImageTower, TextTower},
+    networks::minilm::batch,
+    train::clip::{ClipRun, ClipTrainer, TextEncoder, load_towers},
+    weights::{
+        Quantization,
+        bundle::{load_image_tower, load_text_tower, load_vocabulary, pack},
+        manifest::{Credit, File, Parts},
+    },
+};
+use anyhow::{Context, ensure};
+use burn::tensor::{Device, Tensor, TensorData};
+use futures::executor::block_on;
+use image::RgbaImage;
+use std::path::Path;
+
+/// A text tower that is stored as finely as is asked for must agree with the trained one as well as this.
+fn least_cosine(quantization: Quantization) -> f64 {
+    match quantization {
+        Quantization::Q4_0 => 0.98,
+        Quantization::Q8_0 | Quantization::F16 => 0.995,
+    }
+}
+
+/// Quantizes the towers of the run in `dir` into `parts`; gives their files, and the least cosine between what
+/// they and the trained towers make of a picture of `samples` or of a sentence of the run.
+pub(super) fn pack_towers(
+    dir: &Path,
+    parts: &mut Parts,
+    quantization: Quantization,
+    samples: &[RgbaImage],
+    device: &Device,
+) -> anyhow::Result<(Vec<(&'static str, Vec<u8>)>, f64)> {
+    let run = ClipRun::open(dir).with_context(|| format!("{} is no CLIP run", dir.display()))?;
+    let settings = &run.settings;
+    let (sees, draws) = (settings.image_tower.resolution, parts.generator.config.resolution);
+    ensure!(
+        sees == draws,
+        "the image tower of {} sees pictures of {sees} pixels and the generator draws {draws}: \
+         train a CLIP on the generator's dataset",
+        dir.display()
+    );
+    let encoder = TextEncoder::open(&settings.text_encoder)?;
+    ensure!(
+        *encoder.config() == settings.text_tower.minilm,
+        "the sentence encoder in {} is not of the run's shape",
+        settings.text_encoder.display()
+    );
+    let towers = load_towers(&run, device)?;
+    let text = TextTower {
+        minilm: encoder.network(&settings.text_encoder, device)?,
+        projection: towers.text,
+    };
+    let image = towers.image;
+
+    let credit = Credit {
+        license: parts.generator.weights.license.clone(),
+        attribution: "Trained with guise".into(),
+        source: String::new(),
+    };
+    // It is small, and the guided picture follows its every error: it is never stored at 4 bits.
+    let storage = if quantization == Quantization::Q4_0 {
+        Quantization::Q8_0
+    } else {
+        quantization
+    };
+    let packed = pack(&image, settings.image_tower.clone(), storage, IMAGE_TOWER, credit);
+    let (image_part, image_file) = block_on(packed)?;
+    let source = &settings.text_provenance;
+    let credit = Credit {
+        license: source.license.clone(),
+        attribution: source.attribution.clone(),
+        source: source.source.clone(),
+    };
+    let packed = pack(
+        &text,
+        settings.text_tower.clone(),
+        quantization,
+        TEXT_TOWER,
+        credit,
+    );
+    let (text_part, text_file) = block_on(packed)?;
+    let vocabulary_file = encoder.vocabulary.into_bytes();
+    let vocabulary = File::describe(VOCABULARY, &vocabulary_file);
+
+    let quantized = load_image_tower(&image_part, &image_file, device)?;
+    let of_images = least(&embed_images(&quantized, samples), &embed_images(&image, samples));
+    let quantized = load_text_tower(&text_part, &text_file, device)?;
+    let tokenizer = load_vocabulary(&vocabulary, &vocabulary_file, &text_part.config)?;
+    let path = dir.join(ClipTrainer::EXAMPLES);
+    let examples = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}: train the CLIP to its end first", path.display()))?;
+    let sentences: Vec<Vec<u32>> = examples.lines().map(|line| tokenizer.encode(line)).collect();
+    ensure!(!sentences.is_empty(), "{} is empty", path.display());
+    let of_texts = least(
+        &embed_texts(&quantized, &sentences, device),
+        &embed_texts(&text, &sentences, device),
+    );
+    let cosine = of_images.min(of_texts);
+    let expected = least_cosine(quantization);
+    ensure!(
+        cosine >= expected,
+        "towers stored as {} give embeddings with a cosine of {cosine:.4} to those of the trained towers, \
+         expected at least {expected}: choose a finer --quantization",
+        quantization.name()
+    );
+    parts.image_tower = Some(image_part);
+    parts.text_tower = Some(text_part);
+    parts.vocabulary = Some(vocabulary);
+    let files = vec![
+        (IMAGE_TOWER, image_file),
+        (TEXT_TOWER, text_file),
+        (VOCABULARY, vocabulary_file),
+    ];
+    Ok((files, (cosine * 1e4).floor() / 1e4))
+}
+
+/// Embeddings of pictures, row by row.
+fn embed_images(tower: &ImageTower, pictures: &[RgbaImage]) -> Vec<Vec<f32>> {
+    let device = tower.logit_scale.val().device();
+    let side = tower.resolution();
+    let mut values = Vec::with_capacity(pictures.len() * 3 * side * side);
+    for picture in pictures {
+        for channel in 0..3 {
+            values.extend(
+                picture
+                    .pixels()
+                    .map(|pixel| f32::from(pixel.0[channel]) / 127.5 - 1.0),
+            );
+        }
+    }
+    let shape = [pictures.len(), 3, side, side];
+    rows(tower.forward(Tensor::from_data(TensorData::new(values, shape), &device)))
+}
+
+/// Embeddings of sentences, row by row.
+fn embed_texts(tower: &TextTower, sentences: &[Vec<u32>], device: &Device) -> Vec<Vec<f32>> {
+    let embed = |sentences: &[Vec<u32>]| {
+        let (ids, mask) = batch(sentences, device);
+        rows(tower.forward(ids, mask))
+    };
+    sentences.chunks(32).flat_map(embed).collect()
+}
+
+fn rows(embeddings: Tensor<2>) -> Vec<Vec<f32>> {
+    let [_, width] = embeddings.dims();
+    let values: Vec<f32> = embeddings.into_data().iter::<f32>().collect();
+    values.chunks_exact(width).map(<[f32]>::to_vec).collect()
+}
+
+/// The least cosine between rows of unit length.
+fn least(a: &[Vec<f32>], b: &[Vec<f32>]) -> f64 {
+    let cosine = |(a, b): (&Vec<f32>, &Vec<f32>)| {
+        let products = a.iter().zip(b).map(|(a, b)| f64::from(a * b));
+        products.sum::<f64>()
+    };
+    a.iter().zip(b).map(cosine).fold(1.0, f64::min)
+}

@@ -1,0 +1,134 @@
+//! What is said about each picture, and with what the towers are tested.
+
+use super::{ClipSettings, Purpose, rng};
+use crate::{
+    data::{Dataset, Phrase, Phrasebook, Property, Values, Words},
+    train::Error,
+};
+use rand::seq::SliceRandom;
+
+/// Pictures with what is said about them.
+pub(super) struct Captions {
+    /// By index in the dataset.
+    pub values: Vec<Values>,
+    /// Indices of the pictures to train with, and the phrases for each.
+    pub training: Vec<(usize, Vec<Phrase>)>,
+    /// Indices of the pictures to test with, their captions, and their captions in words that training does not use.
+    pub held_out: Vec<(usize, Phrase, Option<Phrase>)>,
+    /// What the towers are asked about every picture that is held out.
+    pub questions: Vec<Question>,
+}
+
+/// A question with several answers, of which one is right for a picture.
+pub(super) struct Question {
+    pub name: String,
+    pub property: usize,
+    pub answers: Vec<Answer>,
+}
+
+/// An answer: the values of the property that it means, and how it is said.
+pub(super) struct Answer {
+    pub values: Vec<u16>,
+    pub texts: Vec<String>,
+}
+
+impl Answer {
+    fn new(book: &Phrasebook, property: usize, shown: u16, values: Vec<u16>) -> Self {
+        let label = book.label(property, shown);
+        Self {
+            values,
+            texts: vec![format!("avatar with {label}"), label],
+        }
+    }
+}
+
+/// Which value each property has, and whether it is there at all where some pictures lack it.
+fn questions(book: &Phrasebook) -> Vec<Question> {
+    let mut questions = vec![];
+    for (property, Property { name, values }) in book.properties.iter().enumerate() {
+        let all: Vec<u16> = (1..=values.len() as u16).collect();
+        let answers: Vec<_> = all
+            .iter()
+            .map(|&value| Answer::new(book, property, value, vec![value]))
+            .collect();
+        if answers.len() > 1 {
+            questions.push(Question {
+                name: name.clone(),
+                property,
+                answers,
+            });
+        }
+        if !name.ends_with(" color") {
+            let any = book.any_label(property);
+            let some = Answer {
+                values: all,
+                texts: vec![format!("avatar with {any}"), any],
+            };
+            questions.push(Question {
+                name: format!("{name} or none"),
+                property,
+                answers: vec![Answer::new(book, property, 0, vec![0]), some],
+            });
+        }
+    }
+    questions
+}
+
+impl Captions {
+    /// Splits the pictures that have traits, and makes phrases for them.
+    pub fn new(dataset: &Dataset, settings: &ClipSettings) -> Result<Self, Error> {
+        let mut order: Vec<usize> = (0..dataset.len())
+            .filter(|&index| !dataset.traits(index).is_empty())
+            .collect();
+        let least = settings.held_out + settings.batch_size;
+        if order.len() < least {
+            return Err(Error::Settings(format!(
+                "{} of the {} pictures in {} have traits, expected at least {least} ({} held out and a batch of {}): \
+                 prepare a collection with ERC-721 style JSON beside the pictures, or lower --held-out and --batch-size",
+                order.len(),
+                dataset.len(),
+                settings.data.display(),
+                settings.held_out,
+                settings.batch_size
+            )));
+        }
+        order.shuffle(&mut rng(settings.seed, Purpose::Split));
+        let book = Phrasebook::new((0..dataset.len()).map(|index| dataset.traits(index)));
+        let values: Vec<Values> = (0..dataset.len())
+            .map(|index| book.values(dataset.traits(index)))
+            .collect();
+        let whole = |index: usize| book.whole(dataset.caption(index), &values[index]);
+        let (held_out, training) = order.split_at(settings.held_out);
+        let training = training.iter().map(|&index| {
+            let mut rng = rng(settings.seed, Purpose::Captions(index as u64));
+            let said =
+                (1..settings.phrases).filter_map(|_| book.say(&values[index], Words::Training, &mut rng));
+            (index, std::iter::once(whole(index)).chain(said).collect())
+        });
+        let held_out = held_out.iter().map(|&index| {
+            let mut rng = rng(settings.seed, Purpose::Captions(index as u64));
+            let other = book.say(&values[index], Words::Test, &mut rng);
+            (index, whole(index), other)
+        });
+        Ok(Self {
+            training: training.collect(),
+            held_out: held_out.collect(),
+            questions: questions(&book),
+            values,
+        })
+    }
+
+    /// Every text that training or evaluation needs.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let training = self.training.iter().flat_map(|(_, phrases)| phrases);
+        let held_out = self
+            .held_out
+            .iter()
+            .flat_map(|(_, whole, other)| Some(whole).into_iter().chain(other));
+        let answers = self.questions.iter().flat_map(|question| &question.answers);
+        training
+            .chain(held_out)
+            .map(|phrase| phrase.text.as_str())
+            .chain(answers.flat_map(|answer| &answer.texts).map(String::as_str))
+    }
+}

@@ -28,6 +28,6 @@ pub(super) fn open(dir: &Path, device: &Device) -> anyhow::Result<(Manifest, Gen
 }
 
 /// A file of the bundle in `dir`, unless it is longer than its manifest says.
-fn read(dir: &Path, file: &File) -> anyhow::Result<Vec<u8>> {
+pub(super) fn read(dir: &Path, file: &File) -> anyhow::Result<Vec<u8>> {
     read_at_most(&dir.join(&file.name), file.bytes)
 }

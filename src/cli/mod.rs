@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 mod bundle;
 mod device;
+mod evaluate;
 mod files;
 mod generate;
 mod import;
@@ -17,6 +18,7 @@ mod stop;
 mod train;
 mod train_clip;
 mod upscale;
+mod words;
 
 /// Train a generator on your own avatar collection and publish it as a folder of static files.
 #[derive(Debug, Parser)]
@@ -31,7 +33,8 @@ enum Command {
     Prepare(prepare::Args),
     // Boxed because it is much larger than the others.
     Train(Box<train::Args>),
-    Generate(generate::Args),
+    Generate(Box<generate::Args>),
+    Evaluate(evaluate::Args),
     Upscale(upscale::Args),
     Import(import::Args),
     Publish(publish::Args),
@@ -48,7 +51,8 @@ pub fn main() -> ExitCode {
     let result = match Guise::parse().command {
         Command::Prepare(args) => prepare::run(args),
         Command::Train(args) => train::run(*args),
-        Command::Generate(args) => generate::run(args),
+        Command::Generate(args) => generate::run(*args),
+        Command::Evaluate(args) => evaluate::run(args),
         Command::Upscale(args) => upscale::run(args),
         Command::Import(args) => import::run(args),
         Command::Publish(args) => publish::run(args),

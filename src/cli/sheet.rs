@@ -22,12 +22,17 @@ impl Sheet {
     /// The squarest sheet for `count` pictures of `side` pixels, empty as yet.
     pub(super) fn new(count: usize, side: usize) -> anyhow::Result<Self> {
         let columns = (count as f64).sqrt().ceil().max(1.0) as usize;
+        Self::with_columns(count, columns, side)
+    }
+
+    /// A sheet for `count` pictures of `side` pixels in rows of `columns`, empty as yet.
+    pub(super) fn with_columns(count: usize, columns: usize, side: usize) -> anyhow::Result<Self> {
         let rows = count.div_ceil(columns);
+        let longest = columns.max(rows) * side;
         ensure!(
-            columns * side <= MAX_SIDE,
-            "a sheet of {count} pictures of {side} pixels would be {} pixels wide, expected at most {MAX_SIDE}: \
-             name a folder with --out, ending in a slash, for a file each",
-            columns * side
+            longest <= MAX_SIDE,
+            "a sheet of {count} pictures of {side} pixels would be {longest} pixels wide, expected at most {MAX_SIDE}: \
+             name a folder with --out, ending in a slash, for a file each"
         );
         Ok(Self {
             image: RgbaImage::new((columns * side) as u32, (rows * side) as u32),

@@ -1,6 +1,10 @@
 //! `guise upscale`.
 
-use super::{device::DeviceChoice, files::read_at_most, progress};
+use super::{
+    device::DeviceChoice,
+    files::{open_picture, read_at_most},
+    progress,
+};
 use crate::{
     pipeline::{Cancel, Event, upscale::Upscale},
     weights::foreign::SuperResolution,
@@ -8,7 +12,7 @@ use crate::{
 use anyhow::Context;
 use atomic_write_file::AtomicWriteFile;
 use futures::executor::block_on;
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbaImage};
+use image::DynamicImage;
 use std::{
     io::{BufWriter, Write},
     path::{Path, PathBuf},
@@ -16,10 +20,6 @@ use std::{
 
 /// No super-resolution model that can be imported is larger.
 const MAX_MODEL_BYTES: u64 = 1 << 29;
-/// The input picture is kept in memory whole, in 4 bytes a pixel.
-const MAX_PIXELS: u64 = 100_000_000;
-/// What decoding a picture may take besides: 16 bits a channel, twice over.
-const MAX_DECODER_BYTES: u64 = 16 * MAX_PIXELS;
 
 /// Enlarge a picture with a super-resolution model.
 ///
@@ -63,29 +63,6 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     // Stopping through the switch rather than by the signal removes the unfinished file.
     ctrlc::set_handler(move || stop.cancel()).context("cannot listen for Ctrl-C")?;
     write(job, &args.output, &cancel)
-}
-
-/// Decodes a picture that may be anything, the right way up.
-fn open_picture(path: &Path) -> anyhow::Result<RgbaImage> {
-    // Errors of the image crate repeat their cause in their own words, so they are no link of a chain.
-    let wrong =
-        |error: image::ImageError| anyhow::anyhow!("cannot read the picture {}: {error}", path.display());
-    let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format);
-    let mut reader = reader.map_err(|error| wrong(error.into()))?;
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_DECODER_BYTES);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(wrong)?;
-    let (width, height) = decoder.dimensions();
-    anyhow::ensure!(
-        u64::from(width) * u64::from(height) <= MAX_PIXELS,
-        "{} has {width} x {height} pixels, at most {MAX_PIXELS} are enlarged: cut it into parts first",
-        path.display()
-    );
-    let orientation = decoder.orientation().map_err(wrong)?;
-    let mut image = DynamicImage::from_decoder(decoder).map_err(wrong)?;
-    image.apply_orientation(orientation);
-    Ok(image.into_rgba8())
 }
 
 /// Runs `job` and writes what it gives, row by row, beside `path` first.

@@ -1,32 +1,37 @@
 //! `guise generate`.
 
+mod wish;
+
 use super::{
     bundle,
     device::DeviceChoice,
     progress,
     seeds::Seeds,
     sheet::{Sheet, write_png},
+    words::Words,
 };
 use crate::{
     networks::stylegan2::Generator,
     pipeline::{self, Cancel, Event, SampleRequest},
     train::{Run, load_snapshot},
+    weights::Manifest,
 };
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use futures::executor::block_on;
 use image::RgbaImage;
 use indicatif::ProgressBar;
 use std::path::{Path, PathBuf};
+use wish::{Wish, draw_wish};
 
-/// Draw new avatars from a published model.
+/// Draw new avatars from a published model: by seeds, for words, or like a picture.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The folder of a published model, or of a training run whose newest snapshot is to be drawn from.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
     /// One avatar for each of these, such as 0-63,100,7. The same seed always gives the same avatar.
-    #[arg(long, value_name = "LIST", default_value = "0-63")]
+    #[arg(long, value_name = "LIST", default_value = "0-63", conflicts_with_all = ["prompt", "image"])]
     seeds: Seeds,
     /// From 0, all alike and typical, to 1, as varied as the model [default: what the model suggests].
     #[arg(long, value_name = "PSI")]
@@ -40,6 +45,8 @@ pub(super) struct Args {
     /// Where to draw.
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
+    #[command(flatten)]
+    wish: Wish,
 }
 
 /// What runs are drawn with: their snapshots suggest nothing.
@@ -63,11 +70,28 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         args.out.display()
     );
     let device = args.device.open()?;
-    let (generator, resolution, suggested_psi) = open(&args.model, &device)?;
+    let Opened {
+        generator,
+        manifest,
+        resolution,
+        truncation_psi,
+    } = open(&args.model, &device)?;
+    let truncation_psi = args.truncation_psi.unwrap_or(truncation_psi);
+    if args.wish.is_some() {
+        let words = open_words(&args.model, manifest.as_ref(), args.wish.clip.as_deref(), &device)?;
+        return draw_wish(
+            &args.wish,
+            &words,
+            (&generator, resolution),
+            truncation_psi,
+            (&args.out, folder),
+            &device,
+        );
+    }
     let Seeds(seeds) = args.seeds;
     let request = SampleRequest {
         seeds: seeds.clone(),
-        truncation_psi: args.truncation_psi.unwrap_or(suggested_psi),
+        truncation_psi,
         batch_size: args.batch_size,
     };
     let bar = progress::bar(seeds.len() as u64, "avatars");
@@ -90,13 +114,37 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         "{}: {} avatars of {resolution} x {resolution} pixels, truncation_psi {}",
         args.out.display(),
         seeds.len(),
-        request.truncation_psi
+        truncation_psi
     );
     Ok(())
 }
 
-/// The generator of a published model or of a run, its resolution, and the `truncation_psi` to use.
-fn open(dir: &Path, device: &Device) -> anyhow::Result<(Generator, usize, f32)> {
+/// A model that is ready to draw.
+pub(super) struct Opened {
+    pub(super) generator: Generator,
+    /// What was published with it.
+    pub(super) manifest: Option<Manifest>,
+    pub(super) resolution: usize,
+    /// What to draw with.
+    pub(super) truncation_psi: f32,
+}
+
+/// The towers of a CLIP run if there is one, else those of the published model in `dir`.
+pub(super) fn open_words(
+    dir: &Path,
+    manifest: Option<&Manifest>,
+    clip: Option<&Path>,
+    device: &Device,
+) -> anyhow::Result<Words> {
+    match (clip, manifest) {
+        (Some(run), _) => Words::of_run(run, device),
+        (None, Some(manifest)) => Words::of_bundle(dir, manifest, device),
+        (None, None) => bail!("a run understands no words by itself: name a CLIP run with --clip"),
+    }
+}
+
+/// The published model, or the newest snapshot of the run, in `dir`.
+pub(super) fn open(dir: &Path, device: &Device) -> anyhow::Result<Opened> {
     ensure!(
         dir.is_dir(),
         "there is no folder {}: --model takes a published model or a run",
@@ -105,14 +153,20 @@ fn open(dir: &Path, device: &Device) -> anyhow::Result<(Generator, usize, f32)> 
     if dir.join(Run::SETTINGS).exists() {
         let run = Run::open(dir)?;
         let (generator, _) = load_snapshot(&run, device)?;
-        return Ok((generator, run.settings.network.resolution, RUN_TRUNCATION_PSI));
+        return Ok(Opened {
+            generator,
+            manifest: None,
+            resolution: run.settings.network.resolution,
+            truncation_psi: RUN_TRUNCATION_PSI,
+        });
     }
     let (manifest, generator) = bundle::open(dir, device)?;
-    Ok((
+    Ok(Opened {
         generator,
-        manifest.parts.generator.config.resolution,
-        manifest.truncation_psi,
-    ))
+        resolution: manifest.parts.generator.config.resolution,
+        truncation_psi: manifest.truncation_psi,
+        manifest: Some(manifest),
+    })
 }
 
 /// Draws the pictures of `request`, each for `take` with its index, until `take` fails.

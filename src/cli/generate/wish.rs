@@ -1,0 +1,232 @@
+//! `guise generate --prompt`: avatars for words, or like a picture.
+
+use crate::{
+    cli::{
+        progress,
+        sheet::{Sheet, write_png},
+        words::Words,
+    },
+    networks::stylegan2::Generator,
+    ops::cutouts::CutoutConfig,
+    pipeline::{
+        Cancel, Event, GuideSettings, Imagination, ImagineRequest, Quality,
+        guide::{Loss, Optimizer, Space},
+        imagine,
+    },
+};
+use anyhow::Context;
+use burn::tensor::Device;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use futures::executor::block_on;
+use image::RgbaImage;
+use serde::de::DeserializeOwned;
+use std::path::{Path, PathBuf};
+
+/// What is wished for, and how hard it is tried.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Avatars for words or like a picture")]
+pub(in crate::cli) struct Wish {
+    /// What to draw, in words. Several wishes are told apart by bars and may have weights, also negative ones:
+    /// "pink hair:1 | glasses:-0.5".
+    #[arg(long, value_name = "TEXT")]
+    pub(super) prompt: Option<String>,
+    /// A picture that the avatars are to resemble: PNG, JPEG, WebP or GIF, at most 100 megapixels.
+    #[arg(long, value_name = "FILE")]
+    pub(super) image: Option<PathBuf>,
+    /// The CLIP run that judges [default: the towers in the published model].
+    #[arg(long, value_name = "RUN")]
+    pub(super) clip: Option<PathBuf>,
+    /// Avatars to draw.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    count: usize,
+    /// Determines guesses, cutouts and noise.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// The best of many guesses, then 30 or 200 steps toward the wish.
+    #[arg(long, default_value = "normal", value_parser = named::<Quality>(&["draft", "normal", "better"]))]
+    quality: Quality,
+    /// Guesses of the draft [default: 32, or 4 for each avatar].
+    #[arg(long, value_name = "N")]
+    candidates: Option<usize>,
+    /// Steps toward the wish [default: what the quality says].
+    #[arg(long)]
+    steps: Option<usize>,
+    /// The optimizer's largest step, in units of the latents' own spread [default: 0.05].
+    #[arg(long, value_name = "RATE")]
+    lr: Option<f64>,
+    /// The rule of the steps; adamw also pulls toward the average.
+    #[arg(long, default_value = "adam", value_parser = named::<Optimizer>(&["adam", "adamw"]))]
+    optimizer: Optimizer,
+    /// How far a picture is from the wish.
+    #[arg(long, default_value = "cosine", value_parser = named::<Loss>(&["cosine", "spherical", "l2", "l1"]))]
+    loss: Loss,
+    /// What is optimised: the generator's input, one w for all layers, or a w for each.
+    #[arg(long, default_value = "w", value_parser = named::<Space>(&["z", "w", "w+"]))]
+    space: Space,
+    /// Judge each picture in so many different views; 0 is the whole picture, which suits a collection's own CLIP.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    cutouts: usize,
+    /// Weight of the pull toward the average avatar [default: 0.02].
+    #[arg(long, value_name = "WEIGHT")]
+    pull: Option<f64>,
+    /// Noise on the latents in the first steps, in units of their spread.
+    #[arg(long, value_name = "DEVIATION", default_value_t = 0.0)]
+    latent_noise: f64,
+    /// A PNG file that shows how the avatars came about, a row each.
+    #[arg(long, value_name = "FILE", value_parser = png_path)]
+    strip: Option<PathBuf>,
+    /// Pictures in a row of the strip.
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    snapshots: usize,
+}
+
+/// A flag whose values have the names that they have in files.
+fn named<T: DeserializeOwned + Clone + Send + Sync + 'static>(
+    names: &'static [&'static str],
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(names).try_map(|name| serde_json::from_value(name.into()))
+}
+
+fn png_path(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let png = path
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    match (png, folder.is_none_or(Path::is_dir)) {
+        (false, _) => Err("expected a name that ends in .png".into()),
+        (_, false) => Err("its folder does not exist".into()),
+        _ => Ok(path),
+    }
+}
+
+impl Wish {
+    /// Whether anything is wished for.
+    pub(super) fn is_some(&self) -> bool {
+        self.prompt.is_some() || self.image.is_some()
+    }
+
+    /// The flags as the library takes them.
+    fn request(&self, truncation_psi: f32) -> ImagineRequest {
+        let request = ImagineRequest::new(self.quality, self.count, self.seed);
+        let guidance = request.guidance.clone();
+        ImagineRequest {
+            candidates: self.candidates.unwrap_or(request.candidates),
+            truncation_psi,
+            guidance: GuideSettings {
+                loss: self.loss,
+                steps: self.steps.unwrap_or(guidance.steps),
+                learning_rate: self.lr.unwrap_or(guidance.learning_rate),
+                optimizer: self.optimizer,
+                space: self.space,
+                centre_pull: self.pull.unwrap_or(guidance.centre_pull),
+                latent_noise: self.latent_noise,
+                cutouts: CutoutConfig {
+                    num_cutouts: self.cutouts,
+                    ..guidance.cutouts.clone()
+                },
+                snapshots: if self.strip.is_some() { self.snapshots } else { 1 },
+                ..guidance
+            },
+            ..request
+        }
+    }
+}
+
+/// Draws what is wished for to `out`, a PNG file or a folder.
+pub(super) fn draw_wish(
+    wish: &Wish,
+    words: &Words,
+    (generator, resolution): (&Generator, usize),
+    truncation_psi: f32,
+    (out, folder): (&Path, bool),
+    device: &Device,
+) -> anyhow::Result<()> {
+    let targets = words.targets(wish.prompt.as_deref(), wish.image.as_deref(), device)?;
+    let request = wish.request(truncation_psi);
+    let cancel = Cancel::default();
+    let stop = cancel.clone();
+    ctrlc::set_handler(move || stop.cancel()).context("cannot listen for Ctrl-C")?;
+    let networks = Imagination {
+        generator,
+        encoder: &words.image,
+        mapper: words.mapper.as_ref(),
+    };
+    let mut shown: Vec<Vec<RgbaImage>> = vec![vec![]; wish.count];
+    let bar = progress::bar(0, "guesses");
+    let mut steps = None;
+    let avatars = block_on(imagine(
+        &networks,
+        Some(&targets),
+        &request,
+        device,
+        &cancel,
+        async |event| match event {
+            Event::Progress { done, total } => {
+                bar.set_length(total as u64);
+                bar.set_position(done as u64);
+            }
+            Event::Step {
+                done,
+                total,
+                scores,
+                losses,
+            } => {
+                let bar = steps.get_or_insert_with(|| progress::bar(total as u64, "steps"));
+                bar.set_position(done as u64);
+                let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len() as f32;
+                bar.set_message(format!("score {:.3}, loss {:.3}", mean(&scores), mean(&losses)));
+            }
+            Event::Picture { index, image } => shown[index].push(image),
+        },
+    ));
+    bar.finish_and_clear();
+    if let Some(bar) = steps {
+        bar.finish_and_clear();
+    }
+    let avatars = avatars?;
+
+    if let Some(path) = &wish.strip {
+        // Every avatar was shown as often.
+        let columns = shown[0].len();
+        write(
+            Sheet::with_columns(wish.count * columns, columns, resolution)?,
+            shown.iter().flatten(),
+            path,
+        )?;
+    }
+    let last: Vec<RgbaImage> = shown
+        .into_iter()
+        .filter_map(|mut pictures| pictures.pop())
+        .collect();
+    if folder {
+        std::fs::create_dir_all(out)
+            .with_context(|| format!("cannot create the folder {}", out.display()))?;
+        for (index, picture) in last.iter().enumerate() {
+            write_png(&out.join(format!("avatar{index:04}.png")), picture)?;
+        }
+    } else {
+        write(Sheet::new(last.len(), resolution)?, &last, out)?;
+    }
+    let scores: Vec<String> = avatars
+        .iter()
+        .map(|avatar| format!("{:.3}", avatar.score))
+        .collect();
+    eprintln!(
+        "{}: {} avatars of {resolution} x {resolution} pixels, scores {}",
+        out.display(),
+        avatars.len(),
+        scores.join(" ")
+    );
+    Ok(())
+}
+
+fn write<'a>(
+    mut sheet: Sheet,
+    pictures: impl IntoIterator<Item = &'a RgbaImage>,
+    path: &Path,
+) -> anyhow::Result<()> {
+    let pictures = pictures.into_iter().enumerate();
+    pictures.for_each(|(index, picture)| sheet.place(index, picture));
+    write_png(path, &sheet.into_image())
+}

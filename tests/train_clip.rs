@@ -137,7 +137,10 @@ fn pictures_are_found_and_described_that_were_never_shown() {
         assert!(asked.chance < 0.5 && asked.accuracy >= 0.9, "{asked:?}");
     }
     let examples = fs::read_to_string(run.join(ClipTrainer::EXAMPLES)).unwrap();
-    assert!(examples.lines().count() >= 32 && examples.contains("hair"), "{examples}");
+    assert!(
+        examples.lines().count() >= 32 && examples.contains("hair"),
+        "{examples}"
+    );
 }
 
 #[test]
@@ -193,7 +196,10 @@ fn what_cannot_be_trained_says_why() {
     };
     let bare = dataset(dir.path(), false);
     refused(train(&bare, &out, "1", &[]), "0 of the 96 pictures");
-    refused(train(&data, &out, "1", &["--held-out", "90"]), "expected at least 122");
+    refused(
+        train(&data, &out, "1", &["--held-out", "90"]),
+        "expected at least 122",
+    );
     refused(train(&data, &out, "NaN", &[]), "total_kimg is NaN");
     refused(train(&data, &out, "1", &["--batch-size", "1"]), "batch_size is 1");
     refused(
@@ -229,7 +235,10 @@ fn what_cannot_be_trained_says_why() {
     refused(with_copy(), "lacks [UNK]");
 
     let generator = guise(&["train", "--data", path(&data), "clip"]);
-    assert!(!generator.status.success(), "the generator's flags are not the CLIP's");
+    assert!(
+        !generator.status.success(),
+        "the generator's flags are not the CLIP's"
+    );
     refused(
         guise(&["train", "clip", "--resume", path(dir.path())]),
         "training_options.json",

@@ -415,7 +415,7 @@ mod tests {
         let texts = unit_length(bank.embeddings + aside);
 
         let mut told = vec![];
-        let (mapper, report) = train_mapper(&generator, &tower, texts.clone(), &settings, |done, total| {
+        let (mapper, report) = train_mapper(&generator, &tower, texts, &settings, |done, total| {
             told.push((done, total));
         });
         assert_eq!(told.last(), Some(&(916, 916)));
@@ -424,11 +424,5 @@ mod tests {
         assert!(report.image_cosine > report.image_chance + 0.3, "{report:?}");
         assert!(report.text_cosine > report.text_chance + 0.02, "{report:?}");
         assert!(mapper.spread.val().abs().max().into_scalar::<f32>() > 0.0);
-        // The same seed trains the same mapper.
-        let (again, _) = train_mapper(&generator, &tower, texts, &settings, |_, _| {});
-        let difference = (again.output.weight.val() - mapper.output.weight.val())
-            .abs()
-            .max();
-        assert_eq!(difference.into_scalar::<f32>(), 0.0);
     }
 }

@@ -275,4 +275,4 @@ pub(super) async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, 
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -4,5 +4,6 @@ pub mod bias_act;
 pub mod conv2d;
 mod cpu;
 mod flex;
+pub mod linear;
 pub mod modulated_conv2d;
 pub mod resample;

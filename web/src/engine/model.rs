@@ -1,9 +1,8 @@
 //! An open bundle: its networks on a device, and the jobs they do.
 
-use super::{device, load, now_ms, say, store::Store};
+use super::{device, load, now_ms, say, store::Store, turn};
 use crate::protocol::{Credit, DeviceInUse, DeviceWish, JobId, ModelFacts, Reply, Stage, WayOn};
 use burn::tensor::Device;
-use gloo_timers::future::TimeoutFuture;
 use guise::{
     pipeline::{
         Cancel, Error, Event,
@@ -178,7 +177,7 @@ async fn tell(job: JobId, stage: Stage, event: Event) -> Result<(), Error> {
             );
         }
     }
-    TimeoutFuture::new(0).await;
+    turn().await;
     Ok(())
 }
 

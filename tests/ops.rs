@@ -5,7 +5,9 @@ use burn::tensor::{
 };
 use guise::ops::{
     bias_act::{LEAKY_SLOPE, bias_act, styled_act},
-    conv2d::{conv_transpose2d, conv2d},
+    conv2d::{conv_transpose2d, conv2d, conv2d_prelu},
+    linear::linear_act,
+    modulated_conv2d::{modulated_conv2d, styled_conv2d},
     resample::{blur2d, downsample2d, upsample2d},
 };
 
@@ -287,5 +289,101 @@ fn the_ends_of_layers_are_their_parts() {
                 assert!(relative_error(got, expected) < 1e-5);
             }
         }
+    }
+}
+
+/// A tensor of a device with autodiff, which takes the composed form of every operation, and the same without, which
+/// takes the form that draws pictures.
+fn both<const D: usize>(shape: [usize; D]) -> [Tensor<D>; 2] {
+    let tracked = random(shape, &Device::flex().autodiff());
+    [tracked.clone(), tracked.inner()]
+}
+
+#[test]
+fn layers_in_one_pass_are_their_parts() {
+    for (n, c, k, kernel, side, up, noises) in [
+        (1, 5, 3, 3, 4, false, 1),
+        (2, 17, 20, 3, 9, false, 2),
+        (1, 40, 33, 3, 8, true, 1),
+        (3, 16, 70, 3, 16, true, 0),
+        (2, 6, 3, 1, 12, false, 1),
+    ] {
+        let [(xs, weights), (styles, biases)] = [
+            (both([n, c, side, side]), both([k, c, kernel, kernel])),
+            (both([n, c, 1, 1]), both([1, k, 1, 1])),
+        ];
+        let out = if up { 2 * side } else { side };
+        let noise = both([noises.max(1), 1, out, out]);
+        let strength = both([1]);
+        let [composed, fused] = [0, 1].map(|form| {
+            let styles = styles[form].clone().reshape([n, c]);
+            let bias = biases[form].clone().reshape([k]);
+            let (x, weight) = (xs[form].clone(), weights[form].clone());
+            let noise = (noises > 0).then(|| (noise[form].clone(), strength[form].clone()));
+            let styled = styled_conv2d(
+                x.clone(),
+                weight.clone(),
+                styles.clone(),
+                up,
+                noise,
+                bias.clone(),
+                1.5,
+            );
+            let modulated = modulated_conv2d(x.clone(), weight.clone(), styles, bias.clone());
+            let slope = Some(bias.clone() * 2.0);
+            let rectified = conv2d_prelu(x.clone(), weight.clone(), kernel / 2, bias.clone(), slope);
+            let linear = conv2d_prelu(x, weight, kernel / 2, bias, None);
+            [styled, modulated, rectified, linear]
+        });
+        for ((composed, fused), name) in
+            composed
+                .into_iter()
+                .zip(fused)
+                .zip(["styled", "modulated", "prelu", "linear"])
+        {
+            let error = relative_error(fused, composed.inner());
+            assert!(
+                error < 3e-5,
+                "{name}, {n}x{c}x{side} to {k}, kernel {kernel}: {error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn fully_connected_layers_in_one_pass_are_their_parts() {
+    for (n, d_in, d_out) in [(1, 1, 1), (1, 128, 96), (2, 16, 5), (3, 37, 130), (16, 100, 7)] {
+        let (x, weight, bias) = (both([n, d_in]), both([d_out, d_in]), both([d_out]));
+        for gain in [None, Some(1.5)] {
+            let [composed, fused] = [0, 1].map(|form| {
+                linear_act(
+                    x[form].clone(),
+                    weight[form].clone(),
+                    bias[form].clone(),
+                    [0.3, 2.0],
+                    gain,
+                )
+            });
+            let error = relative_error(fused, composed.inner());
+            assert!(error < 1e-6, "{n}x{d_in} to {d_out}, gain {gain:?}: {error}");
+        }
+    }
+}
+
+#[test]
+fn weights_that_change_are_never_served_from_what_was_prepared() {
+    let device = Device::flex();
+    let x = random([1, 20, 16, 16], &device);
+    let (styles, bias) = (random([1, 20], &device), random([18], &device));
+    let mut weight = random([18, 20, 3, 3], &device);
+    for _ in 0..4 {
+        let draw = |weight: Tensor<4>| {
+            styled_conv2d(x.clone(), weight, styles.clone(), false, None, bias.clone(), 1.0)
+        };
+        let got = draw(weight.clone());
+        // The same numbers in memory of their own, which nothing was prepared for.
+        let copy = Tensor::from_data(weight.to_data(), &device);
+        assert_eq!(relative_error(got, draw(copy)), 0.0);
+        weight = weight * 1.25 + 0.125;
     }
 }

@@ -7,12 +7,11 @@
 //! rectifier are one [`Layer`], and the input is added before the shuffle, which is the same sum in a
 //! quarter of the passes over memory.
 
-use crate::ops::conv2d::conv2d;
+use crate::ops::conv2d::conv2d_prelu;
 use burn::{
     module::{Module, Param},
     tensor::{
         Device, Distribution, Tensor,
-        activation::prelu,
         module::interpolate,
         ops::{InterpolateMode, InterpolateOptions},
     },
@@ -118,12 +117,8 @@ impl Layer {
 
     /// `x [n, c_in, h, w] -> [n, c_out, h, w]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let [c_out, ..] = self.weight.dims();
-        let x = conv2d(x, self.weight.val(), 1, 1) + self.bias.val().reshape([1, c_out, 1, 1]);
-        match &self.slope {
-            Some(slope) => prelu(x, slope.val()),
-            None => x,
-        }
+        let slope = self.slope.as_ref().map(Param::val);
+        conv2d_prelu(x, self.weight.val(), 1, self.bias.val(), slope)
     }
 }
 

@@ -43,3 +43,21 @@ pub(crate) fn is_cpu<const D: usize>(tensor: &Tensor<D>) -> bool {
         DispatchDevice::Flex(_)
     )
 }
+
+/// Whether a tensor lives on burn's CPU backend and nobody will ask for its gradient.
+pub(crate) fn is_plain_cpu<const D: usize>(tensor: &Tensor<D>) -> bool {
+    matches!(tensor.device().as_dispatch(), DispatchDevice::Flex(_))
+}
+
+/// What a kernel reads of a tensor for which [`is_plain_cpu`].
+pub(crate) fn plain<const D: usize>(tensor: Tensor<D>) -> FlexTensor {
+    let tensor = tensor
+        .try_into_primitive::<Flex>()
+        .expect("the tensor is on the CPU, without autodiff");
+    assert!(
+        is_f32(&tensor),
+        "the CPU computes in single precision only, got {:?}",
+        tensor.dtype()
+    );
+    tensor.to_contiguous()
+}

@@ -5,6 +5,7 @@ pub mod conv2d;
 mod cpu;
 pub mod cutouts;
 mod flex;
+pub mod linear;
 pub mod modulated_conv2d;
 pub mod resample;
 pub mod unit_length;

@@ -91,6 +91,30 @@ pub async fn draw_ws(generator: &Generator, ws: &[f32], device: &Device) -> Resu
         .ok_or_else(|| Error::Device("it drew nothing".into()))
 }
 
+/// The `[num_ws w_dim]` that the avatar of a seed is drawn from, row by row.
+///
+/// # Errors
+///
+/// [`Error::Device`] when the device fails.
+pub async fn ws_from_seed(
+    generator: &Generator,
+    seed: u64,
+    truncation_psi: f32,
+    device: &Device,
+) -> Result<Vec<f32>, Error> {
+    let [_, z_dim] = generator.mapping.layers[0].weight.dims();
+    let z = Tensor::from_data(TensorData::new(z_from_seed(seed, z_dim), [1, z_dim]), device);
+    let data = generator
+        .mapping
+        .forward(z, truncation_psi)
+        .into_data_async()
+        .await;
+    data.map_err(|error| Error::Device(error.to_string()))?
+        .convert::<f32>()
+        .try_into_vec()
+        .map_err(|error| Error::Device(error.to_string()))
+}
+
 /// `ws` from the host as `[1, num_ws, w_dim]`.
 pub(super) fn ws_tensor(generator: &Generator, ws: &[f32], device: &Device) -> Result<Tensor<3>, Error> {
     let [w_dim] = generator.mapping.w_avg.dims();

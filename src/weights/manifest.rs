@@ -250,12 +250,6 @@ impl Manifest {
     pub fn files(&self) -> impl Iterator<Item = &File> {
         self.parts.files().into_iter().map(|(_, file)| file)
     }
-
-    /// The files that drawing needs; the towers can come later.
-    pub fn drawing_files(&self) -> impl Iterator<Item = &File> {
-        let upscaler = self.parts.upscaler.as_ref().map(|part| &part.file);
-        std::iter::once(&self.parts.generator.file).chain(upscaler)
-    }
 }
 
 impl Parts {

@@ -7,6 +7,8 @@ use burn::{
 use futures::executor::block_on;
 use guise::{
     networks::{
+        collection_clip::{ImageTower, ImageTowerConfig, TextTower, TextTowerConfig},
+        minilm::MiniLmConfig,
         srvgg::{SrvggNetCompact, SrvggNetCompactConfig},
         stylegan2::{Generator, StyleGan2Config},
     },
@@ -15,7 +17,7 @@ use guise::{
         Manifest, Quantization, apply,
         bundle::pack,
         collect,
-        manifest::{Credit, Metrics, Parts, Training},
+        manifest::{Credit, File, Metrics, Parts, Training},
     },
 };
 
@@ -24,7 +26,12 @@ pub struct TinyBundle {
     pub manifest: Manifest,
     pub generator: Vec<u8>,
     pub upscaler: Vec<u8>,
+    pub image_tower: Vec<u8>,
+    pub text_tower: Vec<u8>,
 }
+
+/// All that the tiny text tower can read: some words, and the letters that other words are made of.
+pub const VOCABULARY: &str = include_str!("vocabulary.txt");
 
 impl TinyBundle {
     pub fn new() -> Self {
@@ -41,6 +48,18 @@ impl TinyBundle {
         let (config, network) = random_upscaler(&device);
         let packed = pack(&network, config, Quantization::Q8_0, "upscaler.gguf", weights());
         let (upscaler_part, upscaler) = block_on(packed).unwrap();
+        let (config, network) = random_image_tower(&device);
+        let packed = pack(
+            &network,
+            config,
+            Quantization::Q8_0,
+            "image_tower.gguf",
+            weights(),
+        );
+        let (image_part, image_tower) = block_on(packed).unwrap();
+        let (config, network) = random_text_tower(&device);
+        let packed = pack(&network, config, Quantization::Q8_0, "text_tower.gguf", weights());
+        let (text_part, text_tower) = block_on(packed).unwrap();
         let manifest = Manifest {
             version: Manifest::VERSION,
             name: "Tiny".into(),
@@ -48,9 +67,9 @@ impl TinyBundle {
             parts: Parts {
                 generator: generator_part,
                 upscaler: Some(upscaler_part),
-                image_tower: None,
-                text_tower: None,
-                vocabulary: None,
+                image_tower: Some(image_part),
+                text_tower: Some(text_part),
+                vocabulary: Some(File::describe("vocabulary.txt", VOCABULARY.as_bytes())),
                 mapper: None,
             },
             art: credit("Nobody: there was no art"),
@@ -66,7 +85,7 @@ impl TinyBundle {
                 quantized_psnr_db: 52.7,
                 quantized_psnr_pictures: 4,
                 enlarged_psnr_db: None,
-                quantized_cosine: None,
+                quantized_cosine: Some(0.995),
                 mapper: None,
             },
             truncation_psi: 0.7,
@@ -76,11 +95,13 @@ impl TinyBundle {
             manifest,
             generator,
             upscaler,
+            image_tower,
+            text_tower,
         }
     }
 
     /// Every file with its name.
-    pub fn files(&self) -> [(String, Vec<u8>); 3] {
+    pub fn files(&self) -> [(String, Vec<u8>); 6] {
         let mut json = serde_json::to_vec_pretty(&self.manifest).unwrap();
         json.push(b'\n');
         [
@@ -90,6 +111,9 @@ impl TinyBundle {
                 self.generator.clone(),
             ),
             ("upscaler.gguf".into(), self.upscaler.clone()),
+            ("image_tower.gguf".into(), self.image_tower.clone()),
+            ("text_tower.gguf".into(), self.text_tower.clone()),
+            ("vocabulary.txt".into(), VOCABULARY.into()),
         ]
     }
 }
@@ -130,6 +154,47 @@ pub fn random_upscaler(device: &Device) -> (SrvggNetCompactConfig, SrvggNetCompa
         if name.ends_with("weight") { 0.03 } else { 0.0 }
     });
     (config, upscaler)
+}
+
+/// An image tower for the pictures of [`random_generator`].
+pub fn random_image_tower(device: &Device) -> (ImageTowerConfig, ImageTower) {
+    let config = ImageTowerConfig {
+        resolution: 16,
+        channel_base: 512,
+        channel_max: 32,
+        embed_dim: 32,
+    };
+    let tower = randomize(config.init(device), |name| match name {
+        "logit_scale" => 0.0,
+        "head.weight" => 0.04,
+        "layers.0.weight" => 0.2,
+        _ if name.ends_with("weight") => 0.06,
+        _ => 0.02,
+    });
+    (config, tower)
+}
+
+/// A text tower that reads [`VOCABULARY`].
+pub fn random_text_tower(device: &Device) -> (TextTowerConfig, TextTower) {
+    let config = TextTowerConfig {
+        minilm: MiniLmConfig {
+            vocab_size: VOCABULARY.lines().count(),
+            hidden_size: 32,
+            num_hidden_layers: 1,
+            num_attention_heads: 2,
+            intermediate_size: 64,
+            max_position_embeddings: 32,
+        },
+        hidden_dim: 32,
+        embed_dim: 32,
+    };
+    let tower = randomize(config.init(device), |name| match name {
+        _ if name.ends_with("gamma") => 0.0,
+        _ if name.ends_with("embeddings") => 1.0,
+        _ if name.ends_with("weight") => 0.2,
+        _ => 0.05,
+    });
+    (config, tower)
 }
 
 /// Replaces every parameter by normal values of the standard deviation that `scale` gives for its name; a

@@ -63,6 +63,20 @@ fn trained_run() -> &'static Path {
             labels.push(name);
         }
         fs::write(data.join("dataset.json"), r#"{"labels": null}"#).unwrap();
+        let lines: String = labels
+            .iter()
+            .zip(["red", "orange", "brown", "pink", "red", "orange", "brown", "pink"])
+            .map(|(name, colour)| {
+                let attributes = [
+                    serde_json::json!({"trait_type": "hair", "value": "short hair"}),
+                    serde_json::json!({"trait_type": "hair color", "value": colour}),
+                ];
+                let text = format!("avatar with short {colour} hair");
+                let line = serde_json::json!({"file_name": name, "text": text, "attributes": attributes});
+                format!("{line}\n")
+            })
+            .collect();
+        fs::write(data.join("metadata.jsonl"), lines).unwrap();
         let collection =
             r#"{"name": "Discs", "license": "CC0-1.0", "attribution": "A. Tester", "source": ""}"#;
         fs::write(data.join("collection.json"), collection).unwrap();
@@ -86,6 +100,24 @@ fn trained_run() -> &'static Path {
         (dir, run)
     });
     run
+}
+
+/// A CLIP of the same pictures, trained for a moment with a sentence encoder of random weights.
+fn trained_clip(dir: &Path) -> PathBuf {
+    let data = trained_run().ancestors().nth(2).unwrap().join("data");
+    let encoder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/minilm");
+    let runs = dir.join("clip-runs");
+    let args = [
+        "train",
+        "clip",
+        "--data",
+        utf8(&data),
+        "--text-encoder",
+        utf8(&encoder),
+    ];
+    let sizes = ["--kimg", "0.016", "--batch-size", "4", "--held-out", "2"];
+    succeeds(&[&args[..], &["--out", utf8(&runs)], &sizes].concat());
+    fs::read_dir(&runs).unwrap().next().unwrap().unwrap().path()
 }
 
 fn utf8(path: &Path) -> &str {
@@ -257,6 +289,87 @@ fn a_run_becomes_a_bundle_that_draws() {
         );
     }
     assert_eq!(names(&dir.path().join("models")), ["discs"]);
+}
+
+#[test]
+fn the_towers_of_a_clip_come_along() {
+    use burn::tensor::Device;
+    use guise::weights::{
+        Manifest,
+        bundle::{load_image_tower, load_text_tower, load_vocabulary},
+    };
+    let dir = TempDir::new().unwrap();
+    let clip = trained_clip(dir.path());
+    let bundle = dir.path().join("bundle");
+    let publish = ["publish", utf8(trained_run()), "--out", utf8(&bundle), "--clip"];
+    let summary = succeeds(&[&publish[..], &[utf8(&clip)]].concat());
+    assert!(summary.contains("text_tower.gguf"), "{summary}");
+    assert_eq!(
+        names(&bundle),
+        [
+            "README.md",
+            "generator.gguf",
+            "image_tower.gguf",
+            "model.json",
+            "samples.png",
+            "text_tower-LICENSE.txt",
+            "text_tower.gguf",
+            "vocabulary.txt"
+        ]
+    );
+    let manifest = Manifest::parse(&fs::read(bundle.join("model.json")).unwrap()).unwrap();
+    let cosine = manifest.metrics.quantized_cosine.unwrap();
+    assert!((0.995..=1.0).contains(&cosine), "{cosine}");
+    let parts = &manifest.parts;
+    let [image, text] = [
+        &parts.image_tower.as_ref().unwrap().weights,
+        &parts.text_tower.as_ref().unwrap().weights,
+    ];
+    assert_eq!([&image.license, &text.license], ["CC0-1.0", "Apache-2.0"]);
+    assert!(text.attribution.contains("MiniLM"), "{}", text.attribution);
+    let card = fs::read_to_string(bundle.join("README.md")).unwrap();
+    for expected in [
+        "Apache-2.0",
+        "all-MiniLM-L6-v2",
+        "text_tower-LICENSE.txt",
+        "cosine",
+    ] {
+        assert!(
+            card.contains(expected),
+            "the model card lacks {expected:?}:\n{card}"
+        );
+    }
+
+    // What was written can be read, all of it together.
+    let device = Device::flex();
+    let read = |name: &str| fs::read(bundle.join(name)).unwrap();
+    let part = parts.text_tower.as_ref().unwrap();
+    load_text_tower(part, &read("text_tower.gguf"), &device).unwrap();
+    load_vocabulary(
+        parts.vocabulary.as_ref().unwrap(),
+        &read("vocabulary.txt"),
+        &part.config,
+    )
+    .unwrap();
+    let part = parts.image_tower.as_ref().unwrap();
+    load_image_tower(part, &read("image_tower.gguf"), &device).unwrap();
+
+    let config = clip.join("training_options.json");
+    let settings = fs::read_to_string(&config).unwrap();
+    fs::write(
+        &config,
+        settings.replace("\"resolution\": 16", "\"resolution\": 32"),
+    )
+    .unwrap();
+    fails(
+        &[&publish[..], &[utf8(&clip)]].concat(),
+        "train a CLIP on the generator's dataset",
+    );
+    fs::write(&config, &settings).unwrap();
+    fs::remove_file(clip.join("examples.txt")).unwrap();
+    fails(&[&publish[..], &[utf8(&clip)]].concat(), "examples.txt");
+    fails(&[&publish[..], &[utf8(trained_run())]].concat(), "is no CLIP run");
+    fails(&[&publish[..], &["/nowhere"]].concat(), "/nowhere is no CLIP run");
 }
 
 #[test]

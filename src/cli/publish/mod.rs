@@ -193,9 +193,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     }
     let mut quantized_cosine = None;
     if let Some(clip) = &args.clip {
-        let (towers, cosine) = pack_towers(clip, &mut parts, quantization, &quantized, &device)?;
-        files.extend(towers);
-        quantized_cosine = Some(cosine);
+        let towers = pack_towers(clip, &mut parts, quantization, &quantized, &device)?;
+        files.extend(towers.files);
+        quantized_cosine = Some(towers.cosine);
         if parts
             .text_tower
             .as_ref()

@@ -2,8 +2,10 @@
 
 use super::{IMAGE_TOWER, TEXT_TOWER, VOCABULARY};
 use crate::{
-    networks::collection_clip::{ImageTower, TextTower},
-    networks::minilm::batch,
+    networks::{
+        collection_clip::{ImageTower, TextTower},
+        minilm::batch,
+    },
     train::clip::{ClipRun, ClipTrainer, TextEncoder, load_towers},
     weights::{
         Quantization,
@@ -25,15 +27,23 @@ fn least_cosine(quantization: Quantization) -> f64 {
     }
 }
 
-/// Quantizes the towers of the run in `dir` into `parts`; gives their files, and the least cosine between what
-/// they and the trained towers make of a picture of `samples` or of a sentence of the run.
+/// What the towers add to a bundle besides their parts.
+pub(super) struct PackedTowers {
+    /// Their files, by name.
+    pub files: [(&'static str, Vec<u8>); 3],
+    /// The least cosine between what they and the trained towers make of a picture or of a sentence.
+    pub cosine: f64,
+}
+
+/// Quantizes the towers of the run in `dir` into `parts`, and judges them by the pictures `samples` and the run's
+/// sentences.
 pub(super) fn pack_towers(
     dir: &Path,
     parts: &mut Parts,
     quantization: Quantization,
     samples: &[RgbaImage],
     device: &Device,
-) -> anyhow::Result<(Vec<(&'static str, Vec<u8>)>, f64)> {
+) -> anyhow::Result<PackedTowers> {
     let run = ClipRun::open(dir).with_context(|| format!("{} is no CLIP run", dir.display()))?;
     let settings = &run.settings;
     let (sees, draws) = (settings.image_tower.resolution, parts.generator.config.resolution);
@@ -110,12 +120,14 @@ pub(super) fn pack_towers(
     parts.image_tower = Some(image_part);
     parts.text_tower = Some(text_part);
     parts.vocabulary = Some(vocabulary);
-    let files = vec![
-        (IMAGE_TOWER, image_file),
-        (TEXT_TOWER, text_file),
-        (VOCABULARY, vocabulary_file),
-    ];
-    Ok((files, (cosine * 1e4).floor() / 1e4))
+    Ok(PackedTowers {
+        files: [
+            (IMAGE_TOWER, image_file),
+            (TEXT_TOWER, text_file),
+            (VOCABULARY, vocabulary_file),
+        ],
+        cosine: (cosine * 1e4).floor() / 1e4,
+    })
 }
 
 /// Embeddings of pictures, row by row.

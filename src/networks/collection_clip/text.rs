@@ -64,8 +64,12 @@ pub struct TextProjection {
 }
 
 impl TextProjection {
-    /// `sentences [n, width]` -> `[n, embed_dim]` of unit length.
+    /// `sentences [n, width]` of unit length -> `[n, embed_dim]` of unit length.
     pub fn forward(&self, sentences: Tensor<2>) -> Tensor<2> {
+        let [_, width] = sentences.dims();
+        // So much longer, each component has a variance of one, and the layer bends where it shall: as they come,
+        // all sentences lie where it is straight, and its biases outweigh them.
+        let sentences = sentences * (width as f64).sqrt();
         unit_length(self.output.forward(gelu(self.hidden.forward(sentences))))
     }
 }

@@ -3,13 +3,10 @@
 //! Weights are stored with unit variance and scaled at run time, `w = w_stored * gain / sqrt(fan_in)`,
 //! so that Adam's normalized steps change every layer at the same relative speed.
 
-use crate::ops::{
-    bias_act::{LEAKY_SLOPE, bias_act},
-    conv2d::conv2d,
-};
+use crate::ops::{bias_act::bias_act, conv2d::conv2d, linear::linear_act};
 use burn::{
     module::{Module, Param},
-    tensor::{Device, Distribution, Tensor, activation::leaky_relu},
+    tensor::{Device, Distribution, Tensor},
 };
 use std::f64::consts::SQRT_2;
 
@@ -60,19 +57,18 @@ impl EqualizedLinear {
 
     /// `x [n, d_in] -> [n, d_out]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let x = self.linear(x) + self.bias.val().unsqueeze() * self.lr_multiplier;
-        if self.rectify {
-            leaky_relu(x, LEAKY_SLOPE) * SQRT_2
-        } else {
-            x
-        }
+        let gains = [self.weight_gain(), self.lr_multiplier];
+        let gain = self.rectify.then_some(SQRT_2);
+        linear_act(x, self.weight.val(), self.bias.val(), gains, gain)
+    }
+
+    fn weight_gain(&self) -> f64 {
+        self.lr_multiplier / (self.weight.dims()[1] as f64).sqrt()
     }
 
     /// Without bias and rectifier: what the layer does to a tangent before its rectifier.
     pub fn linear(&self, x: Tensor<2>) -> Tensor<2> {
-        let d_in = self.weight.dims()[1];
-        let gain = self.lr_multiplier / (d_in as f64).sqrt();
-        x.matmul(self.weight.val().transpose() * gain)
+        (x * self.weight_gain()).matmul(self.weight.val().transpose())
     }
 }
 

@@ -5,8 +5,7 @@ use super::{
     layers::{EqualizedLinear, buffer, full, normal},
 };
 use crate::ops::{
-    bias_act::styled_act,
-    modulated_conv2d::{demodulation, modulated_conv2d},
+    modulated_conv2d::{modulated_conv2d, styled_conv2d},
     resample::upsample2d,
 };
 use burn::{
@@ -61,10 +60,8 @@ impl SynthesisLayer {
     /// `x [n, c_in, h, w], w [n, w_dim] -> [n, c_out, side, side]`.
     pub fn forward(&self, x: Tensor<4>, w: Tensor<2>, noise: NoiseMode) -> Tensor<4> {
         let styles = self.affine.forward(w);
-        // Demodulation scales the convolution's outputs, so it joins the other steps on them.
-        let scale = demodulation(self.weight.val(), styles.clone());
-        let x = modulated_conv2d(x, self.weight.val(), styles, false, self.up);
-        let [n, _, side, _] = x.dims();
+        let [n, _, h, _] = x.dims();
+        let side = if self.up { 2 * h } else { h };
         let noise = match noise {
             NoiseMode::None => None,
             NoiseMode::Const => Some(self.noise_const.val().reshape([1, 1, side, side])),
@@ -75,7 +72,15 @@ impl SynthesisLayer {
             )),
         };
         let noise = noise.map(|noise| (noise, self.noise_strength.val()));
-        styled_act(x, scale, noise, self.bias.val(), SQRT_2)
+        styled_conv2d(
+            x,
+            self.weight.val(),
+            styles,
+            self.up,
+            noise,
+            self.bias.val(),
+            SQRT_2,
+        )
     }
 }
 
@@ -101,11 +106,10 @@ impl ToRgbLayer {
 
     /// `x [n, c_in, h, w], w [n, w_dim] -> [n, channels, h, w]`.
     pub fn forward(&self, x: Tensor<4>, w: Tensor<2>) -> Tensor<4> {
-        let [c_out, c_in, _, _] = self.weight.dims();
+        let [_, c_in, _, _] = self.weight.dims();
         // The styles carry the equalized learning rate's factor, as the weight has no demodulation.
         let styles = self.affine.forward(w) / (c_in as f64).sqrt();
-        let x = modulated_conv2d(x, self.weight.val(), styles, false, false);
-        x + self.bias.val().reshape([1, c_out, 1, 1])
+        modulated_conv2d(x, self.weight.val(), styles, self.bias.val())
     }
 }
 

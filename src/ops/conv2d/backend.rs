@@ -16,7 +16,7 @@ use burn::backend::{
 use super::cpu;
 
 /// The sizes that a convolution's tensors do not tell.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ConvSizes {
     /// Rows and columns of the kernel.
     pub kernel: [usize; 2],

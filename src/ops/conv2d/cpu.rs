@@ -2,15 +2,16 @@
 
 use super::{
     backend::ConvSizes,
-    kernel::{self, DirectView, GradPlan, Plan, Problem, WeightView},
+    kept::{Form, kept},
+    kernel::{self, Around, DirectView, GradPlan, Plan, Problem, WeightView},
 };
 use crate::ops::{
     cpu::Isa,
     flex::{FlexTensor as Tensor, dims, filled, from_values, is_f32},
 };
 
-/// Fewer 4x4 tiles than this are computed directly: transforming the weights would cost more than it saves.
-const FEWEST_TILES: usize = 12;
+/// Fewer 4x4 tiles than this are computed directly: reading four times as many weights would cost more than it saves.
+const FEWEST_TILES: usize = 4;
 
 /// Whether Winograd's way serves: 3x3, stride 1, a padding for which the gradient's is not negative, enough tiles.
 fn is_winograd(sizes: &ConvSizes, n: usize) -> bool {
@@ -34,10 +35,14 @@ fn contiguous(tensor: &Tensor) -> Tensor {
 
 /// [`super::conv2d`].
 pub(super) fn convolve(x: Tensor, weight: Tensor, sizes: ConvSizes) -> Tensor {
+    convolve_around(x, weight, sizes, Around::default())
+}
+
+/// The same, with something done before and after it.
+pub(super) fn convolve_around(x: Tensor, weight: Tensor, sizes: ConvSizes, around: Around) -> Tensor {
     let (x, weight) = (contiguous(&x), contiguous(&weight));
     let ([n, c, h, w], [k, ..]) = (dims::<4>(&x), dims::<4>(&weight));
     let [oh, ow] = sizes.output();
-    let len = n * k * oh * ow;
     if is_winograd(&sizes, n) {
         let p = Problem {
             n,
@@ -54,16 +59,9 @@ pub(super) fn convolve(x: Tensor, weight: Tensor, sizes: ConvSizes) -> Tensor {
             c_stride: 9,
             flipped: false,
         };
-        // SAFETY: the kernel writes every output.
-        let (y, finite) = unsafe {
-            filled(len, |y| {
-                kernel::winograd_forward(Isa::best(), &p, x.storage(), weight.storage(), view, y)
-            })
-        };
-        if finite {
-            return from_values(y, [n, k, oh, ow]);
+        if let Some(y) = winograd(&p, &x, &weight, view, around) {
+            return y;
         }
-        // An infinity or NaN has spread over its tile: only the definition says where it belongs.
     }
     let plan = Plan::forward(
         n,
@@ -77,13 +75,15 @@ pub(super) fn convolve(x: Tensor, weight: Tensor, sizes: ConvSizes) -> Tensor {
         out_stride: c * taps,
         in_stride: taps,
     };
-    // SAFETY: the kernel writes every output.
-    let (y, ()) = unsafe {
-        filled(len, |y| {
-            kernel::direct(Isa::best(), &plan, x.storage(), weight.storage(), view, y)
-        })
-    };
-    from_values(y, [n, k, oh, ow])
+    let of_input_grad = false;
+    direct(
+        &plan,
+        &x,
+        &weight,
+        view,
+        Form::Direct { sizes, of_input_grad },
+        around,
+    )
 }
 
 /// The gradient of the input; `weight` is that of the forward convolution, `[k, c, kh, kw]`.
@@ -91,7 +91,7 @@ pub(super) fn convolve_input_grad(grad: Tensor, weight: Tensor, sizes: ConvSizes
     let (grad, weight) = (contiguous(&grad), contiguous(&weight));
     let ([n, k, oh, ow], [_, c, ..]) = (dims::<4>(&grad), dims::<4>(&weight));
     let [h, w] = sizes.input;
-    let len = n * c * h * w;
+    let around = Around::default();
     if is_winograd(&sizes, n) {
         // A convolution again: channels swapped, taps reversed, and the rest of the padding.
         let p = Problem {
@@ -109,14 +109,8 @@ pub(super) fn convolve_input_grad(grad: Tensor, weight: Tensor, sizes: ConvSizes
             c_stride: c * 9,
             flipped: true,
         };
-        // SAFETY: the kernel writes every output.
-        let (dx, finite) = unsafe {
-            filled(len, |dx| {
-                kernel::winograd_forward(Isa::best(), &p, grad.storage(), weight.storage(), view, dx)
-            })
-        };
-        if finite {
-            return from_values(dx, [n, c, h, w]);
+        if let Some(dx) = winograd(&p, &grad, &weight, view, around) {
+            return dx;
         }
     }
     let plan = Plan::transposed(
@@ -131,13 +125,47 @@ pub(super) fn convolve_input_grad(grad: Tensor, weight: Tensor, sizes: ConvSizes
         out_stride: taps,
         in_stride: c * taps,
     };
+    let of_input_grad = true;
+    direct(
+        &plan,
+        &grad,
+        &weight,
+        view,
+        Form::Direct { sizes, of_input_grad },
+        around,
+    )
+}
+
+/// By Winograd, or nothing: an infinity or NaN has spread over its tile, and only the definition says where it belongs.
+fn winograd(p: &Problem, x: &Tensor, weight: &Tensor, view: WeightView, around: Around) -> Option<Tensor> {
+    let form = Form::Winograd {
+        of_input_grad: view.flipped,
+    };
+    let u = kept(weight, form, || {
+        kernel::winograd_weights(Isa::best(), p, weight.storage(), view)
+    });
     // SAFETY: the kernel writes every output.
-    let (dx, ()) = unsafe {
-        filled(len, |dx| {
-            kernel::direct(Isa::best(), &plan, grad.storage(), weight.storage(), view, dx)
+    let (y, finite) = unsafe {
+        filled(p.n * p.k * p.oh * p.ow, |y| {
+            kernel::winograd_forward(Isa::best(), p, x.storage(), &u, around, y)
         })
     };
-    from_values(dx, [n, c, h, w])
+    finite.then(|| from_values(y, [p.n, p.k, p.oh, p.ow]))
+}
+
+/// As it is defined.
+fn direct(p: &Plan, x: &Tensor, weight: &Tensor, view: DirectView, form: Form, around: Around) -> Tensor {
+    let weights = kept(weight, form, || {
+        kernel::direct_weights(Isa::best(), p, weight.storage(), view)
+    });
+    let [oh, ow] = p.output;
+    // SAFETY: the kernel writes every output.
+    let (y, ()) = unsafe {
+        filled(p.n * p.c_out * oh * ow, |y| {
+            kernel::direct(Isa::best(), p, x.storage(), &weights, around, y)
+        })
+    };
+    from_values(y, [p.n, p.c_out, oh, ow])
 }
 
 /// The gradient of the weight, `[k, c, kh, kw]`.

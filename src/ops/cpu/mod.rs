@@ -17,7 +17,7 @@ pub(crate) enum Isa {
     /// AVX-512F.
     #[cfg(target_arch = "x86_64")]
     Avx512,
-    /// 128 bits of WebAssembly.
+    /// 128 bits of WebAssembly, with relaxed multiply-add.
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     Simd128,
     /// 128 bits of 64-bit ARM.
@@ -58,7 +58,7 @@ impl Isa {
 }
 
 /// Sixteen floats on a cache line of their own.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Line(pub(crate) [f32; 16]);
 
@@ -127,8 +127,9 @@ macro_rules! dispatch {
             unsafe { $module::$kernel::<$crate::ops::cpu::simd::Avx2>($($arg),*) }
         }
         #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        #[target_feature(enable = "relaxed-simd")]
         unsafe fn simd128($($arg: $ty),*) $(-> $ret)? {
-            // SAFETY: as above; the whole program is compiled for it.
+            // SAFETY: as above; a browser that runs the program has it, or got the build without.
             unsafe { $module::$kernel::<$crate::ops::cpu::simd::Simd128>($($arg),*) }
         }
         #[cfg(target_arch = "aarch64")]

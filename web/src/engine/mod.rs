@@ -14,12 +14,12 @@ mod words;
 use crate::protocol::{DeviceWish, JobId, Reply, Request, WayOn, pack, to_buffer, unpack};
 use futures::lock::Mutex;
 use guise::pipeline::{self, Cancel};
-use js_sys::{ArrayBuffer, Uint8Array};
+use js_sys::{ArrayBuffer, Promise, Uint8Array};
 use model::Model;
 use std::{cell::RefCell, rc::Rc};
-use wasm_bindgen::{JsCast, closure::Closure};
-use wasm_bindgen_futures::spawn_local;
-use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent};
 
 /// Listens to the page, for as long as the page wants.
 pub fn run() {
@@ -176,6 +176,23 @@ fn say(reply: &Reply, bytes: Option<&[u8]>) {
 
 fn scope() -> DedicatedWorkerGlobalScope {
     js_sys::global().unchecked_into()
+}
+
+/// Lets the browser do what waits for a turn, such as handing over the page's messages. A message to oneself comes
+/// back after them; a timer would too, but timers that follow each other wait at least four milliseconds, which is
+/// longer than drawing a small picture takes.
+async fn turn() {
+    let Ok(channel) = MessageChannel::new() else {
+        return;
+    };
+    let came = Promise::new(&mut |resolve, _| {
+        channel.port1().set_onmessage(Some(&resolve));
+        // Posting nothing to an open port cannot fail.
+        let _ = channel.port2().post_message(&JsValue::NULL);
+    });
+    // The promise is never rejected.
+    let _ = JsFuture::from(came).await;
+    channel.port1().close();
 }
 
 fn now_ms() -> f64 {

@@ -5,11 +5,11 @@ use super::{
     load::{self, Files},
     now_ms, say,
     store::Store,
+    turn,
     words::Words,
 };
 use crate::protocol::{Credit, DeviceInUse, DeviceWish, JobId, ModelFacts, Reply, Stage, WayOn};
 use burn::tensor::Device;
-use gloo_timers::future::TimeoutFuture;
 use guise::{
     pipeline::{
         Cancel, Error, Event,
@@ -223,7 +223,7 @@ pub(super) async fn tell(job: JobId, stage: Stage, event: Event) -> Result<(), E
             );
         }
     }
-    TimeoutFuture::new(0).await;
+    turn().await;
     Ok(())
 }
 

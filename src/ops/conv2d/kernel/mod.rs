@@ -4,8 +4,10 @@
 // what is computed.
 #![allow(clippy::too_many_arguments, clippy::needless_range_loop)]
 
+mod around;
 mod direct;
 mod micro;
+mod pack;
 mod winograd;
 
 #[cfg(test)]
@@ -14,6 +16,7 @@ mod reference;
 mod tests;
 
 use crate::ops::cpu::{Isa, Line, Shared, dispatch, for_each, scratch, threads};
+pub(crate) use around::{After, Around, Lanes};
 pub(crate) use direct::{GradPlan, Plan, WeightView as DirectView};
 pub(crate) use winograd::{Problem, WeightView};
 
@@ -32,40 +35,60 @@ fn nothing_to_sum(out: &mut [MaybeUninit<f32>], terms: usize) -> bool {
     out.is_empty() || terms == 0
 }
 
-/// 3x3, stride 1, by Winograd. Returns false when an output is not finite: then the caller must compute it directly,
-/// because the transforms spread one infinity over a whole tile.
+/// Lets `fill` write `len` floats, a multiple of 16.
+///
+/// # Safety
+/// `fill` must write every float, unless it panics.
+unsafe fn lines(len: usize, fill: impl FnOnce(Shared)) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::with_capacity(len / 16);
+    fill(Shared(lines.as_mut_ptr().cast()));
+    // SAFETY: the caller promises that all floats were written.
+    unsafe { lines.set_len(len / 16) };
+    lines
+}
+
+/// The weights `[k, c, 3, 3]` as [`winograd_forward`] takes them: transformed, whatever the size of the pictures.
+pub(crate) fn winograd_weights(isa: Isa, p: &Problem, weight: &[f32], view: WeightView) -> Vec<Line> {
+    assert_eq!(weight.len(), p.k * p.c * 9);
+    let transform = dispatch!(isa, fn transform(p: &Problem, weight: *const f32, view: WeightView, block: usize, u: *mut f32) = winograd::transform_weights);
+    // SAFETY: each block is written whole by one task; the weights have the size asserted above.
+    unsafe {
+        lines(p.u_len(), |u| {
+            for_each(p.k.div_ceil(16), |block| {
+                transform(p, weight.as_ptr(), view, block, u.get());
+            });
+        })
+    }
+}
+
+/// 3x3, stride 1, by Winograd, with weights from [`winograd_weights`]. Returns false when an output is not finite: then
+/// the caller must compute it directly, because the transforms spread one infinity over a whole tile.
 pub(crate) fn winograd_forward(
     isa: Isa,
     p: &Problem,
     x: &[f32],
-    weight: &[f32],
-    view: WeightView,
+    u: &[Line],
+    around: Around,
     y: &mut [MaybeUninit<f32>],
 ) -> bool {
     assert_eq!(x.len(), p.n * p.c * p.h * p.w);
-    assert_eq!(weight.len(), p.k * p.c * 9);
+    assert_eq!(u.len() * 16, p.u_len());
     assert_eq!(y.len(), p.n * p.k * p.oh * p.ow);
     assert!(p.oh + 2 == p.h + 2 * p.pad && p.ow + 2 == p.w + 2 * p.pad);
-    if nothing_to_sum(y, p.c) {
+    around.check(p.n, [p.c, p.k], p.oh * p.ow);
+    if y.is_empty() {
         return true;
     }
-    let transform = dispatch!(isa, fn transform(p: &Problem, weight: *const f32, view: WeightView, block: usize, u: *mut f32) = winograd::transform_weights);
-    let forward = dispatch!(isa, fn forward(p: &Problem, x: *const f32, u: *const f32, y: *mut f32, rows: Rows, scratch: *mut f32) -> bool = winograd::forward);
-    let mut u: Vec<Line> = Vec::with_capacity(p.u_len() / 16);
-    let u = Shared(u.spare_capacity_mut().as_mut_ptr().cast());
-    // SAFETY: each block is written by one task; the slices have the sizes asserted above.
-    for_each(p.k.div_ceil(16), |block| unsafe {
-        transform(p, weight.as_ptr(), view, block, u.get())
-    });
+    let forward = dispatch!(isa, fn forward(p: &Problem, x: *const f32, u: *const f32, y: *mut f32, rows: Rows, around: Around, scratch: *mut f32) -> bool = winograd::forward);
     let y = Shared(y.as_mut_ptr().cast());
     let per_task = p.rows_per_task(threads());
     let finite = AtomicBool::new(true);
     for_each(p.total_rows().div_ceil(per_task), |task| {
         let rows = task * per_task..((task + 1) * per_task).min(p.total_rows());
         let len = winograd::scratch_len(p, rows.len());
-        // SAFETY: tasks write disjoint rows of tiles; the slices have the sizes asserted above.
+        // SAFETY: tasks write disjoint rows of tiles; everything has the sizes asserted above.
         if !scratch(len, |scratch| unsafe {
-            forward(p, x.as_ptr(), u.get(), y.get(), rows, scratch)
+            forward(p, x.as_ptr(), u.as_ptr().cast(), y.get(), rows, around, scratch)
         }) {
             finite.store(false, Ordering::Relaxed);
         }
@@ -118,29 +141,37 @@ pub(crate) fn winograd_weight_grad(
     dw.iter().all(|value| unsafe { value.assume_init() }.is_finite())
 }
 
-/// Any convolution or transposed convolution, directly.
+/// The weights as [`direct`] takes them: in the order that the inner loop reads them.
+pub(crate) fn direct_weights(isa: Isa, p: &Plan, weight: &[f32], view: DirectView) -> Vec<Line> {
+    assert!(p.reads(view) <= weight.len());
+    let pack = dispatch!(isa, fn pack(p: &Plan, weight: *const f32, view: DirectView, block: usize, packed: *mut f32) = direct::pack_weights);
+    // SAFETY: each block is written whole by one task; the weights reach as far as asserted above.
+    unsafe {
+        lines(p.packed_weights_len(), |packed| {
+            for_each(p.c_out.div_ceil(16), |block| {
+                pack(p, weight.as_ptr(), view, block, packed.get());
+            });
+        })
+    }
+}
+
+/// Any convolution or transposed convolution, directly, with weights from [`direct_weights`].
 pub(crate) fn direct(
     isa: Isa,
     p: &Plan,
     x: &[f32],
-    weight: &[f32],
-    view: DirectView,
+    weights: &[Line],
+    around: Around,
     y: &mut [MaybeUninit<f32>],
 ) {
     assert_eq!(x.len(), p.n * p.c_in * p.input[0] * p.input[1]);
+    assert_eq!(weights.len() * 16, p.packed_weights_len());
     assert_eq!(y.len(), p.n * p.c_out * p.output[0] * p.output[1]);
-    assert!(p.reads(view) <= weight.len());
-    let pack = dispatch!(isa, fn pack(p: &Plan, weight: *const f32, view: DirectView, block: usize, packed: *mut f32) = direct::pack_weights);
-    let run = dispatch!(isa, fn run(p: &Plan, x: *const f32, weights: *const f32, y: *mut f32, image: usize, first: usize, steps: usize, chunks: &mut Vec<micro::Chunk>, scratch: *mut f32) = direct::run);
-    if nothing_to_sum(y, p.c_in) {
+    around.check(p.n, [p.c_in, p.c_out], p.output[0] * p.output[1]);
+    if y.is_empty() {
         return;
     }
-    let mut packed: Vec<Line> = Vec::with_capacity(p.packed_weights_len() / 16);
-    let packed = Shared(packed.spare_capacity_mut().as_mut_ptr().cast());
-    // SAFETY: each block is written by one task; the slices have the sizes asserted above.
-    for_each(p.c_out.div_ceil(16), |block| unsafe {
-        pack(p, weight.as_ptr(), view, block, packed.get())
-    });
+    let run = dispatch!(isa, fn run(p: &Plan, x: *const f32, weights: *const f32, y: *mut f32, image: usize, first: usize, steps: usize, around: Around, chunks: &mut Vec<micro::Chunk>, scratch: *mut f32) = direct::run);
     let y = Shared(y.as_mut_ptr().cast());
     let per_task = p.steps_per_task(threads());
     let tasks_per_image = p.row_steps().div_ceil(per_task);
@@ -149,16 +180,17 @@ pub(crate) fn direct(
         let steps = per_task.min(p.row_steps() - first);
         let mut chunks = Vec::new();
         scratch(p.scratch_len(steps), |scratch| {
-            // SAFETY: tasks write disjoint rows; the slices have the sizes asserted above.
+            // SAFETY: tasks write disjoint rows; everything has the sizes asserted above.
             unsafe {
                 run(
                     p,
                     x.as_ptr(),
-                    packed.get(),
+                    weights.as_ptr().cast(),
                     y.get(),
                     image,
                     first,
                     steps,
+                    around,
                     &mut chunks,
                     scratch,
                 )

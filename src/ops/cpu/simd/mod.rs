@@ -26,6 +26,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`, fused where the instruction set can.
     unsafe fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `below` where `v` is less than zero, `otherwise` elsewhere, NaN included.
+    unsafe fn where_negative(v: Self::V, below: Self::V, otherwise: Self::V) -> Self::V;
 
     /// `a0 b0 a1 b1 ...`, as two vectors.
     #[inline(always)]
@@ -169,6 +171,10 @@ impl Simd for Plain {
     #[inline(always)]
     unsafe fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
         core::array::from_fn(|i| a[i] * b[i] + c[i])
+    }
+    #[inline(always)]
+    unsafe fn where_negative(v: Self::V, below: Self::V, otherwise: Self::V) -> Self::V {
+        core::array::from_fn(|i| if v[i] < 0.0 { below[i] } else { otherwise[i] })
     }
 }
 

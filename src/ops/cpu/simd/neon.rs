@@ -47,6 +47,11 @@ impl Simd for Neon {
         unsafe { vfmaq_f32(c, a, b) }
     }
     #[inline(always)]
+    unsafe fn where_negative(v: float32x4_t, below: float32x4_t, otherwise: float32x4_t) -> float32x4_t {
+        // SAFETY: registers only, and NEON is always there.
+        unsafe { vbslq_f32(vcltzq_f32(v), below, otherwise) }
+    }
+    #[inline(always)]
     unsafe fn interleave(a: float32x4_t, b: float32x4_t) -> (float32x4_t, float32x4_t) {
         // SAFETY: registers only, and NEON is always there.
         unsafe { (vzip1q_f32(a, b), vzip2q_f32(a, b)) }

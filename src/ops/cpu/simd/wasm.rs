@@ -3,7 +3,9 @@
 use super::Simd;
 use core::arch::wasm32::*;
 
-/// Fixed-width SIMD of 128 bits; with relaxed SIMD, where a build asks for it, multiplications and additions fuse.
+/// Fixed-width SIMD of 128 bits, and of relaxed SIMD the one instruction that fuses a multiplication and an addition.
+/// The build of the page replaces it by two where a browser has no relaxed SIMD (`web/plain.mjs`), so nothing else of
+/// relaxed SIMD may be used.
 #[derive(Clone, Copy)]
 pub(crate) struct Simd128;
 
@@ -39,10 +41,12 @@ impl Simd for Simd128 {
     }
     #[inline(always)]
     unsafe fn mul_add(a: v128, b: v128, c: v128) -> v128 {
-        #[cfg(target_feature = "relaxed-simd")]
-        return f32x4_relaxed_madd(a, b, c);
-        #[cfg(not(target_feature = "relaxed-simd"))]
-        f32x4_add(f32x4_mul(a, b), c)
+        // SAFETY: registers only; the caller promises the instruction set.
+        unsafe { f32x4_relaxed_madd(a, b, c) }
+    }
+    #[inline(always)]
+    unsafe fn where_negative(v: v128, below: v128, otherwise: v128) -> v128 {
+        v128_bitselect(below, otherwise, f32x4_lt(v, f32x4_splat(0.0)))
     }
     #[inline(always)]
     unsafe fn interleave(a: v128, b: v128) -> (v128, v128) {

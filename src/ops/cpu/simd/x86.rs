@@ -46,6 +46,14 @@ impl Simd for Avx512 {
         // SAFETY: as above.
         unsafe { _mm512_fmadd_ps(a, b, c) }
     }
+    #[inline(always)]
+    unsafe fn where_negative(v: __m512, below: __m512, otherwise: __m512) -> __m512 {
+        // SAFETY: as above.
+        unsafe {
+            let negative = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(v, _mm512_setzero_ps());
+            _mm512_mask_blend_ps(negative, otherwise, below)
+        }
+    }
 
     #[inline(always)]
     unsafe fn interleave(a: __m512, b: __m512) -> (__m512, __m512) {
@@ -226,6 +234,14 @@ impl Simd for Avx2 {
     unsafe fn mul_add(a: __m256, b: __m256, c: __m256) -> __m256 {
         // SAFETY: as above.
         unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    unsafe fn where_negative(v: __m256, below: __m256, otherwise: __m256) -> __m256 {
+        // SAFETY: as above.
+        unsafe {
+            let negative = _mm256_cmp_ps::<_CMP_LT_OQ>(v, _mm256_setzero_ps());
+            _mm256_blendv_ps(otherwise, below, negative)
+        }
     }
     #[inline(always)]
     unsafe fn transpose4(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {

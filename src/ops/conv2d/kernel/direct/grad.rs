@@ -1,6 +1,6 @@
 //! The gradient of the weights, directly.
 
-use super::{super::micro::accumulate_rows, group_width, pack};
+use super::{super::micro::accumulate_rows, group_width, pack_blocks};
 use crate::ops::cpu::simd::Simd;
 
 /// The weight gradient of a convolution, prepared: `x [n, c, input]`, `grad [n, k, output]`.
@@ -69,9 +69,22 @@ pub(crate) unsafe fn weight_grad<S: Simd>(
         let packed_grad = packed.add(rows * columns * p.c_width());
         let first_row = (first * p.stride) as isize - p.padding as isize;
         let picture = x.add(image * p.c * p.input[0] * p.input[1]);
-        pack::<S>(picture, p.c, p.input, first_row, rows, p.padding, columns, packed);
+        let plain = |_| None;
+        pack_blocks::<S>(
+            picture, p.c, p.input, first_row, rows, p.padding, columns, plain, packed,
+        );
         let picture = grad.add(image * p.k * p.output[0] * ow);
-        pack::<S>(picture, p.k, p.output, first as isize, steps, 0, ow, packed_grad);
+        pack_blocks::<S>(
+            picture,
+            p.k,
+            p.output,
+            first as isize,
+            steps,
+            0,
+            ow,
+            plain,
+            packed_grad,
+        );
 
         let c_blocks = p.c_width() / 16;
         for tap in 0..p.kernel[0] * p.kernel[1] {

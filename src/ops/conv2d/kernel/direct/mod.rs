@@ -8,10 +8,13 @@ mod grad;
 mod pack;
 
 pub(crate) use grad::{GradPlan, finish_weight_grad, weight_grad};
-use pack::group_width;
-pub(crate) use pack::{pack, pack_weights};
+pub(crate) use pack::pack_weights;
+use pack::{group_width, pack_blocks};
 
-use super::micro::{Chunk, multiply_at};
+use super::{
+    around::Around,
+    micro::{Chunk, multiply_at},
+};
 use crate::ops::cpu::simd::Simd;
 
 /// Where a weight lies: output channel, input channel and tap of the product that is computed here.
@@ -217,6 +220,7 @@ pub(crate) unsafe fn run<S: Simd>(
     image: usize,
     first: usize,
     steps: usize,
+    around: Around,
     chunks: &mut Vec<Chunk>,
     scratch: *mut f32,
 ) {
@@ -228,7 +232,7 @@ pub(crate) unsafe fn run<S: Simd>(
         let out = packed.add(plane * p.in_blocks());
         let picture = x.add(image * p.c_in * p.input[0] * p.input[1]);
         let first_row = (first * p.in_step) as isize - p.before[0] as isize;
-        pack::<S>(
+        pack_blocks::<S>(
             picture,
             p.c_in,
             p.input,
@@ -236,6 +240,7 @@ pub(crate) unsafe fn run<S: Simd>(
             rows,
             p.before[1],
             columns,
+            |block| around.before(image, p.c_in, block),
             packed,
         );
 
@@ -302,7 +307,13 @@ pub(crate) unsafe fn run<S: Simd>(
                 let plane = y.add((image * p.c_out + (block + within) * 16) * oh * ow);
                 // Rows follow each other in the picture as they do here.
                 let total = out_rows * ow;
-                let to = plane.add(first * p.out_step * ow);
+                let first_pixel = first * p.out_step * ow;
+                if let Some(after) = around.after {
+                    let lanes = &after.lanes[image * p.out_blocks() + block + within];
+                    let noise = after.noise(image, oh * ow, first_pixel);
+                    after.apply::<S>(lanes, out.add(within * 16), width * 16, total, noise);
+                }
+                let to = plane.add(first_pixel);
                 let mut pixel = 0;
                 while pixel < total {
                     let count = (total - pixel).min(16);

@@ -1,7 +1,7 @@
 //! Pictures and weights in the order that the inner loop reads them.
 
-use super::{Plan, WeightView};
-use crate::ops::cpu::simd::Simd;
+use super::{super::pack::pack, Plan, WeightView};
+use crate::ops::cpu::{Line, simd::Simd};
 
 /// Channel blocks that one call of the inner loop covers, out of `left`.
 #[inline(always)]
@@ -51,43 +51,39 @@ pub(crate) unsafe fn pack_weights<S: Simd>(
     }
 }
 
-/// Packs rows and columns of all channel planes of one picture, with zeros outside it, to
-/// `[block][row][column][16]`. The first packed row is `first_row` of the picture, the first column is `-left`.
+/// Packs rows and columns of all channel planes of one picture to `[block][row][column][16]`; see [`pack`].
+///
+/// # Safety
+/// As for [`pack`].
 #[inline(always)]
-pub(crate) unsafe fn pack<S: Simd>(
+pub(super) unsafe fn pack_blocks<'a, S: Simd>(
     picture: *const f32,
     channels: usize,
-    [h, w]: [usize; 2],
+    size: [usize; 2],
     first_row: isize,
     rows: usize,
     left: usize,
     columns: usize,
+    factors: impl Fn(usize) -> Option<&'a Line>,
     to: *mut f32,
 ) {
-    // SAFETY: rows and columns outside the picture are filled with zeros and never read.
-    unsafe {
-        let mut to = to;
-        for block in 0..channels.div_ceil(16) {
-            let plane = picture.add(block * 16 * h * w);
-            let lanes = (channels - block * 16).min(16);
-            for row in 0..rows {
-                let y = first_row + row as isize;
-                if y < 0 || y >= h as isize {
-                    core::ptr::write_bytes(to, 0, columns * 16);
-                } else {
-                    let from = plane.add(y as usize * w);
-                    core::ptr::write_bytes(to, 0, left * 16);
-                    let inside = w.min(columns - left);
-                    let mut x = 0;
-                    while x < inside {
-                        let width = (inside - x).min(16);
-                        S::pack16(from.add(x), h * w, lanes, width, to.add((left + x) * 16), 16);
-                        x += width;
-                    }
-                    core::ptr::write_bytes(to.add((left + inside) * 16), 0, (columns - left - inside) * 16);
-                }
-                to = to.add(columns * 16);
-            }
+    for block in 0..channels.div_ceil(16) {
+        let lanes = (channels - block * 16).min(16);
+        // SAFETY: the caller vouches for all channels and for the room of all blocks.
+        unsafe {
+            let plane = picture.add(block * 16 * size[0] * size[1]);
+            let to = to.add(block * rows * columns * 16);
+            pack::<S>(
+                plane,
+                lanes,
+                size,
+                first_row,
+                rows,
+                left,
+                columns,
+                factors(block),
+                to,
+            );
         }
     }
 }

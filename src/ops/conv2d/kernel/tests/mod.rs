@@ -6,6 +6,7 @@
 mod run;
 
 use super::{reference::Case, *};
+use crate::ops::cpu::Line;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use run::{filled, forward, input_grad, weight_grad};
@@ -50,7 +51,11 @@ fn check(case: Case) {
                 DIRECT_TOLERANCE
             };
             for (name, got, expected) in [
-                ("forward", forward(isa, &case, winograd, &x, &weight), &y),
+                (
+                    "forward",
+                    forward(isa, &case, winograd, &x, &weight, Around::default()),
+                    &y,
+                ),
                 (
                     "input gradient",
                     input_grad(isa, &case, winograd, &grad, &weight),
@@ -72,6 +77,78 @@ fn check(case: Case) {
     }
 }
 
+/// `rows` of `columns` numbers in blocks of 16.
+fn blocks(values: &[f32], columns: usize) -> Vec<Line> {
+    let line = |values: &[f32]| Line(core::array::from_fn(|i| values.get(i).copied().unwrap_or(0.0)));
+    values
+        .chunks(columns)
+        .flat_map(|row| row.chunks(16).map(line))
+        .collect()
+}
+
+/// Holds both kernels, with factors in front of the convolution and a layer's end behind it, against the definition of
+/// all that. `noises` is 0, 1 or the number of pictures.
+fn check_around(case: Case, noises: usize) {
+    let Case { n, c, k, h, w, .. } = case;
+    let [oh, ow] = case.output();
+    let (x, weight) = (random(case.x_len(), 1), random(case.weight_len(), 2));
+    let (factors, scale) = (random(n * c, 3), random(n * k, 4));
+    let (bias, down, up) = (random(k, 5), random(k, 6), 1.25);
+    let noise = random(noises * oh * ow, 7);
+    let scaled = |(i, v): (usize, &f32)| v * factors[i / (h * w)];
+    let scaled: Vec<f32> = x.iter().enumerate().map(scaled).collect();
+    let end = |(i, v): (usize, &f64)| {
+        let (plane, pixel) = (i / (oh * ow), i % (oh * ow));
+        let noise = match noises {
+            0 => 0.0,
+            1 => noise[pixel],
+            _ => noise[plane / k * oh * ow + pixel],
+        };
+        let v = v * f64::from(scale[plane]) + f64::from(bias[plane % k]) + f64::from(noise);
+        v * f64::from(if v < 0.0 { down[plane % k] } else { up })
+    };
+    let expected: Vec<f64> = case
+        .forward(&scaled, &weight)
+        .iter()
+        .enumerate()
+        .map(end)
+        .collect();
+    let (bias, down) = (blocks(&bias, k), blocks(&down, k));
+    let lanes = blocks(&scale, k).into_iter().enumerate().map(|(i, scale)| Lanes {
+        scale,
+        bias: bias[i % bias.len()],
+        up: Line([up; 16]),
+        down: down[i % down.len()],
+    });
+    let after = After {
+        lanes: lanes.collect(),
+        noise: noise.clone(),
+    };
+    let before = blocks(&factors, c);
+    let around = Around {
+        before: Some(&before),
+        after: Some(&after),
+    };
+    for isa in Isa::available() {
+        for winograd in [false, true] {
+            if winograd && [case.kh, case.kw, case.stride] != [3, 3, 1] {
+                continue;
+            }
+            let got = forward(isa, &case, winograd, &x, &weight, around);
+            let error = relative_error(&got, &expected);
+            let tolerance = if winograd {
+                WINOGRAD_TOLERANCE
+            } else {
+                DIRECT_TOLERANCE
+            };
+            assert!(
+                error < tolerance,
+                "{case:?} with {noises} noises, {isa:?}, Winograd {winograd}: error {error:e}"
+            );
+        }
+    }
+}
+
 const SMALL: Case = Case {
     n: 1,
     c: 3,
@@ -83,6 +160,49 @@ const SMALL: Case = Case {
     stride: 1,
     padding: 1,
 };
+
+#[test]
+fn what_surrounds_a_convolution() {
+    for c in 1..=70 {
+        let case = Case {
+            n: 2,
+            c,
+            k: 71 - c,
+            ..SMALL
+        };
+        check_around(case, c % 3);
+    }
+    for side in 1..=40 {
+        let case = Case {
+            n: 3,
+            h: side,
+            w: 41 - side,
+            ..SMALL
+        };
+        check_around(case, [0, 1, 3][side % 3]);
+    }
+    for (kernel, stride, padding) in [
+        (1, 1, 0),
+        (1, 2, 0),
+        (3, 2, 1),
+        (3, 1, 0),
+        (3, 1, 2),
+        (4, 2, 1),
+        (5, 1, 2),
+    ] {
+        let case = Case {
+            n: 2,
+            h: 9,
+            w: 12,
+            kh: kernel,
+            kw: kernel,
+            stride,
+            padding,
+            ..SMALL
+        };
+        check_around(case, 2);
+    }
+}
 
 #[test]
 fn every_number_of_channels() {
@@ -199,10 +319,10 @@ fn batches_that_span_tasks() {
 
 #[test]
 fn nothing_in_nothing_out() {
-    let isa = Isa::best();
+    let (isa, plain) = (Isa::best(), Around::default());
     for winograd in [false, true] {
         let none = Case { n: 0, ..SMALL };
-        assert!(forward(isa, &none, winograd, &[], &random(none.weight_len(), 1)).is_empty());
+        assert!(forward(isa, &none, winograd, &[], &random(none.weight_len(), 1), plain).is_empty());
         // No pictures: the sum over them is zero.
         assert!(
             weight_grad(isa, &none, winograd, &[], &[])
@@ -210,7 +330,7 @@ fn nothing_in_nothing_out() {
                 .all(|&value| value == 0.0)
         );
         let none = Case { k: 0, ..SMALL };
-        assert!(forward(isa, &none, winograd, &random(none.x_len(), 1), &[]).is_empty());
+        assert!(forward(isa, &none, winograd, &random(none.x_len(), 1), &[], plain).is_empty());
         assert!(
             input_grad(isa, &none, winograd, &[], &[])
                 .iter()
@@ -218,7 +338,7 @@ fn nothing_in_nothing_out() {
         );
         let none = Case { c: 0, ..SMALL };
         assert!(
-            forward(isa, &none, winograd, &[], &[])
+            forward(isa, &none, winograd, &[], &[], plain)
                 .iter()
                 .all(|&value| value == 0.0)
         );
@@ -248,7 +368,7 @@ fn the_number_of_threads_changes_no_bit() {
         pool.install(|| {
             let isa = Isa::best();
             [
-                forward(isa, &case, winograd, &x, &weight),
+                forward(isa, &case, winograd, &x, &weight, Around::default()),
                 input_grad(isa, &case, winograd, &grad, &weight),
                 weight_grad(isa, &case, winograd, &x, &grad),
             ]
@@ -286,7 +406,10 @@ fn winograd_says_when_an_output_is_not_finite() {
             let mut x = vec![1.0; 64];
             x[27] = bad;
             let mut finite = true;
-            filled(64, |y| finite = winograd_forward(isa, &p, &x, &[1.0; 9], view, y));
+            let u = winograd_weights(isa, &p, &[1.0; 9], view);
+            filled(64, |y| {
+                finite = winograd_forward(isa, &p, &x, &u, Around::default(), y);
+            });
             assert!(!finite, "{bad} with {isa:?}");
             filled(9, |dw| finite = winograd_weight_grad(isa, &p, &x, &[1e3; 64], dw));
             assert!(!finite, "{bad} in the weight gradient with {isa:?}");

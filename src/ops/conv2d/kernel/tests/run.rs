@@ -12,7 +12,14 @@ pub(super) fn filled(len: usize, fill: impl FnOnce(&mut [MaybeUninit<f32>])) -> 
         .collect()
 }
 
-pub(super) fn forward(isa: Isa, case: &Case, winograd: bool, x: &[f32], weight: &[f32]) -> Vec<f32> {
+pub(super) fn forward(
+    isa: Isa,
+    case: &Case,
+    winograd: bool,
+    x: &[f32],
+    weight: &[f32],
+    around: Around,
+) -> Vec<f32> {
     let (
         &Case {
             n,
@@ -44,14 +51,16 @@ pub(super) fn forward(isa: Isa, case: &Case, winograd: bool, x: &[f32], weight: 
                 c_stride: 9,
                 flipped: false,
             };
-            assert!(winograd_forward(isa, &p, x, weight, view, y));
+            let u = winograd_weights(isa, &p, weight, view);
+            assert!(winograd_forward(isa, &p, x, &u, around, y));
         } else {
             let plan = Plan::forward(n, [c, k], [[h, w], [oh, ow], [kh, kw]], stride, padding);
             let view = DirectView {
                 out_stride: c * kh * kw,
                 in_stride: kh * kw,
             };
-            direct(isa, &plan, x, weight, view, y);
+            let weights = direct_weights(isa, &plan, weight, view);
+            direct(isa, &plan, x, &weights, around, y);
         }
     })
 }
@@ -88,14 +97,16 @@ pub(super) fn input_grad(isa: Isa, case: &Case, winograd: bool, grad: &[f32], we
                 c_stride: c * 9,
                 flipped: true,
             };
-            assert!(winograd_forward(isa, &p, grad, weight, view, dx));
+            let u = winograd_weights(isa, &p, weight, view);
+            assert!(winograd_forward(isa, &p, grad, &u, Around::default(), dx));
         } else {
             let plan = Plan::transposed(n, [k, c], [[oh, ow], [h, w], [kh, kw]], stride, padding);
             let view = DirectView {
                 out_stride: kh * kw,
                 in_stride: c * kh * kw,
             };
-            direct(isa, &plan, grad, weight, view, dx);
+            let weights = direct_weights(isa, &plan, weight, view);
+            direct(isa, &plan, grad, &weights, Around::default(), dx);
         }
     })
 }

@@ -1,8 +1,9 @@
 //! From images to the transform domain: packing pieces of the input and of the output's gradient.
 
 use super::{
+    super::{around::Around, pack::pack},
     Problem, TILE,
-    transform::{pack, transform_input, transform_output_grad},
+    transform::{transform_input, transform_output_grad},
 };
 use crate::ops::cpu::simd::Simd;
 
@@ -35,12 +36,13 @@ pub(super) fn packed_rows(p: &Problem) -> usize {
     ((24 * 1024 / (columns * 64)).saturating_sub(2) / 4).max(1)
 }
 
-/// Packs and transforms the input of `rows` of tiles into `v`.
+/// Packs the input of `rows` of tiles, with what is done before the convolution, and transforms it into `v`.
 #[inline(always)]
 pub(super) unsafe fn gather_input<S: Simd>(
     p: &Problem,
     x: *const f32,
     rows: core::ops::Range<usize>,
+    around: Around,
     packed: *mut f32,
     v: *mut f32,
 ) {
@@ -56,12 +58,12 @@ pub(super) unsafe fn gather_input<S: Simd>(
                 pack::<S>(
                     plane,
                     channels,
-                    p.h,
-                    p.w,
+                    [p.h, p.w],
                     first,
                     count * 4 + 2,
                     p.pad,
                     columns,
+                    around.before(image, p.c, block),
                     packed,
                 );
                 for row in 0..count {
@@ -96,12 +98,12 @@ pub(super) unsafe fn gather_output_grad<S: Simd>(
                 pack::<S>(
                     plane,
                     channels,
-                    p.oh,
-                    p.ow,
+                    [p.oh, p.ow],
                     (ty * 4) as isize,
                     count * 4,
                     0,
                     columns,
+                    None,
                     packed,
                 );
                 for row in 0..count {

@@ -13,7 +13,10 @@ mod transform;
 
 pub(crate) use transform::{WeightView, transform_weights};
 
-use super::micro::{accumulate, multiply};
+use super::{
+    around::Around,
+    micro::{accumulate, multiply},
+};
 use crate::ops::cpu::simd::Simd;
 use gather::{gather_input, gather_output_grad, packed_rows, stretches};
 use transform::{transform_output, weight_grad_1d};
@@ -99,7 +102,7 @@ pub(crate) fn scratch_len(p: &Problem, rows: usize) -> usize {
     packed + v + rows * p.tile_columns() * p.k_blocks() * TILE
 }
 
-/// Computes the outputs of `rows` of tiles. Returns whether they are all finite.
+/// Computes the outputs of `rows` of tiles. Returns whether the convolution's are all finite.
 ///
 /// # Safety
 /// `x`, `u` and `y` must have the sizes that `p` says, nobody else may write these rows of `y`, and the processor
@@ -111,6 +114,7 @@ pub(crate) unsafe fn forward<S: Simd>(
     u: *const f32,
     y: *mut f32,
     rows: core::ops::Range<usize>,
+    around: Around,
     scratch: *mut f32,
 ) -> bool {
     let (packed_len, v_len) = scratch_parts(p, rows.len());
@@ -119,7 +123,7 @@ pub(crate) unsafe fn forward<S: Simd>(
         let packed = scratch;
         let v = packed.add(packed_len);
         let m = v.add(v_len);
-        gather_input::<S>(p, x, rows.clone(), packed, v);
+        gather_input::<S>(p, x, rows.clone(), around, packed, v);
 
         let tiles = rows.len() * p.tile_columns();
         for xi in 0..36 {
@@ -141,6 +145,7 @@ pub(crate) unsafe fn forward<S: Simd>(
                 match (S::LANES, width) {
                     (16, 4) => {
                         rows_of!(6, 4);
+                        rows_of!(4, 4);
                         rows_of!(2, 4);
                         rows_of!(1, 4);
                     }
@@ -185,6 +190,11 @@ pub(crate) unsafe fn forward<S: Simd>(
                 let plane = y.add((image * p.k + block * 16) * p.oh * p.ow);
                 let channels = (p.k - block * 16).min(16);
                 for row in 0..(p.oh - ty * 4).min(4) {
+                    if let Some(after) = around.after {
+                        let noise = after.noise(image, p.oh * p.ow, (ty * 4 + row) * p.ow);
+                        let lanes = &after.lanes[image * p.k_blocks() + block];
+                        after.apply::<S>(lanes, packed.add(row * columns * 16), 16, p.ow, noise);
+                    }
                     let to = plane.add((ty * 4 + row) * p.ow);
                     let mut column = 0;
                     while column < p.ow {
@@ -223,7 +233,7 @@ pub(crate) unsafe fn weight_grad<S: Simd>(
         let packed = scratch;
         let v = packed.add(packed_len);
         let m = v.add(v_len);
-        gather_input::<S>(p, x, rows.clone(), packed, v);
+        gather_input::<S>(p, x, rows.clone(), Around::default(), packed, v);
         gather_output_grad::<S>(p, grad, rows.clone(), packed, m);
 
         let tiles = rows.len() * p.tile_columns();

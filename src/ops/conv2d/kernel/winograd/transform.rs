@@ -181,43 +181,6 @@ pub(crate) unsafe fn transform_weights<S: Simd>(
     }
 }
 
-/// Packs rows `first_row..first_row + rows` and columns `-pad..columns - pad` of one block of channel planes to
-/// `[row][column][16]`, with zeros outside the picture.
-#[inline(always)]
-pub(super) unsafe fn pack<S: Simd>(
-    plane: *const f32,
-    channels: usize,
-    h: usize,
-    w: usize,
-    first_row: isize,
-    rows: usize,
-    pad: usize,
-    columns: usize,
-    to: *mut f32,
-) {
-    // SAFETY: rows and columns outside the picture are filled with zeros and never read.
-    unsafe {
-        for row in 0..rows {
-            let y = first_row + row as isize;
-            let to = to.add(row * columns * 16);
-            if y < 0 || y >= h as isize {
-                core::ptr::write_bytes(to, 0, columns * 16);
-                continue;
-            }
-            let from = plane.add(y as usize * w);
-            let inside = w.min(columns - pad);
-            core::ptr::write_bytes(to, 0, pad * 16);
-            let mut x = 0;
-            while x < inside {
-                let width = (inside - x).min(16);
-                S::pack16(from.add(x), h * w, channels, width, to.add((pad + x) * 16), 16);
-                x += width;
-            }
-            core::ptr::write_bytes(to.add((pad + inside) * 16), 0, (columns - pad - inside) * 16);
-        }
-    }
-}
-
 /// Transforms the 6x6 piece whose corner is at `from` into the 36 vectors at `to`.
 #[inline(always)]
 pub(super) unsafe fn transform_input<S: Simd>(from: *const f32, columns: usize, to: *mut f32) {

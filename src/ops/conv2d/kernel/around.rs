@@ -1,0 +1,101 @@
+//! What is done to a convolution's input before it and to its output after it, while they are in the cache.
+
+use crate::ops::cpu::{Line, simd::Simd};
+
+/// Nothing, unless it is set.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Around<'a> {
+    /// A factor for every input channel, `[n][block of 16 channels]`.
+    pub before: Option<&'a [Line]>,
+    /// What becomes of the outputs.
+    pub after: Option<&'a After>,
+}
+
+impl<'a> Around<'a> {
+    /// Checks the sizes that the kernels rely on: pictures, channels in and out, output pixels of a plane.
+    pub(super) fn check(&self, n: usize, [c_in, c_out]: [usize; 2], pixels: usize) {
+        if let Some(before) = self.before {
+            assert_eq!(before.len(), n * c_in.div_ceil(16));
+        }
+        if let Some(After { lanes, noise }) = self.after {
+            assert_eq!(lanes.len(), n * c_out.div_ceil(16));
+            assert!([0, pixels, n * pixels].contains(&noise.len()));
+        }
+    }
+
+    /// The factors of one block of one picture's channels.
+    pub(super) fn before(&self, image: usize, channels: usize, block: usize) -> Option<&'a Line> {
+        self.before
+            .map(|lines| &lines[image * channels.div_ceil(16) + block])
+    }
+}
+
+/// `y = v up` or, where `v` is negative, `v down`, with `v = x scale + bias + noise`: the end of a layer.
+#[derive(Clone, Debug)]
+pub(crate) struct After {
+    /// `[n][block of 16 channels]`.
+    pub lanes: Vec<Lanes>,
+    /// Added to all channels alike: `[n][pixels]`, or `[pixels]` for all pictures, or nothing.
+    pub noise: Vec<f32>,
+}
+
+/// The constants of 16 channels.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lanes {
+    pub scale: Line,
+    pub bias: Line,
+    pub up: Line,
+    pub down: Line,
+}
+
+impl After {
+    /// Ends `count` pixels of 16 channels, `step` floats apart, which are those from `first` on of a plane of `pixels`.
+    ///
+    /// # Safety
+    /// The pixels must be there, and the processor must have `S`.
+    #[inline(always)]
+    pub(super) unsafe fn apply<S: Simd>(
+        &self,
+        lanes: &Lanes,
+        at: *mut f32,
+        step: usize,
+        count: usize,
+        noise: Option<&[f32]>,
+    ) {
+        // SAFETY: the caller vouches for the pixels.
+        unsafe {
+            for l in (0..16).step_by(S::LANES) {
+                let load = |line: &Line| S::load(line.0.as_ptr().add(l));
+                let (scale, bias) = (load(&lanes.scale), load(&lanes.bias));
+                let (up, down) = (load(&lanes.up), load(&lanes.down));
+                let act = |v: S::V| S::mul(v, S::where_negative(v, down, up));
+                let at = at.add(l);
+                match noise {
+                    Some(noise) => {
+                        for (pixel, &noise) in noise[..count].iter().enumerate() {
+                            let at = at.add(pixel * step);
+                            let v = S::mul_add(S::load(at), scale, bias);
+                            S::store(at, act(S::add(v, S::splat(noise))));
+                        }
+                    }
+                    None => {
+                        for pixel in 0..count {
+                            let at = at.add(pixel * step);
+                            S::store(at, act(S::mul_add(S::load(at), scale, bias)));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The noise of one picture of `pixels`, from the pixel `first` on.
+    pub(super) fn noise(&self, image: usize, pixels: usize, first: usize) -> Option<&[f32]> {
+        let start = if self.noise.len() > pixels {
+            image * pixels
+        } else {
+            0
+        };
+        (!self.noise.is_empty()).then(|| &self.noise[start + first..start + pixels])
+    }
+}

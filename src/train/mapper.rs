@@ -50,15 +50,19 @@ pub struct MapperSettings {
     pub seed: u64,
 }
 
-impl Default for MapperSettings {
-    fn default() -> Self {
+impl MapperSettings {
+    /// Enough samples for a good mapper.
+    pub const SAMPLES: usize = 8192;
+
+    /// Settings for so many samples, with as many steps as go with them.
+    pub fn of_samples(samples: usize) -> Self {
         Self {
             truncation_psi: 0.7,
-            samples: 8192,
-            held_out: 512,
-            steps: 2000,
+            samples,
+            held_out: 512.min(samples),
+            steps: samples / 4,
             batch_size: 128,
-            text_steps: 600,
+            text_steps: samples / 14,
             text_batch_size: 16,
             learning_rate: 2e-3,
             noise: 1.5,
@@ -406,7 +410,7 @@ mod tests {
             steps: 300,
             batch_size: 64,
             text_steps: 40,
-            ..MapperSettings::default()
+            ..MapperSettings::of_samples(512)
         };
         // Sentences stand where pictures do, moved aside.
         let mut rng = ChaCha8Rng::seed_from_u64(2);

@@ -296,12 +296,20 @@ fn the_towers_of_a_clip_come_along() {
     use burn::tensor::Device;
     use guise::weights::{
         Manifest,
-        bundle::{load_image_tower, load_text_tower, load_vocabulary},
+        bundle::{load_image_tower, load_mapper, load_text_tower, load_vocabulary},
     };
     let dir = TempDir::new().unwrap();
     let clip = trained_clip(dir.path());
     let bundle = dir.path().join("bundle");
-    let publish = ["publish", utf8(trained_run()), "--out", utf8(&bundle), "--clip"];
+    let publish = [
+        "publish",
+        utf8(trained_run()),
+        "--out",
+        utf8(&bundle),
+        "--mapper-samples",
+        "64",
+        "--clip",
+    ];
     let summary = succeeds(&[&publish[..], &[utf8(&clip)]].concat());
     assert!(summary.contains("text_tower.gguf"), "{summary}");
     assert_eq!(
@@ -310,6 +318,7 @@ fn the_towers_of_a_clip_come_along() {
             "README.md",
             "generator.gguf",
             "image_tower.gguf",
+            "mapper.gguf",
             "model.json",
             "samples.png",
             "text_tower-LICENSE.txt",
@@ -353,6 +362,13 @@ fn the_towers_of_a_clip_come_along() {
     .unwrap();
     let part = parts.image_tower.as_ref().unwrap();
     load_image_tower(part, &read("image_tower.gguf"), &device).unwrap();
+    let part = parts.mapper.as_ref().unwrap();
+    load_mapper(part, &read("mapper.gguf"), &device).unwrap();
+    let metrics = manifest.metrics.mapper.unwrap();
+    assert!(
+        metrics.unexplained > 0.0 && card.contains("The mapper, on samples"),
+        "{metrics:?}"
+    );
 
     let config = clip.join("training_options.json");
     let settings = fs::read_to_string(&config).unwrap();

@@ -1,8 +1,8 @@
 //! The model card and the summary of a bundle.
 
 use super::{
-    ENLARGED, GENERATOR, IMAGE_TOWER, LEAST_PSNR_DB, SHEET, SHEET_SEEDS, TEXT_TOWER, TEXT_TOWER_LICENCE,
-    UPSCALER,
+    ENLARGED, GENERATOR, IMAGE_TOWER, LEAST_PSNR_DB, MAPPER, SHEET, SHEET_SEEDS, TEXT_TOWER,
+    TEXT_TOWER_LICENCE, UPSCALER,
 };
 use crate::weights::{
     Manifest,
@@ -69,6 +69,14 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
             text.quantization.name()
         ));
     }
+    if let Some(mapper) = &parts.mapper {
+        line(&format!(
+            "- A mapper that guesses latents for what the towers understood, as drafts: {} parameters, stored as {} \
+             (`{MAPPER}`).",
+            mapper.parameters,
+            mapper.quantization.name()
+        ));
+    }
     line("- `model.json` describes the files, with their lengths and SHA-256.\n");
     line(
         "Draw from it with `guise generate --model THIS-FOLDER --seeds 0-63 --out sheet.png`, or serve it to the page.\n",
@@ -93,6 +101,9 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
     }
     if let Some(image) = &parts.image_tower {
         row("Weights of the image tower", &image.weights);
+    }
+    if let Some(mapper) = &parts.mapper {
+        row("Weights of the mapper", &mapper.weights);
     }
     if let Some(text) = &parts.text_tower {
         row("Sentence encoder of the text tower", &text.weights);
@@ -151,6 +162,18 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
              the trained tower's, over these pictures and sentences about pictures that were held out."
         ));
     }
+    if let Some(mapper) = &metrics.mapper {
+        line(&format!(
+            "- The mapper, on samples and sentences that it did not learn from: a picture's embedding leaves {:.0} % of the \
+             latents' variance unexplained. The cosine between what is asked for and one guess is {:.2} for pictures \
+             ({:.2} with guesses for others) and {:.2} for sentences ({:.2}).",
+            100.0 * mapper.unexplained,
+            mapper.image_cosine,
+            mapper.image_chance,
+            mapper.text_cosine,
+            mapper.text_chance
+        ));
+    }
     line(
         "- How much its pictures resemble the collection was not measured (no FID or KID): judge by the sheet.",
     );
@@ -195,6 +218,7 @@ pub(super) fn summary(manifest: &Manifest, dir: &Path) -> String {
             "upscaler" => parts.upscaler.as_ref().map_or_else(Default::default, cells),
             "image_tower" => parts.image_tower.as_ref().map_or_else(Default::default, cells),
             "text_tower" => parts.text_tower.as_ref().map_or_else(Default::default, cells),
+            "mapper" => parts.mapper.as_ref().map_or_else(Default::default, cells),
             _ => Default::default(),
         };
         row([name, &file.name, &storage, &parameters, &file.bytes.to_string()]);

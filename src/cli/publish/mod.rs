@@ -1,6 +1,7 @@
 //! `guise publish`.
 
 mod card;
+mod mapper;
 mod towers;
 
 use super::{
@@ -14,7 +15,7 @@ use crate::{
     metrics::psnr,
     networks::{srvgg::SrvggNetCompact, stylegan2::Generator},
     pipeline::{Cancel, SampleRequest, upscale},
-    train::{Run, load_snapshot},
+    train::{MapperSettings, Run, load_snapshot},
     weights::{
         Manifest, Quantization,
         bundle::{load_generator, load_upscaler, pack},
@@ -27,6 +28,7 @@ use burn::tensor::Device;
 use clap::ValueEnum;
 use futures::executor::block_on;
 use image::RgbaImage;
+use mapper::pack_mapper;
 use std::{
     fs,
     io::Write,
@@ -42,6 +44,7 @@ const TEXT_TOWER: &str = "text_tower.gguf";
 const VOCABULARY: &str = "vocabulary.txt";
 /// The licence of the text tower's weights, where it asks to be passed on.
 const TEXT_TOWER_LICENCE: &str = "text_tower-LICENSE.txt";
+const MAPPER: &str = "mapper.gguf";
 const CARD: &str = "README.md";
 const SHEET: &str = "samples.png";
 
@@ -77,6 +80,10 @@ pub(super) struct Args {
     /// the run found it.
     #[arg(long, value_name = "RUN")]
     clip: Option<PathBuf>,
+    /// Samples that the mapper for its towers learns from; it takes a minute or two.
+    #[arg(long, value_name = "N", default_value_t = MapperSettings::SAMPLES as u64,
+          value_parser = clap::value_parser!(u64).range(64..=1_000_000))]
+    mapper_samples: u64,
     /// The folder to write, such as models/NAME.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -153,8 +160,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         weights,
     );
     let (part, generator_file) = block_on(packed)?;
-    let quantized = load_generator(&part, &generator_file, &device)?;
-    let pictures = [&trained, &quantized].map(|generator| samples(generator, args.truncation_psi, &device));
+    let drawing = load_generator(&part, &generator_file, &device)?;
+    let pictures = [&trained, &drawing].map(|generator| samples(generator, args.truncation_psi, &device));
     let [trained, quantized] = pictures;
     let [trained, quantized] = [trained?, quantized?];
     let quantized_psnr_db = judge("drawn", quantization, &quantized, &trained)?;
@@ -191,11 +198,16 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         parts.upscaler = Some(part);
         files.push((UPSCALER, contents));
     }
-    let mut quantized_cosine = None;
+    let (mut quantized_cosine, mut mapper_metrics) = (None, None);
     if let Some(clip) = &args.clip {
         let towers = pack_towers(clip, &mut parts, quantization, &quantized, &device)?;
         files.extend(towers.files);
         quantized_cosine = Some(towers.cosine);
+        let networks = (&drawing, &towers.image);
+        let settings = (args.mapper_samples as usize, args.truncation_psi);
+        let (mapper, metrics) = pack_mapper(clip, &mut parts, networks, settings, &device)?;
+        files.push((MAPPER, mapper));
+        mapper_metrics = Some(metrics);
         if parts
             .text_tower
             .as_ref()
@@ -216,7 +228,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             quantized_psnr_pictures: SHEET_SEEDS,
             enlarged_psnr_db,
             quantized_cosine,
-            mapper: None,
+            mapper: mapper_metrics,
         },
         truncation_psi: args.truncation_psi,
         examples: vec![],

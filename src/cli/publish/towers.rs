@@ -33,6 +33,8 @@ pub(super) struct PackedTowers {
     pub files: [(&'static str, Vec<u8>); 3],
     /// The least cosine between what they and the trained towers make of a picture or of a sentence.
     pub cosine: f64,
+    /// The image tower as its file has it.
+    pub image: ImageTower,
 }
 
 /// Quantizes the towers of the run in `dir` into `parts`, and judges them by the pictures `samples` and the run's
@@ -96,8 +98,8 @@ pub(super) fn pack_towers(
     let vocabulary_file = encoder.vocabulary.into_bytes();
     let vocabulary = File::describe(VOCABULARY, &vocabulary_file);
 
-    let quantized = load_image_tower(&image_part, &image_file, device)?;
-    let of_images = least(&embed_images(&quantized, samples), &embed_images(&image, samples));
+    let stored = load_image_tower(&image_part, &image_file, device)?;
+    let of_images = least(&embed_images(&stored, samples), &embed_images(&image, samples));
     let quantized = load_text_tower(&text_part, &text_file, device)?;
     let tokenizer = load_vocabulary(&vocabulary, &vocabulary_file, &text_part.config)?;
     let path = dir.join(ClipTrainer::EXAMPLES);
@@ -127,6 +129,7 @@ pub(super) fn pack_towers(
             (VOCABULARY, vocabulary_file),
         ],
         cosine: (cosine * 1e4).floor() / 1e4,
+        image: stored,
     })
 }
 

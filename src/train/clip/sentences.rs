@@ -1,7 +1,11 @@
 //! The sentence encoder's embeddings of every text, computed once: it is not trained.
 
+use super::ClipRun;
 use crate::{
-    networks::minilm::{MiniLm, MiniLmConfig, Tokenizer, batch},
+    networks::{
+        collection_clip::TextProjection,
+        minilm::{MiniLm, MiniLmConfig, Tokenizer, batch},
+    },
     train::{Error, file_error, run::write_whole},
     weights::{
         Tensors,
@@ -108,6 +112,9 @@ pub(super) struct Sentences {
 }
 
 impl Sentences {
+    /// Where a run keeps them, so that a resumed one need not compute them again.
+    pub const FILE: &str = "sentences.safetensors";
+
     /// Sentences in a batch; similar lengths go together.
     const BATCH: usize = 64;
 
@@ -175,6 +182,22 @@ impl Sentences {
         Ok(Some(Self { rows, values, width }))
     }
 
+    /// Every embedding that `cache` holds, `[n, width]`.
+    fn all(cache: &Path, device: &Device) -> Result<Tensor<2>, Error> {
+        let fail = |reason: String| file_error("read", cache, reason);
+        let bytes =
+            fs::read(cache).map_err(|error| fail(format!("{error}; train the CLIP to its end first")))?;
+        let (tensors, _) = safetensors::read(&bytes).map_err(|error| fail(error.to_string()))?;
+        match tensors.get(Self::NAME) {
+            Some(data) if data.shape().len() == 2 => {
+                Ok(Tensor::from_data(data.clone().convert::<f32>(), device))
+            }
+            _ => Err(fail(
+                "it holds no embeddings; remove it and resume the CLIP run".into(),
+            )),
+        }
+    }
+
     /// What `cache` holds, if it is of these texts.
     fn kept(cache: &Path, hash: &str, count: usize) -> Option<Vec<f32>> {
         let (tensors, metadata) = safetensors::read(&fs::read(cache).ok()?).ok()?;
@@ -198,4 +221,26 @@ impl Sentences {
         let n = values.len() / self.width;
         Tensor::from_data(TensorData::new(values, [n, self.width]), device)
     }
+}
+
+/// Everything that was said about the pictures of `run`, embedded by its text tower, `[n, embed_dim]`, in no order.
+///
+/// # Errors
+///
+/// [`Error::File`] when the run was not trained yet, or its files do not fit each other.
+pub fn text_embeddings(
+    run: &ClipRun,
+    projection: &TextProjection,
+    device: &Device,
+) -> Result<Tensor<2>, Error> {
+    let cache = run.dir.join(Sentences::FILE);
+    let sentences = Sentences::all(&cache, device)?;
+    let [_, width] = sentences.dims();
+    let expected = run.settings.text_tower.minilm.hidden_size;
+    if width != expected {
+        let reason =
+            format!("sentences are {width} wide, expected {expected}; remove it and resume the CLIP run");
+        return Err(file_error("use", &cache, reason));
+    }
+    Ok(projection.forward(sentences))
 }

@@ -70,8 +70,6 @@ impl ClipTrainer {
     pub const EXAMPLES: &str = "examples.txt";
     /// So many of them are enough to judge a tower by.
     const MAX_EXAMPLES: usize = 128;
-    /// The embeddings of all texts, so that a resumed run need not compute them again.
-    const SENTENCES: &str = "sentences.safetensors";
     /// A line of statistics is written every so many pictures.
     const TICK_IMAGES: u64 = 10_000;
 
@@ -135,7 +133,7 @@ impl ClipTrainer {
         let sentences = Sentences::embed(
             self.captions.texts(),
             (&settings.text_encoder, &self.encoder),
-            &self.run.dir.join(Self::SENTENCES),
+            &self.run.dir.join(Sentences::FILE),
             &self.device,
             stop,
             |done, total| emit(ClipEvent::Embedded { done, total }),

@@ -158,7 +158,7 @@ fn what_makes_no_sense_is_said() {
             &["--prompt", "a", "--count", "65"],
             "65 avatars were asked for, expected 1 to 64",
         ),
-        (&["--prompt", "a", "--lr", "-1"], "the learning rate is -1"),
+        (&["--prompt", "a", "--lr", "0"], "the learning rate is 0"),
         (
             &["--prompt", "a", "--steps", "10001"],
             "steps is 10001, expected 0 to 10000",

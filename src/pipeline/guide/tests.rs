@@ -157,12 +157,16 @@ fn the_gradient_is_that_of_finite_differences() {
             let direction: Tensor<3> = random(20 + seed, u.dims(), 1.0, &device);
             let slope = (gradient.clone() * direction.clone()).sum().into_scalar::<f32>();
             let at = |by: f64| f64::from(total(u.clone() + direction.clone() * by).into_scalar::<f32>());
-            // Networks of rectifiers have kinks: a step this small crosses few of them, and is still above rounding.
-            let difference = (at(3e-4) - at(-3e-4)) / 6e-4;
-            let error = (f64::from(slope) - difference).abs();
+            let difference = |h: f64| (at(h) - at(-h)) / (2.0 * h);
+            // Networks of rectifiers have kinks, which a large step crosses, and a small one drowns in rounding: a
+            // gradient that is right agrees with one of them closely.
+            let differences = [1e-3, 3e-4, 1e-4].map(difference);
+            let slope = f64::from(slope);
             assert!(
-                error < 0.01 * difference.abs() + 3e-3,
-                "{space:?}, {loss:?}: the slope is {slope}, not {difference}"
+                differences
+                    .iter()
+                    .any(|difference| (slope - difference).abs() < 0.01 * difference.abs() + 1e-3),
+                "{space:?}, {loss:?}: the slope is {slope}, not {differences:?}"
             );
         }
     }

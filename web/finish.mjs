@@ -1,12 +1,14 @@
 // Trunk's last step: completes dist/index.html with what is only known after the build.
 //
-// 1. The engine's file name, which gets a hash of its contents here (Trunk names only the page's files so), and its size,
+// 1. A second engine, for browsers without relaxed SIMD: plain.mjs makes it of the first.
+// 2. The engine's file name, which gets a hash of its contents here (Trunk names only the page's files so), and its size,
 //    for the loader and its progress bar.
-// 2. The hash of Trunk's inline start script, so that a strict content security policy lets in exactly that script.
+// 3. The hash of Trunk's inline start script, so that a strict content security policy lets in exactly that script.
 
 import { createHash } from "node:crypto";
 import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { plain } from "./plain.mjs";
 
 const site = process.env.TRUNK_STAGING_DIR ?? "dist";
 const file = join(site, "index.html");
@@ -22,6 +24,7 @@ const contents = createHash("sha256");
 for (const part of parts) contents.update(readFileSync(part));
 const engine = `engine-${contents.digest("hex").slice(0, 16)}`;
 const bytes = statSync(parts[1]).size;
+writeFileSync(join(site, `${engine}-plain_bg.wasm`), plain(readFileSync(parts[1])));
 renameSync(parts[0], join(site, `${engine}.js`));
 renameSync(parts[1], join(site, `${engine}_bg.wasm`));
 replaceOnce(

@@ -1,7 +1,7 @@
 // The whole way of a visitor whose browser has no WebGPU, on the processor.
 
 import assert from "node:assert/strict";
-import { rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { difference, drawNatively, drawn, launch, newVisitor, openSite, pixels, readPng, visit } from "./harness.mjs";
@@ -49,6 +49,36 @@ test("the processor in the browser draws what the native program draws", async (
   }
   assert.ok(difference(shown[0], shown[1]) > 10, "different seeds give different pictures");
   await rm(dir, { recursive: true });
+});
+
+test("a browser without relaxed SIMD gets the plain engine, which draws the same", async () => {
+  await open();
+  const fused = await pixels(page, ".wall img");
+  assert.ok(site.requests.some((name) => /^engine-[0-9a-f]{16}_bg[.]wasm$/.test(name)), "Chromium has relaxed SIMD");
+  await page.close();
+  const loader = await readFile(join(site.bundle, "../../loader.js"), "utf8");
+  const probe = "WebAssembly.validate(RELAXED_SIMD)";
+  assert.ok(loader.includes(probe));
+  site.faults["loader.js"] = (request, response) => {
+    response.setHeader("content-type", "text/javascript");
+    response.end(loader.replace(probe, "false"));
+  };
+  const other = await newVisitor(browser);
+  try {
+    page = await visit(other, `${site.url}#seed=100&variety=0.70`);
+    await drawn(page);
+    assert.ok(site.requests.some((name) => /^engine-[0-9a-f]{16}-plain_bg[.]wasm$/.test(name)));
+    for (const [index, picture] of (await pixels(page, ".wall img")).entries()) {
+      // One rounding in place of two; the last step of rounding to 255 may fall to either side.
+      assert.ok(difference(picture, fused[index]) <= 2, `avatar ${100 + index}`);
+    }
+  } finally {
+    delete site.faults["loader.js"];
+    assert.deepEqual(page.problems, []);
+    await other.close();
+    page = await context.newPage();
+    page.problems = [];
+  }
 });
 
 test("shuffle gives eight others, and the back button the ones before", async () => {

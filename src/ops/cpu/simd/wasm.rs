@@ -4,8 +4,8 @@ use super::Simd;
 use core::arch::wasm32::*;
 
 /// Fixed-width SIMD of 128 bits, and of relaxed SIMD the one instruction that fuses a multiplication and an addition.
-/// The build of the page replaces it by two where a browser has no relaxed SIMD (`web/plain.mjs`), so nothing else of
-/// relaxed SIMD may be used.
+/// For browsers without it `web/plain.mjs` makes two instructions of it after the build, so nothing else of relaxed SIMD may
+/// be used here.
 #[derive(Clone, Copy)]
 pub(crate) struct Simd128;
 
@@ -41,8 +41,7 @@ impl Simd for Simd128 {
     }
     #[inline(always)]
     unsafe fn mul_add(a: v128, b: v128, c: v128) -> v128 {
-        // SAFETY: registers only; the caller promises the instruction set.
-        unsafe { f32x4_relaxed_madd(a, b, c) }
+        f32x4_relaxed_madd(a, b, c)
     }
     #[inline(always)]
     unsafe fn where_negative(v: v128, below: v128, otherwise: v128) -> v128 {

@@ -38,13 +38,8 @@ pub(super) fn canonical(mut found: Found) -> Result<Tensors, Error> {
         match value {
             _ if constant => (),
             Ok(data) => drop(tensors.insert(name, data)),
-            Err(dtype) => {
-                return Err(Error::Clip(format!(
-                    "the tensor {} is of the type {}, expected floats of 16, 32 or 64 bits: quantized models \
-                     cannot be imported",
-                    shortened(&name),
-                    shortened(&dtype)
-                )));
+            Err(problem) => {
+                return Err(Error::Clip(format!("the tensor {} {problem}", shortened(&name))));
             }
         }
     }

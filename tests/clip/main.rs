@@ -5,6 +5,7 @@
 //! the reference implementations in every format that can be imported.
 
 mod command;
+mod guided;
 mod import;
 mod parity;
 mod tokenizer;

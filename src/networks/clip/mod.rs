@@ -19,7 +19,7 @@ pub use tokenizer::Tokenizer;
 pub use transformer::{Activation, TransformerConfig};
 pub use vit::{Vit, VitConfig};
 
-use crate::ops::resize::resize_bicubic;
+use crate::ops::{resize::resize_bicubic, unit_length::unit_length};
 use burn::{
     module::{Module, Param},
     tensor::{Device, Tensor, TensorData},
@@ -243,7 +243,7 @@ impl Clip {
 
     /// `images [n, 3, h, w]` in `[-1, 1]`, of any size, to `[n, embed_dim]` of unit length.
     pub fn embed_image(&self, images: Tensor<4>) -> Tensor<2> {
-        unit(self.visual.forward(preprocess(images, self.resolution)))
+        unit_length(self.visual.forward(preprocess(images, self.resolution)))
     }
 
     /// Token lists, one for each text, to `[n, embed_dim]` of unit length.
@@ -251,14 +251,8 @@ impl Clip {
     /// # Panics
     /// As [`TextTransformer::forward`].
     pub fn embed_text(&self, texts: &[impl AsRef<[u32]>]) -> Tensor<2> {
-        unit(self.text.forward(texts))
+        unit_length(self.text.forward(texts))
     }
-}
-
-/// Rows of unit length.
-fn unit(x: Tensor<2>) -> Tensor<2> {
-    let length = x.clone().powi_scalar(2).sum_dim(1).sqrt();
-    x / length.clamp_min(1e-12)
 }
 
 /// What CLIP's image towers look at: `images [n, 3, h, w]` in `[-1, 1]`, resized to `[n, 3, side, side]`, with

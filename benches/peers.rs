@@ -23,7 +23,7 @@ use guise::{
         Manifest, Tensors, apply,
         bundle::{load_generator, load_upscaler},
         collect,
-        foreign::safetensors,
+        foreign::{ClipModel, safetensors},
     },
 };
 use serde::Deserialize;
@@ -59,6 +59,14 @@ enum Work {
         input: PathBuf,
         output: PathBuf,
         learning_rate: f64,
+    },
+    /// A CLIP that `guise import clip` wrote: `image [n, 3, h, w] -> embedding`, and with a `direction` like it also the
+    /// gradient of their product with respect to the image.
+    Clip {
+        model: PathBuf,
+        input: PathBuf,
+        output: PathBuf,
+        gradient: bool,
     },
     /// Writes what the browser's peer needs to draw `seed` of a bundle into the folder `output`: the networks with the
     /// numbers that the page computes with, the seed's latent, and its picture.
@@ -205,6 +213,40 @@ fn prepare(work: Work, device: &Device) -> Box<dyn FnMut()> {
             write(&output, &result);
             let mut training = Some(training);
             Box::new(move || training = training.take().map(Training::step))
+        }
+        Work::Clip {
+            model,
+            input,
+            output,
+            gradient,
+        } => {
+            let bytes = std::fs::read(&model).unwrap_or_else(|error| panic!("{}: {error}", model.display()));
+            let model = ClipModel::from_safetensors(&bytes).expect("an imported CLIP");
+            drop(bytes);
+            let device = if gradient {
+                device.clone().autodiff()
+            } else {
+                device.clone()
+            };
+            let clip = model.network(&device).expect("the weights fit");
+            drop(model);
+            let input = read(&input);
+            let image: Tensor<4> = tensor(&input, "image", &device);
+            let direction: Tensor<2> = tensor(&input, "direction", &device);
+            let run = move || {
+                let image = image.clone();
+                if !gradient {
+                    return [clip.embed_image(image).into_data()].to_vec();
+                }
+                let image = image.require_grad();
+                let embedding = clip.embed_image(image.clone());
+                let gradients = (embedding.clone() * direction.clone()).sum().backward();
+                let gradient = image.grad(&gradients).expect("the picture has a gradient");
+                vec![embedding.into_data(), gradient.into_data()]
+            };
+            let names = ["embedding", "gradient"].map(String::from);
+            write(&output, &names.into_iter().zip(run()).collect());
+            Box::new(move || drop(run()))
         }
         Work::Unpack { bundle, seed, output } => {
             let file =

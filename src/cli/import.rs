@@ -1,15 +1,23 @@
 //! `guise import`.
 
-use super::files::read_at_most;
-use crate::weights::foreign::SuperResolution;
+use super::{device::DeviceChoice, files::read_at_most};
+use crate::{
+    networks::clip::{Activation, VisualConfig},
+    weights::foreign::{ClipModel, ClipOptions, SuperResolution},
+};
 use anyhow::Context;
 use atomic_write_file::AtomicWriteFile;
-use std::{io::Write, path::PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 /// No ncnn network that can be imported is described in more bytes.
 const MAX_PARAM_BYTES: u64 = 1 << 20;
 /// No weights that can be imported are larger.
 const MAX_BIN_BYTES: u64 = 1 << 28;
+/// The largest CLIP that OpenAI published has 1.8 GB.
+const MAX_CLIP_BYTES: u64 = 1 << 32;
 
 /// Convert foreign weights to safetensors.
 #[derive(Debug, clap::Args)]
@@ -21,6 +29,7 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Source {
     RealesrganNcnn(RealesrganNcnn),
+    Clip(ClipArgs),
 }
 
 /// Convert a super-resolution model from Real-ESRGAN's ncnn files.
@@ -40,10 +49,112 @@ struct RealesrganNcnn {
     licence: String,
 }
 
+/// Convert a CLIP: OpenAI's .pt, or the safetensors of Hugging Face or open_clip.
+///
+/// A .pt file may be a state dict or a TorchScript archive; nothing in it is run. Vision transformers and modified
+/// ResNets of any size can be converted, their shape is read off the weights. Three things cannot be read off: the
+/// nonlinearity and the numbers of heads, which OpenAI's models have as the defaults below.
+#[derive(Debug, clap::Args)]
+struct ClipArgs {
+    /// The weights, a .pt or .safetensors file.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The safetensors file to write.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// The licence of the weights, an SPDX expression; OpenAI's and most of open_clip's is the default.
+    #[arg(long, value_name = "SPDX", default_value = "MIT")]
+    licence: String,
+    /// The nonlinearity: quick in OpenAI's models, exact in most that others trained (`hidden_act` or `quick_gelu`
+    /// in their configuration says which).
+    #[arg(long, value_enum, default_value_t)]
+    gelu: Gelu,
+    /// Attention heads of the image tower [default: one for each 64 features]
+    #[arg(long, value_name = "N")]
+    image_heads: Option<usize>,
+    /// Attention heads of the text tower [default: one for each 64 features]
+    #[arg(long, value_name = "N")]
+    text_heads: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+enum Gelu {
+    #[default]
+    Quick,
+    Exact,
+}
+
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
     match args.source {
         Source::RealesrganNcnn(args) => realesrgan_ncnn(args),
+        Source::Clip(args) => clip(args),
     }
+}
+
+/// Writes a whole file or nothing.
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let write = || {
+        let mut file = AtomicWriteFile::open(path)?;
+        file.write_all(bytes)?;
+        file.commit()
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn clip(args: ClipArgs) -> anyhow::Result<()> {
+    let options = ClipOptions {
+        activation: match args.gelu {
+            Gelu::Quick => Activation::QuickGelu,
+            Gelu::Exact => Activation::Gelu,
+        },
+        image_heads: args.image_heads,
+        text_heads: args.text_heads,
+    };
+    let file = read_at_most(&args.file, MAX_CLIP_BYTES)?;
+    let name = args.file.file_name().unwrap_or_default().to_string_lossy();
+    let model = ClipModel::from_foreign(
+        &file,
+        &options,
+        args.licence,
+        format!("a CLIP, converted from {name}"),
+        &DeviceChoice::default().open()?,
+    )
+    .with_context(|| format!("cannot import {}", args.file.display()))?;
+    // Both together may be gigabytes.
+    drop(file);
+
+    let bytes = model.to_safetensors()?;
+    write(&args.out, &bytes)?;
+    let (config, text) = (&model.config, &model.config.text);
+    let tower = match &config.visual {
+        VisualConfig::Vit(vit) => format!(
+            "vision transformer, {0} layers of {1} in {2} heads, patches of {3} x {3}",
+            vit.transformer.layers, vit.transformer.width, vit.transformer.heads, vit.patch_size
+        ),
+        VisualConfig::ResNet(resnet) => format!(
+            "modified ResNet, {:?} blocks of {} channels, {} heads",
+            resnet.layers, resnet.width, resnet.heads
+        ),
+    };
+    println!(
+        "{}: pictures of {1} x {1} ({tower}), {2} tokens of {3} ({4} layers of {5} in {6} heads), embeddings of {7}, \
+         {8}, {9} bytes, {10}",
+        args.out.display(),
+        config.visual.resolution(),
+        text.context_length,
+        text.vocab_size,
+        text.transformer.layers,
+        text.transformer.width,
+        text.transformer.heads,
+        config.embed_dim,
+        match text.transformer.activation {
+            Activation::QuickGelu => "quick GELU",
+            Activation::Gelu => "exact GELU",
+        },
+        bytes.len(),
+        model.licence
+    );
+    Ok(())
 }
 
 fn realesrgan_ncnn(args: RealesrganNcnn) -> anyhow::Result<()> {
@@ -65,12 +176,7 @@ fn realesrgan_ncnn(args: RealesrganNcnn) -> anyhow::Result<()> {
     .with_context(|| format!("cannot import {} with {}", args.param.display(), bin.display()))?;
 
     let bytes = model.to_safetensors()?;
-    let write = || {
-        let mut file = AtomicWriteFile::open(&args.out)?;
-        file.write_all(&bytes)?;
-        file.commit()
-    };
-    write().with_context(|| format!("cannot write {}", args.out.display()))?;
+    write(&args.out, &bytes)?;
     let config = &model.config;
     println!(
         "{}: enlarges {} times, {} convolutions of {} channels, {} bytes, {}",

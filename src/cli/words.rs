@@ -1,33 +1,53 @@
-//! What turns words into targets: the towers and the mapper of a bundle, or the towers of a CLIP run.
+//! What turns words into targets: the towers and the mapper of a bundle, the towers of a CLIP run, or a CLIP that
+//! was imported.
 
-use super::{bundle, files::open_picture};
+use super::{
+    bundle,
+    files::{open_picture, read_at_most},
+};
 use crate::{
     networks::{
-        collection_clip::{ImageTower, TextTower},
+        clip::{self, Clip},
+        collection_clip::TextTower,
         mapper::Mapper,
         minilm::Tokenizer,
     },
     pipeline::{
-        Targets,
-        guide::{TargetGroup, image_target, text_targets},
+        ImageEncoder, Prompt, Targets,
+        guide::{Modality, TargetGroup, image_target, text_targets},
         prompt,
     },
     train::clip::{ClipRun, TextEncoder, load_towers},
     weights::{
         Manifest,
         bundle::{load_image_tower, load_mapper, load_text_tower, load_vocabulary},
+        foreign::ClipModel,
     },
 };
 use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use std::path::Path;
 
+/// The largest CLIP that `guise import clip` takes, in single precision.
+const MAX_CLIP_BYTES: u64 = 1 << 33;
+
 /// Both towers of a CLIP, with the mapper for its embeddings if there is one.
 pub(super) struct Words {
-    pub(super) image: ImageTower,
-    pub(super) text: TextTower,
-    pub(super) tokenizer: Tokenizer,
+    pub(super) image: Box<dyn ImageEncoder>,
+    text: Reader,
     pub(super) mapper: Option<Mapper>,
+}
+
+/// The tower for words, with what splits them.
+// There is one of it, and its parameters lie elsewhere.
+#[allow(clippy::large_enum_variant)]
+enum Reader {
+    Collection(TextTower, Tokenizer),
+    Imported {
+        clip: Clip,
+        tokenizer: clip::Tokenizer,
+        context_length: usize,
+    },
 }
 
 impl Words {
@@ -48,15 +68,52 @@ impl Words {
             load_mapper(part, &read(&part.file)?, device).with_context(context)
         });
         Ok(Self {
-            image: load_image_tower(image, &read(&image.file)?, device).with_context(context)?,
-            text: load_text_tower(text, &read(&text.file)?, device).with_context(context)?,
-            tokenizer: load_vocabulary(vocabulary, &read(vocabulary)?, &text.config).with_context(context)?,
+            image: Box::new(load_image_tower(image, &read(&image.file)?, device).with_context(context)?),
+            text: Reader::Collection(
+                load_text_tower(text, &read(&text.file)?, device).with_context(context)?,
+                load_vocabulary(vocabulary, &read(vocabulary)?, &text.config).with_context(context)?,
+            ),
             mapper: mapper.transpose()?,
         })
     }
 
-    /// Those of the CLIP run in `dir`, which has no mapper.
-    pub(super) fn of_run(dir: &Path, device: &Device) -> anyhow::Result<Self> {
+    /// Those of a CLIP, which has no mapper: a run's folder, or a file that `guise import clip` wrote.
+    pub(super) fn of_clip(path: &Path, device: &Device) -> anyhow::Result<Self> {
+        match path.is_file() {
+            true => Self::of_import(path, device),
+            false => Self::of_run(path, device),
+        }
+    }
+
+    fn of_import(path: &Path, device: &Device) -> anyhow::Result<Self> {
+        let context = || format!("cannot use the CLIP {}", path.display());
+        let file = read_at_most(path, MAX_CLIP_BYTES)?;
+        let model = ClipModel::from_safetensors(&file).with_context(context)?;
+        // Both together may be gigabytes.
+        drop(file);
+        let text = &model.config.text;
+        let (known, least) = (clip::Tokenizer::VOCAB_SIZE, 2);
+        ensure!(
+            text.vocab_size == known && text.context_length >= least,
+            "cannot use the CLIP {}: it knows {} tokens and reads {} at a time, expected the {known} of OpenAI's \
+             vocabulary and at least {least}: its words are split in a way that is unknown here",
+            path.display(),
+            text.vocab_size,
+            text.context_length
+        );
+        let clip = model.network(device).with_context(context)?;
+        Ok(Self {
+            image: Box::new(clip.clone()),
+            text: Reader::Imported {
+                clip,
+                tokenizer: clip::Tokenizer::openai(),
+                context_length: text.context_length,
+            },
+            mapper: None,
+        })
+    }
+
+    fn of_run(dir: &Path, device: &Device) -> anyhow::Result<Self> {
         let run = ClipRun::open(dir).with_context(|| format!("{} is no CLIP run", dir.display()))?;
         let folder = &run.settings.text_encoder;
         let encoder = TextEncoder::open(folder)?;
@@ -67,24 +124,38 @@ impl Words {
         );
         let towers = load_towers(&run, device)?;
         Ok(Self {
-            image: towers.image,
-            text: TextTower {
-                minilm: encoder.network(folder, device)?,
-                projection: towers.text,
-            },
-            tokenizer: encoder.tokenizer().clone(),
+            image: Box::new(towers.image),
+            text: Reader::Collection(
+                TextTower {
+                    minilm: encoder.network(folder, device)?,
+                    projection: towers.text,
+                },
+                encoder.tokenizer().clone(),
+            ),
             mapper: None,
         })
     }
 
     /// What `text` asks for, with weights.
     pub(super) fn prompt(&self, text: &str, device: &Device) -> anyhow::Result<TargetGroup> {
-        Ok(text_targets(
-            &self.text,
-            &self.tokenizer,
-            &prompt::parse(text)?,
-            device,
-        ))
+        Ok(self.read(&prompt::parse(text)?, device))
+    }
+
+    /// What `prompts`, of which there is at least one, ask for.
+    pub(super) fn read(&self, prompts: &[Prompt], device: &Device) -> TargetGroup {
+        match &self.text {
+            Reader::Collection(tower, tokenizer) => text_targets(tower, tokenizer, prompts, device),
+            Reader::Imported {
+                clip,
+                tokenizer,
+                context_length,
+            } => {
+                let tokens = |prompt: &Prompt| tokenizer.encode(&prompt.text, *context_length);
+                let embeddings = clip.embed_text(&prompts.iter().map(tokens).collect::<Vec<_>>());
+                let weights = prompts.iter().map(|prompt| prompt.weight).collect();
+                (embeddings, weights, Modality::Text)
+            }
+        }
     }
 
     /// What a prompt and a picture ask for together.
@@ -99,7 +170,7 @@ impl Words {
             groups.push(self.prompt(prompt, device)?);
         }
         if let Some(path) = picture {
-            groups.push(image_target(&self.image, &open_picture(path)?, 1.0, device));
+            groups.push(image_target(&*self.image, &open_picture(path)?, 1.0, device));
         }
         Ok(Targets::new(groups)?)
     }

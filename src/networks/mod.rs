@@ -1,5 +1,6 @@
 //! One architecture per file: `Config`, `Module`, `init`, `forward`.
 
+pub mod clip;
 pub mod collection_clip;
 pub mod mapper;
 pub mod minilm;

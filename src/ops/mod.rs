@@ -8,4 +8,5 @@ mod flex;
 pub mod linear;
 pub mod modulated_conv2d;
 pub mod resample;
+pub mod resize;
 pub mod unit_length;

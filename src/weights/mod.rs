@@ -15,4 +15,4 @@ pub mod params;
 pub use error::Error;
 pub use gguf::Quantization;
 pub use manifest::Manifest;
-pub use params::{Tensors, apply, collect};
+pub use params::{Tensors, apply, check, collect};

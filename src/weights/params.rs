@@ -43,35 +43,76 @@ pub async fn collect<M: Module>(module: &M) -> Result<Tensors, Error> {
     Ok(tensors)
 }
 
-/// Puts `tensors` into `module`, each onto the device where the parameter it replaces lives.
+/// Makes sure that `tensors` are exactly the parameters of `module`, without touching either.
 ///
 /// # Errors
 ///
 /// [`Error::Names`] unless the names are exactly those of the module's parameters, [`Error::Shape`] when
 /// a shape differs.
-pub fn apply<M: Module>(module: M, tensors: &Tensors) -> Result<M, Error> {
-    let mut applier = Applier {
-        path: vec![],
-        tensors,
-        seen: BTreeSet::new(),
-        missing: vec![],
-        shape: None,
-    };
-    let module = module.map(&mut applier);
-    let Applier {
-        seen, missing, shape, ..
-    } = applier;
+pub fn check<M: Module>(module: &M, tensors: &Tensors) -> Result<(), Error> {
+    let mut shapes = Shapes::default();
+    module.visit(&mut shapes);
+    let shapes = shapes.shapes;
+    let names: BTreeSet<_> = shapes.iter().map(|(name, _)| name).collect();
+    let missing: Vec<_> = shapes
+        .iter()
+        .filter(|(name, _)| !tensors.contains_key(name))
+        .map(|(name, _)| name.clone())
+        .collect();
     let unexpected: Vec<_> = tensors
         .keys()
-        .filter(|name| !seen.contains(*name))
+        .filter(|name| !names.contains(name))
         .cloned()
         .collect();
     if !missing.is_empty() || !unexpected.is_empty() {
         return Err(Error::Names { missing, unexpected });
     }
-    match shape {
-        Some(error) => Err(error),
-        None => Ok(module),
+    match shapes
+        .into_iter()
+        .find(|(name, shape)| tensors[name].shape()[..] != shape[..])
+    {
+        Some((name, expected)) => Err(Error::Shape {
+            actual: tensors[&name].shape().to_vec(),
+            name,
+            expected,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Puts `tensors` into `module`, each onto the device where the parameter it replaces lives.
+///
+/// # Errors
+///
+/// As [`check`], before anything is put anywhere.
+pub fn apply<M: Module>(module: M, tensors: &Tensors) -> Result<M, Error> {
+    check(&module, tensors)?;
+    Ok(module.map(&mut Applier {
+        path: vec![],
+        tensors,
+    }))
+}
+
+/// The shapes of a module's float parameters, in its order.
+#[derive(Default)]
+struct Shapes {
+    path: Vec<String>,
+    shapes: Vec<(String, Vec<usize>)>,
+}
+
+impl ModuleVisitor for Shapes {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.into());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        // A parameter that nobody has read yet has a shape, but no values: it stays so.
+        self.shapes
+            .push((self.path.join("."), param.lazy_shape().to_vec()));
     }
 }
 
@@ -108,9 +149,6 @@ impl ModuleVisitor for Collector {
 struct Applier<'a> {
     path: Vec<String>,
     tensors: &'a Tensors,
-    seen: BTreeSet<String>,
-    missing: Vec<String>,
-    shape: Option<Error>,
 }
 
 impl ModuleMapper for Applier<'_> {
@@ -123,23 +161,10 @@ impl ModuleMapper for Applier<'_> {
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = self.path.join(".");
-        self.seen.insert(name.clone());
-        let Some(data) = self.tensors.get(&name) else {
-            self.missing.push(name);
-            return param;
-        };
-        let expected = param.lazy_shape();
-        if *data.shape() != expected {
-            self.shape.get_or_insert(Error::Shape {
-                name,
-                expected: expected.to_vec(),
-                actual: data.shape().to_vec(),
-            });
-            return param;
-        }
+        // The names were checked before.
+        let data = self.tensors[&self.path.join(".")].clone();
         let id = param.id;
-        let tensor = Tensor::from_data(data.clone(), &param.lazy_device());
+        let tensor = Tensor::from_data(data, &param.lazy_device());
         param.transform_for_load(tensor, id)
     }
 }

@@ -6,6 +6,7 @@ import sys
 import ncnn
 import numpy
 import onnxruntime
+import open_clip
 import torch
 from safetensors.numpy import load_file
 from safetensors.torch import save_file
@@ -173,3 +174,48 @@ def upscaler(bench):
 
     work.peers["ncnn"] = InProcess(in_ncnn)
     yield work
+
+
+def clip(bench):
+    """ViT-B/32 with random weights, imported by `guise import clip`: a picture's embedding, and what a step of guidance
+    takes of it, the gradient with respect to the picture."""
+    torch.set_num_threads(bench.threads)
+    torch.manual_seed(5)
+    network = open_clip.create_model("ViT-B-32", pretrained=None, force_quick_gelu=True).eval().requires_grad_(False)
+    state, model = (str(bench.work_dir / f"clip.{end}") for end in ["pt", "safetensors"])
+    torch.save(network.state_dict(), state)
+    command = ["cargo", "run", "--quiet", "--release", "--", "import", "clip", state, "--out", model]
+    subprocess.run(command, cwd=bench.root, check=True)
+    image, direction = torch.rand(1, 3, 224, 224) * 2 - 1, torch.randn(1, 512)
+    files = dict(model=model, input=str(bench.work_dir / "clip.input.safetensors"))
+    save_file(dict(image=image, direction=direction), files["input"])
+    mean, deviation = (
+        torch.tensor(value)[None, :, None, None] for value in [open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD]
+    )
+
+    def embedded(image):
+        return network.encode_image(((image + 1) / 2 - mean) / deviation, normalize=True)
+
+    def embedding():
+        with torch.inference_mode():
+            return dict(embedding=embedded(image).numpy())
+
+    def gradient():
+        given = image.clone().requires_grad_()
+        result = embedded(given)
+        (result * direction).sum().backward()
+        return dict(embedding=result.detach().numpy(), gradient=given.grad.numpy())
+
+    def compare(ours, theirs):
+        return max(float(numpy.abs(ours[name] - value).max() / numpy.abs(value).max()) for name, value in theirs.items())
+
+    for name, once in [("embedding", embedding), ("embedding and gradient", gradient)]:
+        output = str(bench.work_dir / "clip.output.safetensors")
+        ask = {"clip": dict(files, output=output, gradient=once is gradient)}
+        yield Work(
+            name=f"CLIP ViT-B/32, batch 1, {name}",
+            ours=Program([bench.program], ask, output, bench.threads),
+            peers={"PyTorch": InProcess(once)},
+            compare=compare,
+            tolerance=1e-3,
+        )

@@ -5,7 +5,7 @@ use crate::{
     data::{Dataset, Phrasebook, Values},
     metrics::PixelJudge,
     ops::unit_length::unit_length,
-    pipeline::{Prompt, guide::text_targets},
+    pipeline::Prompt,
 };
 use burn::tensor::{Device, Tensor, TensorData};
 use std::collections::BTreeMap;
@@ -67,7 +67,7 @@ impl Question {
 pub(super) enum Judge {
     Pixels(PixelJudge),
     /// `[answers, embed_dim]`: the nearest answer is given.
-    Clip(Tensor<2>),
+    Clip(Box<Tensor<2>>),
 }
 
 impl Judge {
@@ -95,10 +95,10 @@ impl Judge {
         let prompts = |text: String| Prompt { text, weight: 1.0 };
         let answers = |form: &dyn Fn(&String) -> String| {
             let prompts: Vec<Prompt> = question.labels.iter().map(form).map(prompts).collect();
-            text_targets(&words.text, &words.tokenizer, &prompts, device).0
+            words.read(&prompts, device).0
         };
         let sum = answers(&String::clone) + answers(&|label| format!("avatar with {label}"));
-        Self::Clip(unit_length(sum))
+        Self::Clip(Box::new(unit_length(sum)))
     }
 
     /// What it is called.
@@ -154,7 +154,7 @@ fn nearest(pictures: &[Vec<u8>], side: usize, words: &Words, answers: &Tensor<2>
         .collect();
     let images = TensorData::new(values, [pictures.len(), 3, side, side]);
     let images = Tensor::<4>::from_data(images, &answers.device());
-    let cosines = words.image.forward(images).matmul(answers.clone().transpose());
+    let cosines = words.image.embed(images).matmul(answers.clone().transpose());
     let [_, count] = cosines.dims();
     let cosines: Vec<f32> = cosines.into_data().iter::<f32>().collect();
     let best = |row: &[f32]| {

@@ -35,8 +35,9 @@ pub(super) struct Args {
     /// The folder of a published model, or of a training run with --clip.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
-    /// The CLIP run to guide with [default: the towers in the published model].
-    #[arg(long, value_name = "RUN")]
+    /// The CLIP to guide with, a run or a file that `guise import clip` wrote [default: the towers in the published
+    /// model].
+    #[arg(long, value_name = "PATH")]
     clip: Option<PathBuf>,
     /// The collection's dataset: what is asked for, and what the judges learn from.
     #[arg(long, value_name = "DATASET")]
@@ -106,7 +107,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let judging = args
         .judge
         .as_deref()
-        .map(|dir| Words::of_run(dir, &device))
+        .map(|dir| Words::of_clip(dir, &device))
         .transpose()?;
     let dataset = Dataset::open(&args.data)?;
     for (what, side) in [
@@ -162,7 +163,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             request.guidance.centre_pull = args.pull.unwrap_or(request.guidance.centre_pull);
             let networks = Imagination {
                 generator: &generator,
-                encoder: &words.image,
+                encoder: &*words.image,
                 mapper: words.mapper.as_ref(),
             };
             let mut drawn = None;

@@ -129,7 +129,7 @@ pub(super) struct Opened {
     pub(super) truncation_psi: f32,
 }
 
-/// The towers of a CLIP run if there is one, else those of the published model in `dir`.
+/// The towers of a CLIP if there is one, else those of the published model in `dir`.
 pub(super) fn open_words(
     dir: &Path,
     manifest: Option<&Manifest>,
@@ -137,9 +137,9 @@ pub(super) fn open_words(
     device: &Device,
 ) -> anyhow::Result<Words> {
     match (clip, manifest) {
-        (Some(run), _) => Words::of_run(run, device),
+        (Some(clip), _) => Words::of_clip(clip, device),
         (None, Some(manifest)) => Words::of_bundle(dir, manifest, device),
-        (None, None) => bail!("a run understands no words by itself: name a CLIP run with --clip"),
+        (None, None) => bail!("a run understands no words by itself: name a CLIP with --clip"),
     }
 }
 

@@ -33,8 +33,9 @@ pub(in crate::cli) struct Wish {
     /// A picture that the avatars are to resemble: PNG, JPEG, WebP or GIF, at most 100 megapixels.
     #[arg(long, value_name = "FILE")]
     pub(super) image: Option<PathBuf>,
-    /// The CLIP run that judges [default: the towers in the published model].
-    #[arg(long, value_name = "RUN")]
+    /// The CLIP that judges: a run of `guise train clip`, or a file that `guise import clip` wrote [default: the towers
+    /// in the published model].
+    #[arg(long, value_name = "PATH")]
     pub(super) clip: Option<PathBuf>,
     /// Avatars to draw.
     #[arg(long, value_name = "N", default_value_t = 4)]
@@ -63,7 +64,7 @@ pub(in crate::cli) struct Wish {
     /// What is optimised: the generator's input, one w for all layers, or a w for each.
     #[arg(long, default_value = "w", value_parser = named::<Space>(&["z", "w", "w+"]))]
     space: Space,
-    /// Judge each picture in so many different views; 0 is the whole picture, which suits a collection's own CLIP.
+    /// Judge each picture in so many different views; 0 is the whole picture, which suits a collection's own CLIP; 8 suit one that was imported.
     #[arg(long, value_name = "N", default_value_t = 0)]
     cutouts: usize,
     /// Weight of the pull toward the average avatar [default: 0.02].
@@ -149,7 +150,7 @@ pub(super) fn draw_wish(
     ctrlc::set_handler(move || stop.cancel()).context("cannot listen for Ctrl-C")?;
     let networks = Imagination {
         generator,
-        encoder: &words.image,
+        encoder: &*words.image,
         mapper: words.mapper.as_ref(),
     };
     let mut shown: Vec<Vec<RgbaImage>> = vec![vec![]; wish.count];

@@ -2,6 +2,7 @@
 //! (Patashnik et al., "StyleCLIP", 2021, section 4, for the latents of StyleGAN2 and pictures of any CLIP).
 
 mod adam;
+mod clip;
 mod space;
 mod targets;
 

@@ -3,15 +3,20 @@
 //! A foreign model is read once by `guise import`, which checks it layer by layer and writes it as
 //! safetensors under the names of our networks' parameters, with its architecture, licence and source.
 
+mod clip;
 mod minilm;
 mod ncnn;
+mod pytorch;
 pub mod safetensors;
 mod srvgg;
 
+pub use clip::{ClipModel, ClipOptions};
 pub use minilm::SentenceEncoder;
 pub use srvgg::SuperResolution;
 
-use crate::networks::srvgg::ConfigError;
+use crate::networks::{clip::ConfigError as ClipConfigError, srvgg::ConfigError};
+use burn::tensor::{TensorData, bf16, f16};
+use std::collections::BTreeMap;
 
 /// Why a foreign model was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +63,18 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A PyTorch file cannot be read.
+    #[error("the PyTorch file {problem}")]
+    Torch {
+        /// What is wrong with it, as the end of a sentence.
+        problem: String,
+    },
+    /// The tensors are those of no CLIP that is known here.
+    #[error("this is no CLIP that can be imported: {0}")]
+    Clip(String),
+    /// The sizes of a CLIP are out of range.
+    #[error("this CLIP cannot be built: {0}")]
+    ClipConfig(#[from] ClipConfigError),
     /// A safetensors file is not what `guise import` writes.
     #[error("the safetensors file {problem}")]
     Safetensors {
@@ -67,6 +84,54 @@ pub enum Error {
     /// The tensors do not fit the network.
     #[error(transparent)]
     Weights(#[from] super::Error),
+}
+
+/// The tensors of a file by name: finite floats as `f32`, or what is wrong with others, as the end of a sentence.
+/// It is not yet an error, because it may be a tensor that nobody needs.
+type Found = BTreeMap<String, Result<TensorData, String>>;
+
+/// A float type in which weights are published, the lowest byte first.
+#[derive(Debug, Clone, Copy)]
+enum Float {
+    F16,
+    BF16,
+    F32,
+    F64,
+}
+
+impl Float {
+    /// Bytes of a value.
+    fn width(self) -> usize {
+        match self {
+            Self::F16 | Self::BF16 => 2,
+            Self::F32 => 4,
+            Self::F64 => 8,
+        }
+    }
+}
+
+/// The values in `bytes`, which must be finite.
+fn floats(float: Float, bytes: &[u8], shape: &[usize]) -> Result<TensorData, String> {
+    let value = |bytes: &[u8]| match (float, bytes) {
+        (Float::F16, &[a, b]) => f16::from_le_bytes([a, b]).to_f32(),
+        (Float::BF16, &[a, b]) => bf16::from_le_bytes([a, b]).to_f32(),
+        (Float::F32, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]),
+        (Float::F64, &[a, b, c, d, e, f, g, h]) => f64::from_le_bytes([a, b, c, d, e, f, g, h]) as f32,
+        _ => unreachable!("chunks are as wide as the type"),
+    };
+    let values: Vec<f32> = bytes.chunks_exact(float.width()).map(value).collect();
+    match values.iter().find(|value| !value.is_finite()) {
+        Some(value) => Err(format!("holds {value}: the file is damaged")),
+        None => Ok(TensorData::new(values, shape.to_vec())),
+    }
+}
+
+/// What is wrong with a tensor of another type.
+fn no_floats(dtype: &str) -> String {
+    format!(
+        "is of the type {}, expected floats of 16, 32 or 64 bits",
+        shortened(dtype)
+    )
 }
 
 /// The beginning of a hostile text, short enough for an error message.

@@ -1,10 +1,11 @@
 //! Safetensors in and out: named tensors with a few words about them.
 
-use super::Error;
+use super::{Error, Float, Found, floats, no_floats, shortened};
 use crate::weights::Tensors;
-use burn::tensor::{TensorData, f16};
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
-use std::collections::HashMap;
+use burn::tensor::f16;
+use safetensors::{Dtype, SafeTensors, View};
+use serde::{Serialize, de::DeserializeOwned};
+use std::{borrow::Cow, collections::HashMap};
 
 /// Whatever a file says about itself, by key.
 pub type Metadata = HashMap<String, String>;
@@ -15,72 +16,159 @@ fn fail(problem: impl Into<String>) -> Error {
     }
 }
 
+/// A tensor on its way into a file, encoded when its turn comes so that there is no second copy of them all.
+struct Encoded<'a> {
+    shape: &'a [usize],
+    values: &'a [f32],
+    half: bool,
+}
+
+impl View for Encoded<'_> {
+    fn dtype(&self) -> Dtype {
+        if self.half { Dtype::F16 } else { Dtype::F32 }
+    }
+
+    fn shape(&self) -> &[usize] {
+        self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        let values = self.values.iter();
+        match self.half {
+            true => values
+                .flat_map(|&value| f16::from_f32(value).to_le_bytes())
+                .collect(),
+            false => values.flat_map(|value| value.to_le_bytes()).collect(),
+        }
+    }
+
+    fn data_len(&self) -> usize {
+        self.values.len() * if self.half { 2 } else { 4 }
+    }
+}
+
 /// Writes `tensors` and `metadata` as one file.
 ///
 /// A tensor is stored in half precision where that changes none of its values, as in a model that was
 /// published in half precision, and in single precision everywhere else.
 pub fn write(tensors: &Tensors, metadata: Metadata) -> Result<Vec<u8>, Error> {
+    let exact = |&value: &f32| f16::from_f32(value).to_f32() == value;
     let mut encoded = vec![];
     for (name, data) in tensors {
-        let values: Vec<f32> = data.iter::<f32>().collect();
-        let exact = |&value: &f32| f16::from_f32(value).to_f32() == value;
-        let (dtype, bytes): (_, Vec<u8>) = match values.iter().all(exact) {
-            true => (
-                Dtype::F16,
-                values
-                    .iter()
-                    .flat_map(|&value| f16::from_f32(value).to_le_bytes())
-                    .collect(),
-            ),
-            false => (
-                Dtype::F32,
-                values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-            ),
-        };
-        encoded.push((name, dtype, data.shape().to_vec(), bytes));
+        let values = data
+            .as_slice::<f32>()
+            .map_err(|error| fail(format!("cannot be written: the tensor {name}: {error}")))?;
+        let half = values.iter().all(exact);
+        encoded.push((
+            name,
+            Encoded {
+                shape: data.shape(),
+                values,
+                half,
+            },
+        ));
     }
-    let views = encoded
-        .iter()
-        .map(|(name, dtype, shape, bytes)| Ok((name, TensorView::new(*dtype, shape.clone(), bytes)?)))
-        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
-        .map_err(|error| fail(format!("cannot be written: {error}")))?;
-    safetensors::serialize(views, Some(metadata)).map_err(|error| fail(format!("cannot be written: {error}")))
+    safetensors::serialize(encoded, Some(metadata))
+        .map_err(|error| fail(format!("cannot be written: {error}")))
 }
 
-/// Reads a file's tensors, which must be finite and in single or half precision, and its metadata.
+/// Reads a file's tensors, which must be finite floats, and its metadata.
 pub fn read(bytes: &[u8]) -> Result<(Tensors, Metadata), Error> {
     read_those(bytes, |_| true)
 }
 
 /// As [`read`], but only the tensors whose names are wanted; what the others hold does not matter.
 pub fn read_those(bytes: &[u8], wanted: impl Fn(&str) -> bool) -> Result<(Tensors, Metadata), Error> {
+    let (found, metadata) = read_any(bytes)?;
+    let tensors = found
+        .into_iter()
+        .filter(|(name, _)| wanted(name))
+        .map(|(name, value)| match value {
+            Ok(data) => Ok((name, data)),
+            Err(problem) => Err(fail(format!(
+                "cannot be used: the tensor {} {problem}",
+                shortened(&name)
+            ))),
+        })
+        .collect::<Result<_, _>>()?;
+    Ok((tensors, metadata))
+}
+
+/// Reads a file of which nothing is known.
+pub(super) fn read_any(bytes: &[u8]) -> Result<(Found, Metadata), Error> {
     let invalid = |error| fail(format!("is damaged or not safetensors at all: {error}"));
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(invalid)?;
-    let mut tensors = Tensors::new();
+    let mut found = Found::new();
     for (name, view) in SafeTensors::deserialize(bytes).map_err(invalid)?.iter() {
-        if !wanted(name) {
-            continue;
-        }
-        let data = view.data();
-        let values: Vec<f32> = match view.dtype() {
-            Dtype::F32 => data
-                .chunks_exact(4)
-                .map(|v| f32::from_le_bytes([v[0], v[1], v[2], v[3]]))
-                .collect(),
-            Dtype::F16 => data
-                .chunks_exact(2)
-                .map(|v| f16::from_le_bytes([v[0], v[1]]).to_f32())
-                .collect(),
-            other => {
-                return Err(fail(format!(
-                    "has the tensor {name} as {other:?}, expected F32 or F16"
-                )));
-            }
+        let float = match view.dtype() {
+            Dtype::F16 => Some(Float::F16),
+            Dtype::BF16 => Some(Float::BF16),
+            Dtype::F32 => Some(Float::F32),
+            Dtype::F64 => Some(Float::F64),
+            _ => None,
         };
-        if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-            return Err(fail(format!("is damaged: the tensor {name} holds {value}")));
-        }
-        tensors.insert(name.to_owned(), TensorData::new(values, view.shape()));
+        let value = match float {
+            Some(float) => floats(float, view.data(), view.shape()),
+            None => Err(no_floats(&format!("{:?}", view.dtype()))),
+        };
+        found.insert(name.to_owned(), value);
     }
-    Ok((tensors, header.metadata().clone().unwrap_or_default()))
+    Ok((found, header.metadata().clone().unwrap_or_default()))
+}
+
+/// What a converted model's file says about it besides the tensors.
+pub(super) struct About<C> {
+    /// The network's shape.
+    pub(super) config: C,
+    /// The licence of the weights, an SPDX expression.
+    pub(super) licence: String,
+    /// Where the weights come from, in words.
+    pub(super) source: String,
+}
+
+impl<C: Serialize + DeserializeOwned> About<C> {
+    /// As a file of a network of this architecture keeps it.
+    pub(super) fn to_metadata(&self, architecture: &str) -> Result<Metadata, Error> {
+        let config = serde_json::to_string(&self.config)
+            .map_err(|error| fail(format!("cannot be written: {error}")))?;
+        let fields = [
+            ("architecture", architecture),
+            ("config", &config),
+            ("licence", &self.licence),
+            ("source", &self.source),
+        ];
+        Ok(Metadata::from(
+            fields.map(|(key, value)| (key.to_owned(), value.to_owned())),
+        ))
+    }
+
+    /// Out of a file that `command` must have written.
+    pub(super) fn from_metadata(
+        mut metadata: Metadata,
+        architecture: &str,
+        command: &str,
+    ) -> Result<Self, Error> {
+        let mut field = |key: &str| {
+            metadata
+                .remove(key)
+                .ok_or_else(|| fail(format!("does not state its {key}: make one with `{command}`")))
+        };
+        let stated = field("architecture")?;
+        if stated != architecture {
+            return Err(fail(format!(
+                "holds a network of the architecture {:?}, expected {architecture:?}: make one with `{command}`",
+                shortened(&stated)
+            )));
+        }
+        let config = serde_json::from_str(&field("config")?).map_err(|error| {
+            fail(format!(
+                "describes its network in a way that cannot be read: {error}"
+            ))
+        })?;
+        Ok(Self {
+            config,
+            licence: field("licence")?,
+            source: field("source")?,
+        })
+    }
 }

@@ -3,8 +3,7 @@
 use super::{
     Error,
     ncnn::{Bin, Layer, parse_param},
-    safetensors::{self, Metadata},
-    shortened,
+    safetensors::{self, About},
 };
 use crate::{
     networks::srvgg::{SrvggNetCompact, SrvggNetCompactConfig},
@@ -147,20 +146,14 @@ impl SuperResolution {
 
     /// Writes the model as a safetensors file, whose metadata holds everything but the weights.
     pub fn to_safetensors(&self) -> Result<Vec<u8>, Error> {
-        let config = serde_json::to_string(&self.config).map_err(|error| Error::Safetensors {
-            problem: format!("cannot be written: {error}"),
-        })?;
-        let metadata = [
-            ("architecture", ARCHITECTURE.to_owned()),
-            ("config", config),
-            ("scale", self.config.outscale.to_string()),
-            ("licence", self.licence.clone()),
-            ("source", self.source.clone()),
-        ];
-        safetensors::write(
-            &self.tensors,
-            Metadata::from(metadata.map(|(key, value)| (key.to_owned(), value))),
-        )
+        let about = About {
+            config: self.config.clone(),
+            licence: self.licence.clone(),
+            source: self.source.clone(),
+        };
+        let mut metadata = about.to_metadata(ARCHITECTURE)?;
+        metadata.insert("scale".into(), self.config.outscale.to_string());
+        safetensors::write(&self.tensors, metadata)
     }
 
     /// Reads a file that [`to_safetensors`](Self::to_safetensors) wrote.
@@ -169,31 +162,15 @@ impl SuperResolution {
     ///
     /// When the file is damaged, of another architecture, or lacks its licence.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, Error> {
-        let (tensors, mut metadata) = safetensors::read(bytes)?;
-        let mut field = |key: &str| {
-            metadata.remove(key).ok_or_else(|| Error::Safetensors {
-                problem: format!("does not state its {key}: make one with `guise import realesrgan-ncnn`"),
-            })
-        };
-        let architecture = field("architecture")?;
-        if architecture != ARCHITECTURE {
-            return Err(Error::Safetensors {
-                problem: format!(
-                    "holds a network of the architecture {:?}, expected {ARCHITECTURE:?}",
-                    shortened(&architecture)
-                ),
-            });
-        }
-        let config: SrvggNetCompactConfig =
-            serde_json::from_str(&field("config")?).map_err(|error| Error::Safetensors {
-                problem: format!("describes its network in a way that cannot be read: {error}"),
-            })?;
-        config.validate()?;
+        let (tensors, metadata) = safetensors::read(bytes)?;
+        let about: About<SrvggNetCompactConfig> =
+            About::from_metadata(metadata, ARCHITECTURE, "guise import realesrgan-ncnn")?;
+        about.config.validate()?;
         Ok(Self {
-            config,
+            config: about.config,
             tensors,
-            licence: field("licence")?,
-            source: field("source")?,
+            licence: about.licence,
+            source: about.source,
         })
     }
 

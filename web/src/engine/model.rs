@@ -210,7 +210,6 @@ pub(super) async fn tell(job: JobId, stage: Stage, event: Event) -> Result<(), E
             );
         }
         // No job of the page optimises yet.
-        Event::Step { .. } => {}
         Event::Picture { index, image } => {
             let png = encode(&image)?;
             say(

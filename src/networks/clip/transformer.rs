@@ -1,0 +1,261 @@
+//! The pre-norm transformer that both of CLIP's towers are made of: Vaswani et al. (2017), with the layer
+//! norms before the branches.
+//!
+//! Names and shapes of the parameters are those of OpenAI's release, with the queries, keys and values of all
+//! heads in one matrix.
+
+use burn::{
+    module::{Initializer, Module, Param},
+    tensor::{
+        Device, Tensor,
+        activation::{gelu, sigmoid, softmax},
+        module::layer_norm,
+    },
+};
+use serde::{Deserialize, Serialize};
+
+/// Added to variances by every layer norm.
+const EPSILON: f64 = 1e-5;
+
+/// A parameter drawn from the normal distribution with this deviation.
+///
+/// It is drawn when it is first read: a network that is only made to be filled with published weights never
+/// holds random ones, and one that a file merely promises never takes memory.
+pub(super) fn normal<const D: usize>(shape: [usize; D], deviation: f64, device: &Device) -> Param<Tensor<D>> {
+    let initializer = Initializer::Normal {
+        mean: 0.0,
+        std: deviation,
+    };
+    initializer.init(shape, device)
+}
+
+/// A parameter filled with `value`, when it is first read.
+pub(super) fn full<const D: usize>(shape: [usize; D], value: f64, device: &Device) -> Param<Tensor<D>> {
+    Initializer::Constant { value }.init(shape, device)
+}
+
+/// The nonlinearity of the feed-forward layers, which the weights do not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// `x sigmoid(1.702 x)`, in OpenAI's own models.
+    QuickGelu,
+    /// `x Phi(x)` (Hendrycks & Gimpel 2016), in most models that others trained.
+    Gelu,
+}
+
+impl Activation {
+    fn apply<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::QuickGelu => x.clone() * sigmoid(x * 1.702),
+            Self::Gelu => gelu(x),
+        }
+    }
+}
+
+/// The shape of a [`Transformer`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TransformerConfig {
+    /// Features of a token.
+    pub width: usize,
+    /// Blocks.
+    pub layers: usize,
+    /// Attention heads, which divide the width; it is 64 for each head in OpenAI's models.
+    pub heads: usize,
+    /// Features between the two feed-forward layers, four times the width in most models.
+    pub mlp_width: usize,
+    /// The nonlinearity between them.
+    pub activation: Activation,
+}
+
+impl TransformerConfig {
+    /// A transformer as OpenAI built them.
+    pub fn openai(width: usize, layers: usize) -> Self {
+        Self {
+            width,
+            layers,
+            heads: width / 64,
+            mlp_width: 4 * width,
+            activation: Activation::QuickGelu,
+        }
+    }
+
+    /// Random weights as the paper's release draws them.
+    pub(super) fn init(&self, device: &Device) -> Transformer {
+        Transformer {
+            resblocks: (0..self.layers)
+                .map(|_| ResidualAttentionBlock::init(self, device))
+                .collect(),
+        }
+    }
+}
+
+/// `y = x W^T + b`.
+#[derive(Module, Debug)]
+pub struct Linear {
+    /// `[d_out, d_in]`.
+    pub weight: Param<Tensor<2>>,
+    /// `[d_out]`.
+    pub bias: Param<Tensor<1>>,
+}
+
+impl Linear {
+    /// Random weights of this deviation and a bias of zero.
+    pub(super) fn init([d_in, d_out]: [usize; 2], deviation: f64, device: &Device) -> Self {
+        Self {
+            weight: normal([d_out, d_in], deviation, device),
+            bias: full([d_out], 0.0, device),
+        }
+    }
+
+    /// `x [n, length, d_in] -> [n, length, d_out]`.
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        linear(x, &self.weight, &self.bias)
+    }
+}
+
+/// `x [n, length, d_in]` through `weight [d_out, d_in]` and `bias [d_out]`.
+fn linear(x: Tensor<3>, weight: &Param<Tensor<2>>, bias: &Param<Tensor<1>>) -> Tensor<3> {
+    let [n, length, d_in] = x.dims();
+    let [d_out, _] = weight.dims();
+    // One product of two matrices, whatever the batch.
+    let y = x.reshape([n * length, d_in]).matmul(weight.val().transpose()) + bias.val().unsqueeze();
+    y.reshape([n, length, d_out])
+}
+
+/// Layer norm over the features of each token (Ba et al. 2016).
+#[derive(Module, Debug)]
+pub struct LayerNorm {
+    /// `[width]`.
+    pub weight: Param<Tensor<1>>,
+    /// `[width]`.
+    pub bias: Param<Tensor<1>>,
+}
+
+impl LayerNorm {
+    pub(super) fn init(width: usize, device: &Device) -> Self {
+        Self {
+            weight: full([width], 1.0, device),
+            bias: full([width], 0.0, device),
+        }
+    }
+
+    /// `x [.., width] -> [.., width]`.
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        layer_norm(x, self.weight.val(), Some(self.bias.val()), EPSILON)
+    }
+}
+
+/// `softmax(q k^T / sqrt(d) + mask) v` for every head, `[n, heads, length, d]` each.
+pub(super) fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: Option<Tensor<2>>) -> Tensor<4> {
+    let d = q.dims()[3];
+    let scores = (q / (d as f64).sqrt()).matmul(k.transpose()); // [n, heads, queries, keys]
+    let scores = match mask {
+        Some(mask) => scores + mask.unsqueeze(),
+        None => scores,
+    };
+    softmax(scores, 3).matmul(v)
+}
+
+/// Self-attention with several heads.
+#[derive(Module, Debug)]
+pub struct Attention {
+    /// Queries, keys and values, `[3 width, width]`.
+    pub in_proj_weight: Param<Tensor<2>>,
+    /// `[3 width]`.
+    pub in_proj_bias: Param<Tensor<1>>,
+    /// Mixes what the heads found.
+    pub out_proj: Linear,
+    heads: usize,
+}
+
+impl Attention {
+    /// `x [n, length, width] -> [n, length, width]`, `mask [length, length]` added to the scores.
+    pub fn forward(&self, x: Tensor<3>, mask: Option<Tensor<2>>) -> Tensor<3> {
+        let [n, length, width] = x.dims();
+        let d = width / self.heads;
+        let qkv = linear(x, &self.in_proj_weight, &self.in_proj_bias);
+        let qkv = qkv
+            .reshape([n, length, 3, self.heads, d])
+            .permute([2, 0, 3, 1, 4]);
+        let [q, k, v] = [0, 1, 2].map(|part| {
+            let part = qkv.clone().slice_dim(0, part..part + 1);
+            part.squeeze_dim::<4>(0) // [n, heads, length, d]
+        });
+        let found = attend(q, k, v, mask).permute([0, 2, 1, 3]);
+        self.out_proj.forward(found.reshape([n, length, width]))
+    }
+}
+
+/// The two feed-forward layers of a block.
+#[derive(Module, Debug)]
+pub struct Mlp {
+    /// From the width to the inner width.
+    pub c_fc: Linear,
+    /// And back.
+    pub c_proj: Linear,
+    #[module(skip)]
+    activation: Activation,
+}
+
+/// Attention and a feed-forward network, each added to what it was given.
+#[derive(Module, Debug)]
+pub struct ResidualAttentionBlock {
+    /// Before the attention.
+    pub ln_1: LayerNorm,
+    /// The tokens look at each other.
+    pub attn: Attention,
+    /// Before the feed-forward network.
+    pub ln_2: LayerNorm,
+    /// Each token by itself.
+    pub mlp: Mlp,
+}
+
+impl ResidualAttentionBlock {
+    fn init(config: &TransformerConfig, device: &Device) -> Self {
+        let &TransformerConfig {
+            width, layers, heads, ..
+        } = config;
+        let attention = (width as f64).powf(-0.5);
+        let projection = attention * (2.0 * layers as f64).powf(-0.5);
+        let inner = (2.0 * width as f64).powf(-0.5);
+        Self {
+            ln_1: LayerNorm::init(width, device),
+            attn: Attention {
+                in_proj_weight: normal([3 * width, width], attention, device),
+                in_proj_bias: full([3 * width], 0.0, device),
+                out_proj: Linear::init([width, width], projection, device),
+                heads,
+            },
+            ln_2: LayerNorm::init(width, device),
+            mlp: Mlp {
+                c_fc: Linear::init([width, config.mlp_width], inner, device),
+                c_proj: Linear::init([config.mlp_width, width], projection, device),
+                activation: config.activation,
+            },
+        }
+    }
+
+    /// `x [n, length, width] -> [n, length, width]`.
+    pub fn forward(&self, x: Tensor<3>, mask: Option<Tensor<2>>) -> Tensor<3> {
+        let x = x.clone() + self.attn.forward(self.ln_1.forward(x), mask);
+        let inner = self.mlp.c_fc.forward(self.ln_2.forward(x.clone()));
+        x + self.mlp.c_proj.forward(self.mlp.activation.apply(inner))
+    }
+}
+
+/// A stack of blocks; [`TransformerConfig`] makes it.
+#[derive(Module, Debug)]
+pub struct Transformer {
+    /// First to last.
+    pub resblocks: Vec<ResidualAttentionBlock>,
+}
+
+impl Transformer {
+    /// `x [n, length, width] -> [n, length, width]`, `mask [length, length]` added to all attention scores.
+    pub fn forward(&self, x: Tensor<3>, mask: Option<Tensor<2>>) -> Tensor<3> {
+        let step = |x, block: &ResidualAttentionBlock| block.forward(x, mask.clone());
+        self.resblocks.iter().fold(x, step)
+    }
+}

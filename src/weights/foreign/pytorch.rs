@@ -1,0 +1,554 @@
+//! PyTorch's zip archives: state dicts (`torch.save`, since version 1.6) and TorchScript programs
+//! (`torch.jit.save`), in which OpenAI published CLIP.
+//!
+//! Both hold a pickle, `data.pkl`, that says how the tensors hang together, and the bytes of each storage in
+//! a file of its own. A pickle is a program; nothing of it is run here. The few instructions that build
+//! containers and tensors are followed, every value is kept once and referred to by its number, and what is of no
+//! use becomes [`Node::Other`], so memory stays proportional to the pickle, whatever it says.
+
+use super::{Error, Float, Found, floats, no_floats};
+use burn::tensor::TensorData;
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    io::{Cursor, Read},
+};
+use zip::ZipArchive;
+
+/// The pickles of the largest models have a tenth of this.
+const MAX_PICKLE_BYTES: u64 = 4 << 20;
+/// Tensors have at most this many dimensions.
+const MAX_RANK: usize = 8;
+/// Dictionaries and objects are nested at most this deep.
+const MAX_DEPTH: usize = 32;
+/// At most this many entries of dictionaries are looked at.
+const MAX_ENTRIES: usize = 200_000;
+
+fn fail(problem: impl Into<String>) -> Error {
+    Error::Torch {
+        problem: problem.into(),
+    }
+}
+
+/// All tensors of an archive by their dotted names, floats as `f32`.
+pub(super) fn read(bytes: &[u8]) -> Result<Found, Error> {
+    let mut archive = Archive::open(bytes)?;
+    let pickle = archive.entry("data.pkl", MAX_PICKLE_BYTES)?;
+    let mut machine = Machine::new(&pickle);
+    let root = machine.run()?;
+    let mut tensors = BTreeMap::new();
+    let mut entries = 0;
+    machine.walk(root, &mut vec![], &mut entries, &mut tensors)?;
+    // Checkpoints of a training keep the network among other things.
+    if tensors.keys().any(|name| name.starts_with("state_dict.")) {
+        tensors = tensors
+            .into_iter()
+            .filter_map(|(name, view)| Some((name.strip_prefix("state_dict.")?.to_owned(), view)))
+            .collect();
+    }
+    let mut left = bytes.len();
+    let mut found = Found::new();
+    for (name, view) in tensors {
+        let value = match view.float {
+            Some(float) => archive.values(&name, &view, float, &mut left)?,
+            None => Err(no_floats(view.dtype)),
+        };
+        found.insert(name, value);
+    }
+    Ok(found)
+}
+
+/// The archive, and the storage that was read last, because views of the same one follow each other.
+struct Archive<'a> {
+    zip: ZipArchive<Cursor<&'a [u8]>>,
+    folder: String,
+    size: u64,
+    last: (String, Vec<u8>),
+}
+
+impl<'a> Archive<'a> {
+    fn open(bytes: &'a [u8]) -> Result<Self, Error> {
+        let zip = ZipArchive::new(Cursor::new(bytes))
+            .map_err(|error| fail(format!("is damaged, or truncated: {error}")))?;
+        let folder = (0..zip.len())
+            .filter_map(|i| zip.name_for_index(i).and_then(|name| name.ok()))
+            .find_map(|name| name.strip_suffix("data.pkl").map(str::to_owned))
+            .ok_or_else(|| fail("has no data.pkl: it is an archive of something else"))?;
+        Ok(Self {
+            zip,
+            folder,
+            size: bytes.len() as u64,
+            last: Default::default(),
+        })
+    }
+
+    /// The bytes of a file in the archive, whose checksum must be right.
+    fn entry(&mut self, name: &str, limit: u64) -> Result<Vec<u8>, Error> {
+        let wrong = |error: String| fail(format!("is damaged: {name} cannot be read: {error}"));
+        let path = format!("{}{name}", self.folder);
+        let entry = self
+            .zip
+            .by_name(&path)
+            .map_err(|error| wrong(error.to_string()))?;
+        if entry.size() > limit {
+            return Err(wrong(format!(
+                "it has {} bytes, at most {limit} are expected",
+                entry.size()
+            )));
+        }
+        let mut bytes = vec![];
+        let length = entry
+            .take(limit + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| wrong(error.to_string()))?;
+        match length as u64 <= limit {
+            true => Ok(bytes),
+            false => Err(wrong(format!("it has more than {limit} bytes"))),
+        }
+    }
+
+    /// The values of a view, row by row. All together may not be more than the file has bytes.
+    fn values(
+        &mut self,
+        name: &str,
+        view: &View<'_>,
+        float: Float,
+        left: &mut usize,
+    ) -> Result<Result<TensorData, String>, Error> {
+        let wrong = |problem: String| fail(format!("is damaged: the tensor {name} {problem}"));
+        let width = float.width();
+        let count = view
+            .shape
+            .iter()
+            .try_fold(1usize, |count, &side| count.checked_mul(side));
+        let size = count
+            .and_then(|count| count.checked_mul(width))
+            .filter(|size| size <= left);
+        let (Some(count), Some(size)) = (count, size) else {
+            return Err(wrong(format!(
+                "of shape {:?} is larger than the file",
+                view.shape
+            )));
+        };
+        *left -= size;
+        if self.last.0 != view.key || self.last.1.is_empty() {
+            let bytes = self.entry(&format!("data/{}", view.key), self.size)?;
+            self.last = (view.key.to_owned(), bytes);
+        }
+        let storage = &self.last.1;
+        let part = |at: usize, count: usize| {
+            let start = at.checked_mul(width)?;
+            storage.get(start..start.checked_add(count * width)?)
+        };
+        let bytes = if view.is_contiguous() {
+            part(view.offset, count).map(Cow::Borrowed)
+        } else {
+            let values: Option<Vec<_>> = (0..count).map(|i| part(view.position(i), 1)).collect();
+            values.map(|values| Cow::Owned(values.concat()))
+        };
+        let Some(bytes) = bytes else {
+            return Err(wrong(format!(
+                "needs more than the {} bytes that are there",
+                storage.len()
+            )));
+        };
+        Ok(floats(float, &bytes, &view.shape))
+    }
+}
+
+/// A tensor as the pickle describes it: a part of a storage.
+#[derive(Clone)]
+struct View<'p> {
+    dtype: &'p str,
+    float: Option<Float>,
+    key: &'p str,
+    offset: usize,
+    shape: Vec<usize>,
+    strides: Vec<usize>,
+}
+
+impl View<'_> {
+    /// Whether the values follow each other, row by row.
+    fn is_contiguous(&self) -> bool {
+        let mut expected = 1;
+        self.shape
+            .iter()
+            .zip(&self.strides)
+            .rev()
+            .all(|(&side, &stride)| {
+                let fits = side <= 1 || stride == expected;
+                expected *= side.max(1);
+                fits
+            })
+    }
+
+    /// Where the value of this number, counted row by row, stands in the storage.
+    fn position(&self, mut number: usize) -> usize {
+        let mut position = self.offset;
+        for (&side, &stride) in self.shape.iter().zip(&self.strides).rev() {
+            position = position.saturating_add((number % side).saturating_mul(stride));
+            number /= side;
+        }
+        position
+    }
+}
+
+/// Number of a value.
+type Id = usize;
+
+/// A value of the pickle.
+enum Node<'p> {
+    /// Of no use here, or not understood.
+    Other,
+    Mark,
+    Int(u64),
+    Text(&'p str),
+    Class(&'p str, &'p str),
+    Tuple(Vec<Id>),
+    Dict(Vec<(Id, Id)>),
+    /// An object of any class; its attributes are a dictionary.
+    Object(Option<Id>),
+    Storage {
+        dtype: &'p str,
+        key: &'p str,
+    },
+    Tensor(View<'p>),
+}
+
+/// What a pickle is a program for.
+struct Machine<'p> {
+    pickle: &'p [u8],
+    position: usize,
+    nodes: Vec<Node<'p>>,
+    stack: Vec<Id>,
+    memo: HashMap<u32, Id>,
+}
+
+impl<'p> Machine<'p> {
+    fn new(pickle: &'p [u8]) -> Self {
+        Self {
+            pickle,
+            position: 0,
+            nodes: vec![],
+            stack: vec![],
+            memo: HashMap::new(),
+        }
+    }
+
+    fn wrong(&self, problem: &str) -> Error {
+        fail(format!(
+            "is damaged: data.pkl {problem} at byte {}",
+            self.position
+        ))
+    }
+
+    fn take(&mut self, count: usize) -> Result<&'p [u8], Error> {
+        let taken = self.pickle[self.position..].get(..count);
+        let taken = taken.ok_or_else(|| self.wrong("ends too early"))?;
+        self.position += count;
+        Ok(taken)
+    }
+
+    /// The next `N` bytes as a number, the lowest first.
+    fn number<const N: usize>(&mut self) -> Result<u32, Error> {
+        let bytes = self.take(N)?;
+        Ok(bytes
+            .iter()
+            .rev()
+            .fold(0, |number, &byte| number << 8 | u32::from(byte)))
+    }
+
+    fn text(&mut self, bytes: &'p [u8]) -> Result<&'p str, Error> {
+        std::str::from_utf8(bytes).map_err(|_| self.wrong("has a text that is none"))
+    }
+
+    fn line(&mut self) -> Result<&'p str, Error> {
+        let length = self.pickle[self.position..]
+            .iter()
+            .position(|&byte| byte == b'\n');
+        let line = self.take(length.ok_or_else(|| self.wrong("ends too early"))?)?;
+        self.position += 1;
+        self.text(line)
+    }
+
+    fn push(&mut self, node: Node<'p>) {
+        self.stack.push(self.nodes.len());
+        self.nodes.push(node);
+    }
+
+    fn pop(&mut self) -> Result<Id, Error> {
+        self.stack
+            .pop()
+            .ok_or_else(|| self.wrong("takes a value where there is none"))
+    }
+
+    fn top(&self) -> Result<Id, Error> {
+        self.stack
+            .last()
+            .copied()
+            .ok_or_else(|| self.wrong("needs a value where there is none"))
+    }
+
+    /// The values down to the last mark, in order.
+    fn pop_to_mark(&mut self) -> Result<Vec<Id>, Error> {
+        let mark = self
+            .stack
+            .iter()
+            .rposition(|&id| matches!(self.nodes[id], Node::Mark));
+        let mark = mark.ok_or_else(|| self.wrong("takes a list where there is none"))?;
+        let values = self.stack.split_off(mark + 1);
+        self.stack.pop();
+        Ok(values)
+    }
+
+    /// Puts keys and values, which alternate, into the dictionary on top.
+    fn set_items(&mut self, items: &[Id]) -> Result<(), Error> {
+        let top = self.top()?;
+        if let Node::Dict(entries) = &mut self.nodes[top] {
+            entries.extend(items.chunks_exact(2).map(|pair| (pair[0], pair[1])));
+        }
+        Ok(())
+    }
+
+    fn pop_tuple(&mut self, count: usize) -> Result<(), Error> {
+        let start = self.stack.len().checked_sub(count);
+        let start = start.ok_or_else(|| self.wrong("takes values where there are none"))?;
+        let values = self.stack.split_off(start);
+        self.push(Node::Tuple(values));
+        Ok(())
+    }
+
+    /// Follows the pickle to its end and returns what it makes.
+    fn run(&mut self) -> Result<Id, Error> {
+        loop {
+            match self.take(1)?[0] {
+                b'.' => return self.pop(),
+                // The protocol's version.
+                0x80 => drop(self.take(1)?),
+                b'(' => self.push(Node::Mark),
+                b'}' => self.push(Node::Dict(vec![])),
+                b')' => self.push(Node::Tuple(vec![])),
+                b']' | b'N' | 0x88 | 0x89 => self.push(Node::Other),
+                b'K' => self.int::<1>()?,
+                b'M' => self.int::<2>()?,
+                b'J' => self.int::<4>()?,
+                0x8a => {
+                    let length = self.number::<1>()? as usize;
+                    let bytes = self.take(length)?;
+                    self.push(
+                        match bytes.len() <= 8 && bytes.last().is_none_or(|&top| top < 0x80) {
+                            true => Node::Int(
+                                bytes
+                                    .iter()
+                                    .rev()
+                                    .fold(0, |int, &byte| int << 8 | u64::from(byte)),
+                            ),
+                            false => Node::Other,
+                        },
+                    );
+                }
+                b'G' => {
+                    self.take(8)?;
+                    self.push(Node::Other);
+                }
+                b'X' => {
+                    let length = self.number::<4>()? as usize;
+                    let bytes = self.take(length)?;
+                    let text = self.text(bytes)?;
+                    self.push(Node::Text(text));
+                }
+                b'c' => {
+                    let (module, name) = (self.line()?, self.line()?);
+                    self.push(Node::Class(module, name));
+                }
+                b'q' => self.remember::<1>()?,
+                b'r' => self.remember::<4>()?,
+                b'h' => self.recall::<1>()?,
+                b'j' => self.recall::<4>()?,
+                b't' => {
+                    let values = self.pop_to_mark()?;
+                    self.push(Node::Tuple(values));
+                }
+                0x85 => self.pop_tuple(1)?,
+                0x86 => self.pop_tuple(2)?,
+                0x87 => self.pop_tuple(3)?,
+                b's' => {
+                    let (value, key) = (self.pop()?, self.pop()?);
+                    self.set_items(&[key, value])?;
+                }
+                b'u' => {
+                    let items = self.pop_to_mark()?;
+                    self.set_items(&items)?;
+                }
+                // What lists hold is of no use here.
+                b'a' => drop(self.pop()?),
+                b'e' => drop(self.pop_to_mark()?),
+                // A new object, of a class and arguments that do not matter.
+                0x81 => {
+                    self.pop()?;
+                    self.pop()?;
+                    self.push(Node::Object(None));
+                }
+                // Gives an object its attributes. Those of a dictionary are no entries of it.
+                b'b' => {
+                    let state = self.pop()?;
+                    let object = self.top()?;
+                    if let Node::Object(attributes) = &mut self.nodes[object] {
+                        *attributes = Some(state);
+                    }
+                }
+                b'Q' => {
+                    let id = self.pop()?;
+                    let storage = self.storage(id).unwrap_or(Node::Other);
+                    self.push(storage);
+                }
+                b'R' => self.call()?,
+                other => {
+                    self.position -= 1;
+                    return Err(self.wrong(&format!(
+                        "has the instruction {other:#04x}, which is unknown here"
+                    )));
+                }
+            }
+        }
+    }
+
+    fn int<const N: usize>(&mut self) -> Result<(), Error> {
+        let number = self.number::<N>()?;
+        // Four bytes are signed; nothing that matters is negative.
+        self.push(if number > i32::MAX as u32 {
+            Node::Other
+        } else {
+            Node::Int(number.into())
+        });
+        Ok(())
+    }
+
+    fn remember<const N: usize>(&mut self) -> Result<(), Error> {
+        let slot = self.number::<N>()?;
+        let top = self.top()?;
+        self.memo.insert(slot, top);
+        Ok(())
+    }
+
+    fn recall<const N: usize>(&mut self) -> Result<(), Error> {
+        let slot = self.number::<N>()?;
+        let id = self.memo.get(&slot).copied();
+        self.stack
+            .push(id.ok_or_else(|| self.wrong("refers to a value that it never made"))?);
+        Ok(())
+    }
+
+    fn tuple(&self, id: Id) -> Option<&[Id]> {
+        match &self.nodes[id] {
+            Node::Tuple(values) => Some(values),
+            _ => None,
+        }
+    }
+
+    /// `("storage", class, key, device, count)`.
+    fn storage(&self, id: Id) -> Option<Node<'p>> {
+        let &[_, class, key, ..] = self.tuple(id)? else {
+            return None;
+        };
+        match (&self.nodes[class], &self.nodes[key]) {
+            (&Node::Class(_, dtype), &Node::Text(key)) => Some(Node::Storage { dtype, key }),
+            _ => None,
+        }
+    }
+
+    /// Calls the few functions that matter; what others would return is of no use.
+    fn call(&mut self) -> Result<(), Error> {
+        let arguments = self.pop()?;
+        let function = self.pop()?;
+        match self.nodes[function] {
+            Node::Class("collections", "OrderedDict") => self.push(Node::Dict(vec![])),
+            Node::Class("torch._utils", "_rebuild_tensor_v2") => {
+                let view = self.view(arguments);
+                let view =
+                    view.ok_or_else(|| self.wrong("describes a tensor in a way that is unknown here"))?;
+                self.push(Node::Tensor(view));
+            }
+            // A parameter is the tensor that is its first argument.
+            Node::Class("torch._utils", "_rebuild_parameter") => {
+                let tensor = self
+                    .tuple(arguments)
+                    .and_then(|arguments| arguments.first().copied());
+                self.stack
+                    .push(tensor.ok_or_else(|| self.wrong("has a parameter without a tensor"))?);
+            }
+            _ => self.push(Node::Other),
+        }
+        Ok(())
+    }
+
+    /// `(storage, offset, shape, strides, ...)`.
+    fn view(&self, arguments: Id) -> Option<View<'p>> {
+        let &[storage, offset, shape, strides, ..] = self.tuple(arguments)? else {
+            return None;
+        };
+        let int = |id: Id| match self.nodes[id] {
+            Node::Int(int) => usize::try_from(int).ok(),
+            _ => None,
+        };
+        let ints = |id: Id| {
+            let ints = self.tuple(id).filter(|ints| ints.len() <= MAX_RANK)?;
+            ints.iter().map(|&id| int(id)).collect::<Option<Vec<_>>>()
+        };
+        let Node::Storage { dtype, key } = self.nodes[storage] else {
+            return None;
+        };
+        let (shape, strides) = (ints(shape)?, ints(strides)?);
+        (shape.len() == strides.len()).then_some(View {
+            dtype,
+            float: match dtype {
+                "HalfStorage" => Some(Float::F16),
+                "BFloat16Storage" => Some(Float::BF16),
+                "FloatStorage" => Some(Float::F32),
+                "DoubleStorage" => Some(Float::F64),
+                _ => None,
+            },
+            key,
+            offset: int(offset)?,
+            shape,
+            strides,
+        })
+    }
+
+    /// All tensors below a dictionary or an object, by their dotted names.
+    fn walk(
+        &self,
+        id: Id,
+        path: &mut Vec<&'p str>,
+        entries: &mut usize,
+        tensors: &mut BTreeMap<String, View<'p>>,
+    ) -> Result<(), Error> {
+        let items = match &self.nodes[id] {
+            Node::Tensor(view) => {
+                tensors.insert(path.join("."), view.clone());
+                return Ok(());
+            }
+            &Node::Object(Some(attributes)) => match &self.nodes[attributes] {
+                Node::Dict(items) => items,
+                _ => return Ok(()),
+            },
+            Node::Dict(items) => items,
+            _ => return Ok(()),
+        };
+        for &(key, value) in items {
+            // One value may hang at many places, so their number is not bounded by the file.
+            *entries += 1;
+            if *entries > MAX_ENTRIES || path.len() >= MAX_DEPTH {
+                return Err(fail(
+                    "nests its tensors deeper, or holds more entries, than any network does",
+                ));
+            }
+            if let Node::Text(key) = self.nodes[key] {
+                path.push(key);
+                self.walk(value, path, entries, tensors)?;
+                path.pop();
+            }
+        }
+        Ok(())
+    }
+}

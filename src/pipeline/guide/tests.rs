@@ -153,19 +153,24 @@ fn the_gradient_is_that_of_finite_differences() {
         let gradient = leaf.grad(&total(leaf.clone()).backward()).unwrap();
         assert_eq!(gradient.dims(), u.dims());
         // Along random directions, as single coordinates change the loss by less than its rounding.
+        let mut slopes = vec![];
         for seed in 0..4 {
             let direction: Tensor<3> = random(20 + seed, u.dims(), 1.0, &device);
             let slope = (gradient.clone() * direction.clone()).sum().into_scalar::<f32>();
             let at = |by: f64| f64::from(total(u.clone() + direction.clone() * by).into_scalar::<f32>());
             let difference = |h: f64| (at(h) - at(-h)) / (2.0 * h);
-            // Networks of rectifiers have kinks, which a large step crosses, and a small one drowns in rounding: a
-            // gradient that is right agrees with one of them closely.
-            let differences = [1e-3, 3e-4, 1e-4].map(difference);
-            let slope = f64::from(slope);
+            slopes.push((f64::from(slope), [1e-3, 3e-4, 1e-4, 3e-5].map(difference)));
+        }
+        // Networks of rectifiers have kinks, which a large step crosses, and a small one drowns in rounding: what is left
+        // of both was seen to be up to 3.6 % of the slopes' size. A term that is missing would show in all of them.
+        let size = (slopes.iter().map(|(slope, _)| slope * slope).sum::<f64>() / 4.0).sqrt();
+        for (slope, differences) in slopes {
+            let closest = differences
+                .iter()
+                .map(|it| (slope - it).abs())
+                .fold(f64::INFINITY, f64::min);
             assert!(
-                differences
-                    .iter()
-                    .any(|difference| (slope - difference).abs() < 0.01 * difference.abs() + 1e-3),
+                closest < 0.04 * size,
                 "{space:?}, {loss:?}: the slope is {slope}, not {differences:?}"
             );
         }
@@ -412,4 +417,22 @@ fn losses_are_those_of_the_definitions() {
     let both = Tensor::cat(vec![b.clone(), b], 0);
     let targets = Targets::new(vec![(both, vec![1.0, -1.0], Modality::Text)]).unwrap();
     assert!(targets.scores(a).into_scalar::<f32>().abs() < 1e-6);
+}
+
+#[test]
+fn a_picture_is_the_same_with_and_without_gradients() {
+    let device = Device::flex();
+    let generator = tiny(&device);
+    let ws = start(&generator, Space::WPlus, 2, &device);
+    let tracked = Tensor::from_inner(ws.clone()).require_grad();
+    let [plain, tracked] = [ws, tracked].map(|ws| generator.synthesis.forward(ws, NoiseMode::Const));
+    let difference = (plain.clone() - tracked.without_autodiff())
+        .abs()
+        .max()
+        .into_scalar::<f32>();
+    let largest = plain.abs().max().into_scalar::<f32>();
+    assert!(
+        difference < 1e-4 * largest,
+        "they differ by {difference} of {largest}"
+    );
 }

@@ -9,6 +9,7 @@ pub(crate) struct Neon;
 
 impl Simd for Neon {
     const LANES: usize = 4;
+    const REGISTERS: usize = 32;
     type V = float32x4_t;
 
     #[inline(always)]

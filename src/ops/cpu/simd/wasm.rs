@@ -11,6 +11,7 @@ pub(crate) struct Simd128;
 
 impl Simd for Simd128 {
     const LANES: usize = 4;
+    const REGISTERS: usize = 16;
     type V = v128;
 
     #[inline(always)]

@@ -298,7 +298,8 @@ pub(crate) unsafe fn run<S: Simd>(
                     (16, 2) => pixels_of!(8, 2),
                     (16, _) => pixels_of!(8, 1),
                     (8, _) => pixels_of!(6, 2),
-                    _ => pixels_of!(3, 4),
+                    _ if S::REGISTERS > 16 => pixels_of!(3, 4),
+                    _ => pixels_of!(2, 4),
                 }
                 b = b.add(phase.taps.len() * p.c_in * width * 16);
             }

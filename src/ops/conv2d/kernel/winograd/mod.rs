@@ -170,7 +170,10 @@ pub(crate) unsafe fn forward<S: Simd>(
                         rows_of!(1, 2);
                     }
                     _ => {
-                        rows_of!(3, 4);
+                        if S::REGISTERS > 16 {
+                            rows_of!(3, 4);
+                        }
+                        rows_of!(2, 4);
                         rows_of!(1, 4);
                     }
                 }

@@ -1,6 +1,8 @@
 //! `guise publish` and `guise generate` as people run them: a run is trained for a moment, published, and drawn
 //! from; what must not be published is refused and leaves nothing behind.
 
+mod towers;
+
 use image::RgbaImage;
 use serde_json::Value;
 use std::{
@@ -289,103 +291,6 @@ fn a_run_becomes_a_bundle_that_draws() {
         );
     }
     assert_eq!(names(&dir.path().join("models")), ["discs"]);
-}
-
-#[test]
-fn the_towers_of_a_clip_come_along() {
-    use burn::tensor::Device;
-    use guise::weights::{
-        Manifest,
-        bundle::{load_image_tower, load_mapper, load_text_tower, load_vocabulary},
-    };
-    let dir = TempDir::new().unwrap();
-    let clip = trained_clip(dir.path());
-    let bundle = dir.path().join("bundle");
-    let publish = [
-        "publish",
-        utf8(trained_run()),
-        "--out",
-        utf8(&bundle),
-        "--mapper-samples",
-        "64",
-        "--clip",
-    ];
-    let summary = succeeds(&[&publish[..], &[utf8(&clip)]].concat());
-    assert!(summary.contains("text_tower.gguf"), "{summary}");
-    assert_eq!(
-        names(&bundle),
-        [
-            "README.md",
-            "generator.gguf",
-            "image_tower.gguf",
-            "mapper.gguf",
-            "model.json",
-            "samples.png",
-            "text_tower-LICENSE.txt",
-            "text_tower.gguf",
-            "vocabulary.txt"
-        ]
-    );
-    let manifest = Manifest::parse(&fs::read(bundle.join("model.json")).unwrap()).unwrap();
-    let cosine = manifest.metrics.quantized_cosine.unwrap();
-    assert!((0.995..=1.0).contains(&cosine), "{cosine}");
-    let parts = &manifest.parts;
-    let [image, text] = [
-        &parts.image_tower.as_ref().unwrap().weights,
-        &parts.text_tower.as_ref().unwrap().weights,
-    ];
-    assert_eq!([&image.license, &text.license], ["CC0-1.0", "Apache-2.0"]);
-    assert!(text.attribution.contains("MiniLM"), "{}", text.attribution);
-    let card = fs::read_to_string(bundle.join("README.md")).unwrap();
-    for expected in [
-        "Apache-2.0",
-        "all-MiniLM-L6-v2",
-        "text_tower-LICENSE.txt",
-        "cosine",
-    ] {
-        assert!(
-            card.contains(expected),
-            "the model card lacks {expected:?}:\n{card}"
-        );
-    }
-
-    // What was written can be read, all of it together.
-    let device = Device::flex();
-    let read = |name: &str| fs::read(bundle.join(name)).unwrap();
-    let part = parts.text_tower.as_ref().unwrap();
-    load_text_tower(part, &read("text_tower.gguf"), &device).unwrap();
-    load_vocabulary(
-        parts.vocabulary.as_ref().unwrap(),
-        &read("vocabulary.txt"),
-        &part.config,
-    )
-    .unwrap();
-    let part = parts.image_tower.as_ref().unwrap();
-    load_image_tower(part, &read("image_tower.gguf"), &device).unwrap();
-    let part = parts.mapper.as_ref().unwrap();
-    load_mapper(part, &read("mapper.gguf"), &device).unwrap();
-    let metrics = manifest.metrics.mapper.unwrap();
-    assert!(
-        metrics.unexplained > 0.0 && card.contains("The mapper, on samples"),
-        "{metrics:?}"
-    );
-
-    let config = clip.join("training_options.json");
-    let settings = fs::read_to_string(&config).unwrap();
-    fs::write(
-        &config,
-        settings.replace("\"resolution\": 16", "\"resolution\": 32"),
-    )
-    .unwrap();
-    fails(
-        &[&publish[..], &[utf8(&clip)]].concat(),
-        "train a CLIP on the generator's dataset",
-    );
-    fs::write(&config, &settings).unwrap();
-    fs::remove_file(clip.join("examples.txt")).unwrap();
-    fails(&[&publish[..], &[utf8(&clip)]].concat(), "examples.txt");
-    fails(&[&publish[..], &[utf8(trained_run())]].concat(), "is no CLIP run");
-    fails(&[&publish[..], &["/nowhere"]].concat(), "/nowhere is no CLIP run");
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn pictures_are_found_and_described_that_were_never_shown() {
     let dir = tempfile::tempdir().unwrap();
     let data = dataset(dir.path(), true);
     let out = dir.path().join("runs");
-    let output = train(&data, &out, "32", &["--text-noise", "0"]);
+    let output = train(&data, &out, "16", &["--text-noise", "0"]);
     assert!(output.status.success(), "{}", text(&output));
     let run = only_run(&out);
     assert!(run.file_name().unwrap().to_str().unwrap().contains("-clip-"));

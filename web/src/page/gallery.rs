@@ -11,7 +11,7 @@ use leptos::prelude::*;
 #[component]
 pub fn Gallery(studio: Studio) -> impl IntoView {
     let frames = (0..studio.frames.len())
-        .map(|index| view! { <li hidden={move || index >= studio.count()}><Frame studio index/></li> })
+        .map(|index| view! { <li hidden=move || index >= studio.count()><Frame studio index/></li> })
         .collect_view();
     view! { <ul class="wall" aria-label="Avatars">{frames}</ul> }
 }

@@ -60,7 +60,7 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 0, conflicts_with = "resume")]
     seed: u64,
     /// Pictures in a step.
-    #[arg(long, default_value_t = 128, conflicts_with = "resume")]
+    #[arg(long, default_value_t = 256, conflicts_with = "resume")]
     batch_size: usize,
     /// AdamW's step size after the warm-up.
     #[arg(long, default_value_t = 0.002, conflicts_with = "resume")]
@@ -165,7 +165,7 @@ fn start(args: Args) -> anyhow::Result<(ClipRun, Dataset, TextEncoder)> {
         },
         text_tower: TextTowerConfig {
             minilm: encoder.config().clone(),
-            hidden_dim: 512,
+            hidden_dim: 256,
             embed_dim: image_tower.embed_dim,
         },
         image_tower,

@@ -27,52 +27,41 @@ pub enum Error {
     },
 }
 
-/// Files of a bundle whose every byte is the one that its manifest promises.
-pub struct Files {
+/// A bundle whose every byte is the one that its manifest promises.
+pub struct Bundle {
+    /// The manifest.
+    pub manifest: Manifest,
     /// The contents of every file, by name.
-    pub contents: BTreeMap<String, Vec<u8>>,
+    pub files: BTreeMap<String, Vec<u8>>,
     /// Bytes that came over the network.
     pub fetched: u64,
-    /// Whether all of them are kept for the next visit.
+    /// Whether all of it is kept for the next visit.
     pub kept: bool,
 }
 
-/// Fetches the manifest of the bundle in the folder at the address `folder`, and lets go of what is kept of others.
-pub async fn manifest(folder: &str, store: Option<&Store>) -> Result<Manifest, Error> {
+/// Loads the bundle in the folder at the address `folder`. `progress` hears finished and all bytes.
+pub async fn load(
+    folder: &str,
+    store: Option<&Store>,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Bundle, Error> {
     let url = format!("{folder}{}", Manifest::FILE_NAME);
     let limit = Manifest::MAX_BYTES as usize;
     // The manifest is small and says which parts are current: the browser asks the server every time.
     let json = fetch(Manifest::FILE_NAME, &url, limit, RequestCache::NoCache, |_| {}).await?;
     let manifest = Manifest::parse(&json).map_err(|error| Error::Manifest(error.to_string()))?;
-    if let Some(store) = store {
-        let current: BTreeSet<_> = manifest.files().map(|file| file.sha256.clone()).collect();
-        store.forget_all_but(&current).await;
-    }
-    Ok(manifest)
-}
 
-/// Loads some files of the bundle in `folder`. `progress` hears finished and all bytes.
-pub async fn files(
-    folder: &str,
-    wanted: &[&File],
-    store: Option<&Store>,
-    mut progress: impl FnMut(u64, u64),
-) -> Result<Files, Error> {
-    let total = wanted.iter().map(|file| file.bytes).sum();
-    let mut done = 0;
-    let mut files = Files {
-        contents: BTreeMap::new(),
-        fetched: 0,
-        kept: true,
-    };
-    for file in wanted {
+    let total = manifest.files().map(|file| file.bytes).sum();
+    let (mut done, mut fetched, mut kept) = (0, 0, true);
+    let mut files = BTreeMap::new();
+    for file in manifest.files() {
         progress(done, total);
         let contents = match read_kept(file, store).await {
             Some(contents) => contents,
             None => {
                 let contents = fetch_part(folder, file, |part| progress(done + part, total)).await?;
-                files.fetched += file.bytes;
-                files.kept &= match store {
+                fetched += file.bytes;
+                kept &= match store {
                     Some(store) => store.write(&file.sha256, &contents).await,
                     None => false,
                 };
@@ -80,10 +69,19 @@ pub async fn files(
             }
         };
         done += file.bytes;
-        files.contents.insert(file.name.clone(), contents);
+        files.insert(file.name.clone(), contents);
     }
     progress(done, total);
-    Ok(files)
+    if let Some(store) = store {
+        let current: BTreeSet<_> = manifest.files().map(|file| file.sha256.clone()).collect();
+        store.forget_all_but(&current).await;
+    }
+    Ok(Bundle {
+        manifest,
+        files,
+        fetched,
+        kept,
+    })
 }
 
 /// A part from an earlier visit, if it is there and still what it was.

@@ -8,7 +8,6 @@ mod facts;
 mod gallery;
 mod label;
 mod link;
-mod prompt;
 mod share;
 mod studio;
 mod viewer;
@@ -31,8 +30,6 @@ pub fn run() {
 fn Page() -> impl IntoView {
     let studio = studio::Studio::open();
     view! {
-        <prompt::PromptBox studio/>
-        <gallery::Caption studio/>
         <gallery::Gallery studio/>
         <gallery::Notice studio/>
         <gallery::Controls studio/>

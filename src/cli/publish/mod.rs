@@ -102,7 +102,8 @@ pub(super) struct Args {
     /// How weight matrices are stored.
     #[arg(long, value_enum, default_value_t)]
     quantization: Storage,
-    /// How the weight matrices of the CLIP's text tower are stored, which are most of a bundle [default: as the others].
+    /// How the weight matrices of the CLIP's text tower are stored, which are most of a bundle; of four bits only
+    /// the embeddings of its words [default: as the others].
     #[arg(long, value_enum, requires = "clip")]
     text_quantization: Option<Storage>,
     /// The truncation_psi that the model suggests, from 0 to 1.

@@ -9,7 +9,7 @@ use crate::{
     train::clip::{ClipRun, ClipTrainer, TextEncoder, load_towers},
     weights::{
         Quantization,
-        bundle::{load_image_tower, load_text_tower, load_vocabulary, pack},
+        bundle::{load_image_tower, load_text_tower, load_vocabulary, pack, pack_text_tower},
         manifest::{Credit, File, Parts},
     },
 };
@@ -87,7 +87,7 @@ pub(super) fn pack_towers(
         attribution: source.attribution.clone(),
         source: source.source.clone(),
     };
-    let packed = pack(
+    let packed = pack_text_tower(
         &text,
         settings.text_tower.clone(),
         quantization,

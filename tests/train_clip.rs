@@ -17,11 +17,12 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+/// Names that the tiny encoder can read and that have no synonyms, most of which it could not.
 const COLOURS: [(&str, [u8; 3]); 4] = [
-    ("pink", [240, 120, 180]),
-    ("blue", [40, 60, 220]),
-    ("red", [220, 30, 30]),
-    ("white", [250, 250, 250]),
+    ("rookie", [240, 120, 180]),
+    ("wave", [40, 60, 220]),
+    ("tiger", [220, 30, 30]),
+    ("autumn", [250, 250, 250]),
 ];
 
 /// Pictures of 16 pixels: hair above, clothes below, a band of glasses across every other one.
@@ -116,7 +117,7 @@ fn pictures_are_found_and_described_that_were_never_shown() {
     let dir = tempfile::tempdir().unwrap();
     let data = dataset(dir.path(), true);
     let out = dir.path().join("runs");
-    let output = train(&data, &out, "16", &["--text-noise", "0"]);
+    let output = train(&data, &out, "40", &["--text-noise", "0"]);
     assert!(output.status.success(), "{}", text(&output));
     let run = only_run(&out);
     assert!(run.file_name().unwrap().to_str().unwrap().contains("-clip-"));

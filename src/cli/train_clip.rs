@@ -60,7 +60,7 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 0, conflicts_with = "resume")]
     seed: u64,
     /// Pictures in a step.
-    #[arg(long, default_value_t = 256, conflicts_with = "resume")]
+    #[arg(long, default_value_t = 128, conflicts_with = "resume")]
     batch_size: usize,
     /// AdamW's step size after the warm-up.
     #[arg(long, default_value_t = 0.002, conflicts_with = "resume")]
@@ -124,7 +124,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         }
         ClipEvent::Step { images_seen, stats } => {
             bar.set_position(images_seen);
-            bar.set_message(format!("loss {:.3}, scale {:.0}", stats.loss, stats.scale));
+            bar.set_message(format!(
+                "loss {:.3} and {:.3}, scale {:.0}",
+                stats.contrastive_loss, stats.answers_loss, stats.scale
+            ));
         }
         ClipEvent::Checkpoint { path, evaluation } => {
             bar.suspend(|| eprintln!("wrote {}\n{}", path.display(), table(&evaluation)));
@@ -165,7 +168,7 @@ fn start(args: Args) -> anyhow::Result<(ClipRun, Dataset, TextEncoder)> {
         },
         text_tower: TextTowerConfig {
             minilm: encoder.config().clone(),
-            hidden_dim: 256,
+            hidden_dim: 512,
             embed_dim: image_tower.embed_dim,
         },
         image_tower,
@@ -196,6 +199,7 @@ fn table(evaluation: &Evaluation) -> String {
     // Writing to a String cannot fail.
     for (name, recall) in [
         ("captions", evaluation.captions),
+        ("synonyms", evaluation.synonyms),
         ("other words", evaluation.other_words),
     ] {
         let _ = writeln!(

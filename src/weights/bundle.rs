@@ -123,15 +123,47 @@ pub async fn pack<M: Module, C>(
     weights: Credit,
 ) -> Result<(Part<C>, Vec<u8>), Error> {
     let tensors = collect(network).await?;
+    let file = (file_name, weights);
+    pack_each(&tensors, config, quantization, |_| quantization, file)
+}
+
+/// As [`pack`], for a text tower. Of four bits only the embeddings of words are stored, which are half of it and of
+/// which a sentence reads a few rows; at four bits, the layers of a network as narrow as MiniLM turn every sentence.
+///
+/// # Errors
+///
+/// As [`pack`].
+pub async fn pack_text_tower(
+    tower: &TextTower,
+    config: TextTowerConfig,
+    quantization: Quantization,
+    file_name: &str,
+    weights: Credit,
+) -> Result<(Part<TextTowerConfig>, Vec<u8>), Error> {
+    let tensors = collect(tower).await?;
+    let each = |name: &str| match quantization {
+        Quantization::Q4_0 if name != "minilm.word_embeddings" => Quantization::Q8_0,
+        other => other,
+    };
+    pack_each(&tensors, config, quantization, each, (file_name, weights))
+}
+
+fn pack_each<C>(
+    tensors: &Tensors,
+    config: C,
+    quantization: Quantization,
+    each: impl Fn(&str) -> Quantization,
+    (file_name, weights): (&str, Credit),
+) -> Result<(Part<C>, Vec<u8>), Error> {
     let architecture = file_name.strip_suffix(".gguf").unwrap_or(file_name);
-    let contents = gguf::write(&tensors, quantization, architecture)?;
+    let contents = gguf::write_each(tensors, each, architecture)?;
     let file = File::describe(file_name, &contents);
     Ok((
         Part {
             file,
             config,
             quantization,
-            parameters: count(&tensors),
+            parameters: count(tensors),
             weights,
         },
         contents,

@@ -7,7 +7,7 @@ use guise::{
     networks::{collection_clip::TextTower, minilm::batch, stylegan2::NoiseMode},
     weights::{
         Error, Quantization,
-        bundle::{load_image_tower, load_text_tower, load_vocabulary, pack},
+        bundle::{load_image_tower, load_text_tower, load_vocabulary, pack, pack_text_tower},
         manifest::{Credit, File},
     },
 };
@@ -57,6 +57,20 @@ fn towers_survive_packing() {
     };
     let cosine = least(embed(&loaded), embed(&original));
     assert!(cosine >= 0.995, "{cosine}");
+    // At four bits, only the embeddings of words are.
+    let (config, tower) = tiny::random_text_tower(&device);
+    let packed = pack_text_tower(
+        &tower,
+        config,
+        Quantization::Q4_0,
+        "text_tower.gguf",
+        Credit::default(),
+    );
+    let (part, contents) = block_on(packed).unwrap();
+    assert!(contents.len() < bundle.text_tower.len());
+    let coarse = load_text_tower(&part, &contents, &device).unwrap();
+    let cosine = least(embed(&coarse), embed(&original));
+    assert!((0.98..0.9999).contains(&cosine), "{cosine}");
     // Different sentences are different places.
     let embedded = embed(&original);
     let other = least(embedded.clone().narrow(0, 0, 1), embedded.narrow(0, 1, 1));

@@ -5,7 +5,7 @@ use super::{
     TEXT_TOWER_LICENCE, UPSCALER,
 };
 use crate::weights::{
-    Manifest,
+    Manifest, Quantization,
     manifest::{Credit, Part, Training},
 };
 use std::{fmt::Write, path::Path};
@@ -66,7 +66,10 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
             image.parameters,
             image.quantization.name(),
             text.parameters,
-            text.quantization.name()
+            match text.quantization {
+                Quantization::Q4_0 => "q8_0, the embeddings of words as q4_0",
+                other => other.name(),
+            }
         ));
     }
     if let Some(mapper) = &parts.mapper {

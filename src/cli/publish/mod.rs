@@ -102,6 +102,10 @@ pub(super) struct Args {
     /// How weight matrices are stored.
     #[arg(long, value_enum, default_value_t)]
     quantization: Storage,
+    /// How the weight matrices of the CLIP's text tower are stored, which are most of a bundle; of four bits only
+    /// the embeddings of its words [default: as the others].
+    #[arg(long, value_enum, requires = "clip")]
+    text_quantization: Option<Storage>,
     /// The truncation_psi that the model suggests, from 0 to 1.
     #[arg(long, value_name = "PSI", default_value_t = 0.7)]
     truncation_psi: f32,
@@ -200,7 +204,13 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     }
     let (mut quantized_cosine, mut mapper_metrics) = (None, None);
     if let Some(clip) = &args.clip {
-        let towers = pack_towers(clip, &mut parts, quantization, &quantized, &device)?;
+        let towers = pack_towers(
+            clip,
+            &mut parts,
+            args.text_quantization.map_or(quantization, Quantization::from),
+            &quantized,
+            &device,
+        )?;
         files.extend(towers.files);
         quantized_cosine = Some(towers.cosine);
         let networks = (&drawing, &towers.image);

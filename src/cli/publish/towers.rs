@@ -9,7 +9,7 @@ use crate::{
     train::clip::{ClipRun, ClipTrainer, TextEncoder, load_towers},
     weights::{
         Quantization,
-        bundle::{load_image_tower, load_text_tower, load_vocabulary, pack},
+        bundle::{load_image_tower, load_text_tower, load_vocabulary, pack, pack_text_tower},
         manifest::{Credit, File, Parts},
     },
 };
@@ -37,8 +37,8 @@ pub(super) struct PackedTowers {
     pub image: ImageTower,
 }
 
-/// Quantizes the towers of the run in `dir` into `parts`, and judges them by the pictures `samples` and the run's
-/// sentences.
+/// Quantizes the towers of the run in `dir` into `parts`, the image tower never at 4 bits, and judges them by the
+/// pictures `samples` and the run's sentences.
 pub(super) fn pack_towers(
     dir: &Path,
     parts: &mut Parts,
@@ -87,7 +87,7 @@ pub(super) fn pack_towers(
         attribution: source.attribution.clone(),
         source: source.source.clone(),
     };
-    let packed = pack(
+    let packed = pack_text_tower(
         &text,
         settings.text_tower.clone(),
         quantization,
@@ -116,7 +116,7 @@ pub(super) fn pack_towers(
     ensure!(
         cosine >= expected,
         "towers stored as {} give embeddings with a cosine of {cosine:.4} to those of the trained towers, \
-         expected at least {expected}: choose a finer --quantization",
+         expected at least {expected}: choose a finer --text-quantization",
         quantization.name()
     );
     parts.image_tower = Some(image_part);

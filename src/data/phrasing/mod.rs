@@ -14,7 +14,7 @@ use rand::{
     Rng,
     seq::{IndexedRandom, SliceRandom},
 };
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use words::{COLOURS, INSIDE, MOODFUL, MOODS, NOUNS, PEOPLE, SKIN, Synonyms, WORN};
 
 /// Which other words a phrase may use.
@@ -22,6 +22,8 @@ use words::{COLOURS, INSIDE, MOODFUL, MOODS, NOUNS, PEOPLE, SKIN, Synonyms, WORN
 pub enum Words {
     /// The collection's own and those for training.
     Training,
+    /// Of those for training, only such that share no word with the collection's own.
+    Synonyms,
     /// Only such that occur neither in captions nor in training.
     Test,
 }
@@ -72,6 +74,8 @@ pub struct Phrasebook {
     pub properties: Vec<Property>,
     /// For each property, that which tells its colour.
     colours: Vec<Option<usize>>,
+    /// Every word of a caption.
+    own: BTreeSet<String>,
 }
 
 /// Part of a phrase: something with its article, and what it claims.
@@ -103,7 +107,15 @@ impl Phrasebook {
             .iter()
             .map(|property| position(format!("{} color", property.name)))
             .collect();
-        Self { properties, colours }
+        let texts = properties
+            .iter()
+            .flat_map(|property| property.values.iter().chain([&property.name]));
+        let own = texts.flat_map(|text| parts(text)).map(str::to_owned).collect();
+        Self {
+            properties,
+            colours,
+            own,
+        }
     }
 
     /// The values of a picture with these traits.
@@ -145,6 +157,48 @@ impl Phrasebook {
         bare(&phrase).to_owned()
     }
 
+    /// Every way in which training may call one value of a property, in few words.
+    pub fn wordings(&self, property: usize, value: u16) -> Vec<String> {
+        let base = self.base(property);
+        let nouns = self.any_wordings(base);
+        if value == 0 {
+            return nouns
+                .iter()
+                .flat_map(|noun| [format!("no {noun}"), format!("without {noun}")])
+                .collect();
+        }
+        let text = self.properties[property].values[value as usize - 1].as_str();
+        let table = if self.properties[property].name == "skin" {
+            SKIN
+        } else {
+            COLOURS
+        };
+        let others = find(table, text).map_or(&[][..], |synonyms| synonyms.training);
+        let mut wordings = vec![self.label(property, value)];
+        if base != property || !others.is_empty() {
+            for colour in others.iter().chain([&text]) {
+                let phrases = nouns.iter().map(|noun| phrase(noun, noun, Some(colour)));
+                wordings.extend(phrases.map(|phrase| bare(&phrase).to_owned()));
+            }
+        }
+        for inside in INSIDE.iter().filter(|inside| text.contains(inside.word)) {
+            wordings.extend(
+                inside
+                    .training
+                    .iter()
+                    .map(|other| text.replace(inside.word, other)),
+            );
+        }
+        wordings
+    }
+
+    /// Every way in which training may call a property that has any value.
+    pub fn any_wordings(&self, property: usize) -> Vec<String> {
+        let name = thing(&self.properties[property].name);
+        let nouns = find(NOUNS, name).map_or(vec![name], |nouns| nouns.training.to_vec());
+        nouns.into_iter().map(str::to_owned).collect()
+    }
+
     /// The shortest words for a property that has any value: "hair", "glasses".
     pub fn any_label(&self, property: usize) -> String {
         let name = thing(&self.properties[property].name);
@@ -168,7 +222,7 @@ impl Phrasebook {
         // Half of what people type is a word or two; a test says all that it has words for.
         let longest = mentions.len();
         let count = match words {
-            Words::Test => longest,
+            Words::Synonyms | Words::Test => longest,
             Words::Training if rng.random_bool(0.5) => rng.random_range(1..=2),
             Words::Training => rng.random_range(1..=longest.max(1)),
         };
@@ -195,10 +249,9 @@ impl Phrasebook {
         };
         let nouns = find(NOUNS, name);
         let noun = match (nouns, words) {
-            (Some(nouns), Words::Training) => nouns.training.choose(rng).copied(),
-            (Some(nouns), Words::Test) => nouns.test.choose(rng).copied(),
+            (Some(nouns), _) => self.others(nouns, words).choose(rng).copied(),
             (None, Words::Training) => Some(name),
-            (None, Words::Test) => None,
+            (None, _) => None,
         };
         let value = picture[base];
         if value == 0 {
@@ -211,18 +264,18 @@ impl Phrasebook {
             };
         }
         let text = property.values[value as usize - 1].as_str();
-        if name == MOODFUL && rng.random_bool(if words == Words::Test { 1.0 } else { 0.5 }) {
+        if name == MOODFUL && rng.random_bool(if words == Words::Training { 0.5 } else { 1.0 }) {
             return self.mood(base, text, words, rng);
         }
         let colour = self.colours[base].filter(|&colour| picture[colour] > 0);
         let coloured = colour.map(|index| {
             let colour = &self.properties[index].values[picture[index] as usize - 1];
-            (other(COLOURS, colour, words, rng), is(index, picture[index]))
+            (self.other(COLOURS, colour, words, rng), is(index, picture[index]))
         });
         // The value itself is a colour, or an adjective, where nothing else tells the colour.
         let table = if name == "skin" { SKIN } else { COLOURS };
         if coloured.is_none() && find(table, text).is_some() {
-            let adjective = other(table, text, words, rng)?;
+            let adjective = self.other(table, text, words, rng)?;
             let noun = noun?;
             return said(phrase(noun, noun, Some(&adjective)), vec![is(base, value)]);
         }
@@ -236,7 +289,7 @@ impl Phrasebook {
                 }
                 Some(text)
             }
-            Words::Test => None,
+            _ => None,
         };
         match (coloured, rng.random_range(0..10)) {
             (Some((colour, claim)), 0..5) => {
@@ -267,10 +320,7 @@ impl Phrasebook {
         let shows =
             |mood: &words::Mood, text: &str| text.split(' ').any(|word| mood.shown_by.contains(&word));
         let mood = MOODS.iter().find(|mood| shows(mood, text))?;
-        let adjectives = match words {
-            Words::Training => mood.adjectives.training,
-            Words::Test => mood.adjectives.test,
-        };
+        let adjectives = self.others(&mood.adjectives, words);
         let values = self.properties[property].values.iter().zip(1..);
         Some(Mention {
             property,
@@ -284,6 +334,31 @@ impl Phrasebook {
                     .collect(),
             }],
         })
+    }
+
+    /// Other words that may be used.
+    fn others(&self, synonyms: &Synonyms, words: Words) -> Vec<&'static str> {
+        let own = |text: &str| parts(text).any(|part| self.own.contains(part));
+        match words {
+            Words::Training => synonyms.training.to_vec(),
+            Words::Synonyms => synonyms
+                .training
+                .iter()
+                .copied()
+                .filter(|text| !own(text))
+                .collect(),
+            Words::Test => synonyms.test.to_vec(),
+        }
+    }
+
+    /// Another word for `word`, or that word itself where training may use it.
+    fn other(&self, table: &[Synonyms], word: &str, words: Words, rng: &mut impl Rng) -> Option<String> {
+        let others = find(table, word).map_or(vec![], |synonyms| self.others(synonyms, words));
+        let chosen = others.choose(rng).map(|word| word.to_string());
+        if words == Words::Training && (chosen.is_none() || rng.random_bool(0.4)) {
+            return Some(word.to_owned());
+        }
+        chosen
     }
 
     /// Puts mentions together, in one of the ways in which people do.
@@ -361,25 +436,13 @@ fn thing(name: &str) -> &str {
     name.strip_suffix(" color").unwrap_or(name)
 }
 
-fn find(table: &'static [Synonyms], word: &str) -> Option<&'static Synonyms> {
-    table.iter().find(|synonyms| synonyms.word == word)
+/// The words of a text.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    text.split([' ', '-'])
 }
 
-/// Another word for `word`, or that word itself where training may use it.
-fn other(table: &'static [Synonyms], word: &str, words: Words, rng: &mut impl Rng) -> Option<String> {
-    let synonyms = find(table, word);
-    match words {
-        Words::Training => {
-            let others = synonyms.map_or(&[][..], |synonyms| synonyms.training);
-            let chosen = if rng.random_bool(0.5) {
-                None
-            } else {
-                others.choose(rng).copied()
-            };
-            Some(chosen.unwrap_or(word).to_owned())
-        }
-        Words::Test => synonyms?.test.choose(rng).map(|word| word.to_string()),
-    }
+fn find<'a>(table: &'a [Synonyms], word: &str) -> Option<&'a Synonyms> {
+    table.iter().find(|synonyms| synonyms.word == word)
 }
 
 /// Without an article.

@@ -73,6 +73,16 @@ fn properties_are_found_whatever_their_spelling() {
     assert_eq!(book.label(4, 1), "round sunglasses");
     assert_eq!(book.label(6, 2), "very dark skin");
     assert_eq!(book.label(7, 1), "mint green background");
+    let wordings = book.wordings(1, 1);
+    for said in ["pink hair", "rose locks", "magenta hairdo"] {
+        assert!(
+            wordings.contains(&said.to_owned()),
+            "{said} is not among {wordings:?}"
+        );
+    }
+    assert!(book.wordings(6, 2).contains(&"ebony skin".to_owned()));
+    assert_eq!(book.wordings(4, 0)[..2], ["no glasses", "without glasses"]);
+    assert!(book.wordings(4, 1).contains(&"round shades".to_owned()));
     assert!(
         Phrasebook::new([])
             .say(&[], Words::Training, &mut rng())
@@ -141,12 +151,15 @@ fn tests_use_words_that_training_does_not() {
     for _ in 0..200 {
         let phrase = book.say(&values[0], Words::Test, &mut rng).unwrap();
         assert!(phrase.fits(&values[0]) && !phrase.fits(&values[1]), "{phrase:?}");
-        for word in words_of(&phrase.text) {
-            assert!(
-                !captions.contains(&word),
-                "{word} is a caption's: {}",
-                phrase.text
-            );
+        let synonyms = book.say(&values[0], Words::Synonyms, &mut rng).unwrap();
+        assert!(
+            synonyms.fits(&values[0]) && !synonyms.fits(&values[1]),
+            "{synonyms:?}"
+        );
+        for text in [phrase.text, synonyms.text] {
+            for word in words_of(&text) {
+                assert!(!captions.contains(&word), "{word} is a caption's: {text}");
+            }
         }
     }
 }

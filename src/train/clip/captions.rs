@@ -13,10 +13,29 @@ pub(super) struct Captions {
     pub values: Vec<Values>,
     /// Indices of the pictures to train with, and the phrases for each.
     pub training: Vec<(usize, Vec<Phrase>)>,
-    /// Indices of the pictures to test with, their captions, and their captions in words that training does not use.
-    pub held_out: Vec<(usize, Phrase, Option<Phrase>)>,
-    /// What the towers are asked about every picture that is held out.
+    /// The pictures to test with.
+    pub held_out: Vec<HeldOut>,
+    /// What the towers are asked about every picture.
     pub questions: Vec<Question>,
+}
+
+/// A picture to test with, and what it is looked for by.
+pub(super) struct HeldOut {
+    pub index: usize,
+    pub caption: Phrase,
+    /// In words that no caption uses.
+    pub synonyms: Option<Phrase>,
+    /// In words that training does not use either.
+    pub other_words: Option<Phrase>,
+}
+
+impl HeldOut {
+    /// All that it is looked for by.
+    pub fn phrases(&self) -> impl Iterator<Item = &Phrase> {
+        std::iter::once(&self.caption)
+            .chain(&self.synonyms)
+            .chain(&self.other_words)
+    }
 }
 
 /// A question with several answers, of which one is right for a picture.
@@ -26,19 +45,38 @@ pub(super) struct Question {
     pub answers: Vec<Answer>,
 }
 
+impl Question {
+    /// Which answer is right for a picture; none when the question does not arise.
+    pub fn right(&self, picture: &[u16]) -> Option<usize> {
+        let value = picture[self.property];
+        self.answers
+            .iter()
+            .position(|answer| answer.values.contains(&value))
+    }
+}
+
 /// An answer: the values of the property that it means, and how it is said.
 pub(super) struct Answer {
     pub values: Vec<u16>,
+    /// For the evaluation, which takes all of them.
     pub texts: Vec<String>,
+    /// For training, which takes one of them at a time.
+    pub wordings: Vec<String>,
 }
 
 impl Answer {
-    fn new(book: &Phrasebook, property: usize, shown: u16, values: Vec<u16>) -> Self {
-        let label = book.label(property, shown);
+    fn new(values: Vec<u16>, label: String, wordings: Vec<String>) -> Self {
+        let with = |label: &String| format!("avatar with {label}");
         Self {
             values,
-            texts: vec![format!("avatar with {label}"), label],
+            texts: vec![with(&label), label],
+            wordings: wordings.iter().map(with).chain(wordings.clone()).collect(),
         }
+    }
+
+    fn of_value(book: &Phrasebook, property: usize, value: u16) -> Self {
+        let wordings = book.wordings(property, value);
+        Self::new(vec![value], book.label(property, value), wordings)
     }
 }
 
@@ -49,7 +87,7 @@ fn questions(book: &Phrasebook) -> Vec<Question> {
         let all: Vec<u16> = (1..=values.len() as u16).collect();
         let answers: Vec<_> = all
             .iter()
-            .map(|&value| Answer::new(book, property, value, vec![value]))
+            .map(|&value| Answer::of_value(book, property, value))
             .collect();
         if answers.len() > 1 {
             questions.push(Question {
@@ -59,15 +97,11 @@ fn questions(book: &Phrasebook) -> Vec<Question> {
             });
         }
         if !name.ends_with(" color") {
-            let any = book.any_label(property);
-            let some = Answer {
-                values: all,
-                texts: vec![format!("avatar with {any}"), any],
-            };
+            let some = Answer::new(all, book.any_label(property), book.any_wordings(property));
             questions.push(Question {
                 name: format!("{name} or none"),
                 property,
-                answers: vec![Answer::new(book, property, 0, vec![0]), some],
+                answers: vec![Answer::of_value(book, property, 0), some],
             });
         }
     }
@@ -107,8 +141,12 @@ impl Captions {
         });
         let held_out = held_out.iter().map(|&index| {
             let mut rng = rng(settings.seed, Purpose::Captions(index as u64));
-            let other = book.say(&values[index], Words::Test, &mut rng);
-            (index, whole(index), other)
+            HeldOut {
+                index,
+                caption: whole(index),
+                synonyms: book.say(&values[index], Words::Synonyms, &mut rng),
+                other_words: book.say(&values[index], Words::Test, &mut rng),
+            }
         });
         Ok(Self {
             training: training.collect(),
@@ -121,14 +159,12 @@ impl Captions {
     /// Every text that training or evaluation needs.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         let training = self.training.iter().flat_map(|(_, phrases)| phrases);
-        let held_out = self
-            .held_out
-            .iter()
-            .flat_map(|(_, whole, other)| Some(whole).into_iter().chain(other));
+        let held_out = self.held_out.iter().flat_map(HeldOut::phrases);
         let answers = self.questions.iter().flat_map(|question| &question.answers);
+        let answers = answers.flat_map(|answer| answer.texts.iter().chain(&answer.wordings));
         training
             .chain(held_out)
             .map(|phrase| phrase.text.as_str())
-            .chain(answers.flat_map(|answer| &answer.texts).map(String::as_str))
+            .chain(answers.map(String::as_str))
     }
 }

@@ -23,6 +23,8 @@ pub struct Evaluation {
     pub pictures: usize,
     /// Finding pictures by their whole captions.
     pub captions: Recall,
+    /// Finding pictures by words that training uses and no caption does.
+    pub synonyms: Recall,
     /// Finding pictures by other words, of which none occurs in a caption or in training.
     pub other_words: Recall,
     /// Questions about each picture, answered by the nearest text.
@@ -73,8 +75,8 @@ pub(super) fn evaluate(
     let mut embedded = vec![];
     for pictures in captions.held_out.chunks(BATCH) {
         let mut values = Vec::with_capacity(pictures.len() * CHANNELS * side * side);
-        for (index, ..) in pictures {
-            values.extend(dataset.read(*index)?.into_iter().map(scaled));
+        for picture in pictures {
+            values.extend(dataset.read(picture.index)?.into_iter().map(scaled));
         }
         let shape = [pictures.len(), CHANNELS, side, side];
         let images = Tensor::<4>::from_data(TensorData::new(values, shape), device);
@@ -84,7 +86,7 @@ pub(super) fn evaluate(
     let values: Vec<&[u16]> = captions
         .held_out
         .iter()
-        .map(|(index, ..)| captions.values[*index].as_slice())
+        .map(|picture| captions.values[picture.index].as_slice())
         .collect();
 
     let recall = |phrases: Vec<&Phrase>| {
@@ -116,17 +118,10 @@ pub(super) fn evaluate(
         }
     };
     let ask = |question: &Question| -> Option<ZeroShot> {
-        let right = |values: &[u16]| {
-            let value = values[question.property];
-            question
-                .answers
-                .iter()
-                .position(|answer| answer.values.contains(&value))
-        };
         let asked: Vec<(usize, usize)> = values
             .iter()
             .enumerate()
-            .filter_map(|(index, values)| Some((index, right(values)?)))
+            .filter_map(|(index, values)| Some((index, question.right(values)?)))
             .collect();
         let mut counts = vec![0; question.answers.len()];
         asked.iter().for_each(|(_, right)| counts[*right] += 1);
@@ -160,12 +155,13 @@ pub(super) fn evaluate(
             chance: share(counts.into_iter().max().unwrap_or(0)),
         })
     };
-    let held_out = &captions.held_out;
+    let held_out = captions.held_out.iter();
     Ok(Evaluation {
         kimg,
-        pictures: held_out.len(),
-        captions: recall(held_out.iter().map(|(_, whole, _)| whole).collect()),
-        other_words: recall(held_out.iter().filter_map(|(.., other)| other.as_ref()).collect()),
+        pictures: captions.held_out.len(),
+        captions: recall(held_out.clone().map(|picture| &picture.caption).collect()),
+        synonyms: recall(held_out.clone().flat_map(|picture| &picture.synonyms).collect()),
+        other_words: recall(held_out.flat_map(|picture| &picture.other_words).collect()),
         zero_shot: captions.questions.iter().filter_map(ask).collect(),
     })
 }

@@ -38,6 +38,47 @@ pub fn contrastive_loss(images: Tensor<2>, texts: Tensor<2>, scale: Tensor<1>, f
     (from_texts + from_images) * 0.5
 }
 
+/// A question about every picture of a batch: which of some neighbouring answers is right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The first of its answers among all answers.
+    pub first: usize,
+    /// How many answers it has.
+    pub answers: usize,
+    /// For each picture, which of them is right, counted from the first; none where the question does not arise.
+    pub right: Vec<Option<usize>>,
+}
+
+/// The loss of the zero-shot classifier that texts make (Radford et al. 2021, section 3.1), as a training signal:
+/// the mean cross-entropy of the right answers, over all pictures and questions. One phrase says little about a
+/// picture; this says all that is known, in every step.
+///
+/// `images [n, d]` and `answers [m, d]` are of unit length.
+///
+/// # Panics
+/// When no question arises.
+pub fn answers_loss(images: Tensor<2>, answers: Tensor<2>, scale: Tensor<1>, asked: &[Asked]) -> Tensor<1> {
+    let device = images.device();
+    let logits = images.matmul(answers.transpose()) * scale.unsqueeze(); // [n, m]
+    let (mut sum, mut count) = (None, 0);
+    for question in asked {
+        let mut targets = vec![0f32; question.right.len() * question.answers];
+        for (row, right) in targets.chunks_exact_mut(question.answers).zip(&question.right) {
+            if let Some(right) = right {
+                row[*right] = 1.0;
+                count += 1;
+            }
+        }
+        let shape = [question.right.len(), question.answers];
+        let targets = Tensor::<2>::from_data(TensorData::new(targets, shape), &device);
+        let likely = log_softmax(logits.clone().narrow(1, question.first, question.answers), 1);
+        let right = (likely * targets).sum();
+        sum = Some(sum.map_or(right.clone(), |sum| sum + right));
+    }
+    let sum = sum.filter(|_| count > 0).expect("a question must arise");
+    -sum / count as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +105,31 @@ mod tests {
         let texts = one_way(&|t, i| logit(t, i), &|t, i| fits[t * n + i]);
         let images = one_way(&|i, t| logit(t, i), &|i, t| fits[t * n + i]);
         0.5 * (texts + images)
+    }
+
+    #[test]
+    fn answers_are_judged_by_question() {
+        let device = Device::flex();
+        let images = Tensor::<2>::from_data([[1.0, 0.0], [0.6, 0.8]], &device);
+        let answers = Tensor::<2>::from_data([[1.0, 0.0], [0.0, 1.0], [0.8, -0.6], [-1.0, 0.0]], &device);
+        let asked = [
+            Asked {
+                first: 0,
+                answers: 2,
+                right: vec![Some(0), Some(1)],
+            },
+            Asked {
+                first: 2,
+                answers: 2,
+                right: vec![None, Some(0)],
+            },
+        ];
+        let scale = Tensor::<1>::from_data([5.0], &device);
+        let loss = answers_loss(images, answers, scale, &asked).into_scalar::<f32>() as f64;
+        // Cosines of the right answers against those of the others: 1 to 0, 0.8 to 0.6, 0 to -0.6.
+        let cross_entropy = |right: f64, wrong: f64| (1.0 + (5.0 * (wrong - right)).exp()).ln();
+        let expected = (cross_entropy(1.0, 0.0) + cross_entropy(0.8, 0.6) + cross_entropy(0.0, -0.6)) / 3.0;
+        assert!((loss - expected).abs() < 1e-5, "{loss}, expected {expected}");
     }
 
     #[test]

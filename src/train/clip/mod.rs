@@ -12,10 +12,10 @@ mod trainer;
 
 pub use checkpoint::load_towers;
 pub use evaluate::{Evaluation, Recall, ZeroShot};
-pub use loss::contrastive_loss;
+pub use loss::{Asked, answers_loss, contrastive_loss};
 pub use sentences::{TextEncoder, text_embeddings};
 pub use settings::{ClipRun, ClipSettings};
-pub use step::{ClipState, ClipStats, Towers};
+pub use step::{Batch, ClipState, ClipStats, Towers};
 pub use trainer::{ClipEvent, ClipTrainer};
 
 use rand::SeedableRng;

@@ -1,6 +1,10 @@
 //! One training step.
 
-use super::{ClipSettings, Purpose, loss::contrastive_loss, rng};
+use super::{
+    ClipSettings, Purpose,
+    loss::{Asked, answers_loss, contrastive_loss},
+    rng,
+};
 use crate::networks::collection_clip::{ImageTower, TextProjection};
 use burn::{
     module::Module,
@@ -33,9 +37,32 @@ pub struct ClipState {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClipStats {
     /// See [`contrastive_loss`].
-    pub loss: f64,
+    pub contrastive_loss: f64,
+    /// See [`answers_loss`].
+    pub answers_loss: f64,
     /// What cosines are multiplied with to become logits.
     pub scale: f64,
+}
+
+impl ClipStats {
+    /// Whether both losses are finite; training cannot recover from one that is not.
+    pub fn is_finite(&self) -> bool {
+        self.contrastive_loss.is_finite() && self.answers_loss.is_finite()
+    }
+}
+
+/// What a step learns from.
+pub struct Batch {
+    /// `[n, 3, resolution, resolution]` in `[-1, 1]`.
+    pub images: Tensor<4>,
+    /// `[n, width]`, a sentence about each picture.
+    pub sentences: Tensor<2>,
+    /// Which sentence fits which picture; see [`contrastive_loss`].
+    pub fits: Vec<bool>,
+    /// `[m, width]`, answers to questions about any picture.
+    pub answers: Tensor<2>,
+    /// The questions.
+    pub asked: Vec<Asked>,
 }
 
 impl ClipState {
@@ -63,35 +90,33 @@ impl ClipState {
         self.step * settings.batch_size as u64
     }
 
-    /// One step on `images [n, 3, resolution, resolution]` and `sentences [n, width]`; see [`contrastive_loss`] for
-    /// `fits`.
+    /// One step on a batch.
     ///
-    /// When the loss is not finite the step ends there, and the state is to be thrown away.
-    pub fn advance(
-        mut self,
-        settings: &ClipSettings,
-        images: Tensor<4>,
-        sentences: Tensor<2>,
-        fits: &[bool],
-    ) -> (Self, ClipStats) {
-        let device = images.device();
+    /// When a loss is not finite the step ends there, and the state is to be thrown away.
+    pub fn advance(mut self, settings: &ClipSettings, batch: Batch) -> (Self, ClipStats) {
+        let device = batch.images.device();
         device.seed(rng(settings.seed, Purpose::Step(self.step)).random());
-        let [n, width] = sentences.dims();
-        let deviation = settings.text_noise / (width as f64).sqrt();
-        let noise = Tensor::random([n, width], Distribution::Normal(0.0, 1.0), &device) * deviation;
-        let images = self.towers.image.forward(images);
-        let texts = self.towers.text.forward(sentences + noise);
-        let scale = self.towers.image.scale();
-        let mut stats = ClipStats {
-            scale: scale.clone().into_scalar::<f32>() as f64,
-            ..Default::default()
+        let noisy = |sentences: Tensor<2>| {
+            let [n, width] = sentences.dims();
+            let deviation = settings.text_noise / (width as f64).sqrt();
+            sentences + Tensor::random([n, width], Distribution::Normal(0.0, 1.0), &device) * deviation
         };
-        let loss = contrastive_loss(images, texts, scale, fits);
-        stats.loss = loss.clone().into_scalar::<f32>() as f64;
-        if !stats.loss.is_finite() {
+        let images = self.towers.image.forward(batch.images);
+        let texts = self.towers.text.forward(noisy(batch.sentences));
+        let answers = self.towers.text.forward(noisy(batch.answers));
+        let scale = self.towers.image.scale();
+        let scalar = |value: &Tensor<1>| value.clone().into_scalar::<f32>() as f64;
+        let contrastive = contrastive_loss(images.clone(), texts, scale.clone(), &batch.fits);
+        let answered = answers_loss(images, answers, scale.clone(), &batch.asked);
+        let stats = ClipStats {
+            contrastive_loss: scalar(&contrastive),
+            answers_loss: scalar(&answered),
+            scale: scalar(&scale),
+        };
+        if !stats.is_finite() {
             return (self, stats);
         }
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.towers);
+        let gradients = GradientsParams::from_grads((contrastive + answered).backward(), &self.towers);
         let rate = settings.learning_rate_at(self.images_seen(settings));
         self.towers = self.optimizer.step(rate, self.towers, gradients);
         self.step += 1;

@@ -3,11 +3,13 @@
 use super::{
     ClipRun, ClipSettings, ClipState, ClipStats, Evaluation, Purpose, TextEncoder,
     augment::{CHANNELS, flawed},
-    captions::Captions,
+    captions::{Captions, HeldOut},
     checkpoint::{load, save},
     evaluate::evaluate,
+    loss::Asked,
     rng,
     sentences::Sentences,
+    step::Batch,
 };
 use crate::{
     data::{Dataset, Phrase},
@@ -145,7 +147,7 @@ impl ClipTrainer {
             .captions
             .held_out
             .iter()
-            .flat_map(|(_, whole, other)| std::iter::once(whole).chain(other))
+            .flat_map(HeldOut::phrases)
             .take(Self::MAX_EXAMPLES)
             .map(|phrase| format!("{}\n", phrase.text))
             .collect();
@@ -155,14 +157,14 @@ impl ClipTrainer {
         let snapshot_images = ((settings.snapshot_kimg * 1000.0) as u64).max(batch_size);
         let mut meter = Meter::start();
         while self.images_seen() < total_images && !stop.load(Ordering::Relaxed) {
-            let (images, texts, fits) = self.next_batch(&sentences)?;
-            let (state, stats) = self.state.advance(&self.run.settings, images, texts, &fits);
+            let batch = self.next_batch(&sentences)?;
+            let (state, stats) = self.state.advance(&self.run.settings, batch);
             self.state = state;
             let images_seen = self.images_seen();
-            if !stats.loss.is_finite() {
+            if !stats.is_finite() {
                 return Err(Error::Diverged {
                     kimg: images_seen as f64 / 1000.0,
-                    loss: stats.loss,
+                    loss: stats.contrastive_loss + stats.answers_loss,
                     checkpoint: latest(&self.run.dir)?,
                 });
             }
@@ -220,11 +222,10 @@ impl ClipTrainer {
         Ok(())
     }
 
-    /// The pictures of the next step with a phrase for each: `[n, 3, resolution, resolution]`, `[n, width]`, and which
-    /// phrase fits which picture.
+    /// The pictures of the next step with a phrase for each, and all questions in words that change.
     ///
     /// Every epoch shows every picture once, in an order that the seed and the epoch's number determine.
-    fn next_batch(&mut self, sentences: &Sentences) -> Result<(Tensor<4>, Tensor<2>, Vec<bool>), Error> {
+    fn next_batch(&mut self, sentences: &Sentences) -> Result<Batch, Error> {
         let ClipSettings { batch_size, seed, .. } = self.run.settings;
         let side = self.dataset.resolution();
         let len = self.captions.training.len() as u64;
@@ -254,11 +255,27 @@ impl ClipTrainer {
             .collect();
         let shape = [batch_size, CHANNELS, side, side];
         let images = Tensor::from_data(TensorData::new(values, shape), &self.device);
-        let texts = sentences.tensor(
-            chosen.iter().map(|(_, phrase)| phrase.text.as_str()),
-            &self.device,
-        );
-        Ok((images, texts, fits))
+        let (mut wordings, mut asked) = (vec![], vec![]);
+        for question in &self.captions.questions {
+            let right = |(index, _): &(usize, &Phrase)| question.right(&self.captions.values[*index]);
+            asked.push(Asked {
+                first: wordings.len(),
+                answers: question.answers.len(),
+                right: chosen.iter().map(right).collect(),
+            });
+            for answer in &question.answers {
+                let wording = answer.wordings.choose(&mut rng).expect("every answer has words");
+                wordings.push(wording.as_str());
+            }
+        }
+        let texts = chosen.iter().map(|(_, phrase)| phrase.text.as_str());
+        Ok(Batch {
+            images,
+            sentences: sentences.tensor(texts, &self.device),
+            fits,
+            answers: sentences.tensor(wordings, &self.device),
+            asked,
+        })
     }
 }
 
@@ -291,7 +308,12 @@ impl Meter {
         let steps = std::mem::take(&mut self.steps);
         let secs = std::mem::take(&mut self.secs);
         let last = *steps.last()?;
-        let loss = steps.iter().map(|stats| stats.loss).sum::<f64>() / steps.len() as f64;
-        Some((secs, ClipStats { loss, ..last }))
+        let mean = |field: fn(&ClipStats) -> f64| steps.iter().map(field).sum::<f64>() / steps.len() as f64;
+        let stats = ClipStats {
+            contrastive_loss: mean(|stats| stats.contrastive_loss),
+            answers_loss: mean(|stats| stats.answers_loss),
+            ..last
+        };
+        Some((secs, stats))
     }
 }

@@ -70,6 +70,15 @@ impl Quantization {
 /// [`Error::Tensor`] for a tensor that is empty, is not `f32`, or holds a value that the chosen storage
 /// cannot: NaN, an infinity, more than 65504 in half precision.
 pub fn write(tensors: &Tensors, quantization: Quantization, architecture: &str) -> Result<Vec<u8>, Error> {
+    write_each(tensors, |_| quantization, architecture)
+}
+
+/// As [`write`], with a quantization for each tensor, by its name.
+pub fn write_each(
+    tensors: &Tensors,
+    quantization: impl Fn(&str) -> Quantization,
+    architecture: &str,
+) -> Result<Vec<u8>, Error> {
     let mut metadata = vec![
         (
             "general.architecture".to_owned(),
@@ -103,7 +112,7 @@ pub fn write(tensors: &Tensors, quantization: Quantization, architecture: &str) 
             }
             _ => shape.clone(),
         };
-        let storage = quantization.storage(matrix.len(), matrix[matrix.len() - 1]);
+        let storage = quantization(name).storage(matrix.len(), matrix[matrix.len() - 1]);
         // Both block formats keep their scale in half precision, so the limit is everybody's.
         let limit = if storage == GgmlDType::F32 {
             f32::MAX

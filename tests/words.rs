@@ -205,7 +205,7 @@ fn dataset(dir: &Path) -> PathBuf {
     let data = dir.join("data");
     fs::create_dir_all(data.join("00000")).unwrap();
     let mut lines = String::new();
-    for i in 0..64usize {
+    for i in 0..512usize {
         let (hair, clothes, glasses) = (COLOURS[i % 4], COLOURS[i / 4 % 4], i / 16 % 2 == 0);
         let picture = image::RgbImage::from_fn(16, 16, |_, y| match y {
             6..8 if glasses => image::Rgb([10, 10, 10]),
@@ -263,7 +263,7 @@ fn prompts_are_evaluated_beside_chance() {
     assert!(figures.get("better").is_none(), "it was not asked for");
     // These pictures leave no doubt.
     for name in ["hair color", "clothes color", "glasses"] {
-        assert_eq!(figures["judges"][name]["accuracy"], 1.0, "{name}");
+        assert_eq!(figures["judge"][name]["accuracy"], 1.0, "{name}");
     }
 
     let error = |more: &[&str]| {

@@ -90,7 +90,7 @@ impl ImagineRequest {
     pub fn new(quality: Quality, count: usize, seed: u64) -> Self {
         Self {
             count,
-            candidates: 32.max(4 * count),
+            candidates: 64.max(4 * count),
             seed,
             truncation_psi: 0.7,
             locked: None,

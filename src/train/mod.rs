@@ -3,6 +3,7 @@
 mod checkpoint;
 pub mod clip;
 mod ema;
+mod judge;
 mod losses;
 mod mapper;
 mod run;
@@ -12,6 +13,7 @@ mod trainer;
 
 pub use checkpoint::load_snapshot;
 pub use ema::ema_step;
+pub use judge::{Answers, Judge, train_judge};
 pub use losses::{discriminator_loss, generator_loss, r1_penalty};
 pub use mapper::{MapperSettings, train_mapper};
 pub use run::{Run, RunFolder, RunSettings, Tick};

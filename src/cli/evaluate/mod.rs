@@ -1,6 +1,6 @@
 //! `guise evaluate`.
 
-mod judge;
+mod panel;
 mod prompts;
 
 /// Measure how good a published model is.

@@ -1,19 +1,17 @@
 //! `guise evaluate prompts`.
 
-use super::judge::{Judge, Question, Tally};
+use super::panel::{Panel, Question, Tally};
 use crate::{
     cli::{
         device::DeviceChoice,
         generate::{Opened, open, open_words},
         progress,
-        words::Words,
     },
-    data::{Dataset, Phrasebook, Values},
+    data::Dataset,
     pipeline::{self, Cancel, Event, Imagination, ImagineRequest, Quality, SampleRequest, Targets, imagine},
 };
 use anyhow::{Context, ensure};
 use atomic_write_file::AtomicWriteFile;
-use burn::tensor::Device;
 use futures::executor::block_on;
 use image::RgbaImage;
 use rand::{Rng, SeedableRng, seq::SliceRandom};
@@ -27,9 +25,9 @@ use std::{
 
 /// Measure how often avatars for words show what the words say.
 ///
-/// Draws an avatar for each of many generated sentences at every quality, and judges it by its colours or by an
-/// independent CLIP, whichever is right more often on pictures of the collection that neither has seen. Chance is what
-/// random avatars come to.
+/// Draws an avatar for each of many generated sentences at every quality. A judge that is trained on the collection's
+/// pictures and traits, and shares nothing with the networks it judges, says what it shows. Chance is what random avatars
+/// come to.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The folder of a published model, or of a training run with --clip.
@@ -42,9 +40,6 @@ pub(super) struct Args {
     /// The collection's dataset: what is asked for, and what the judges learn from.
     #[arg(long, value_name = "DATASET")]
     data: PathBuf,
-    /// A CLIP run on the same dataset with another seed, as a second judge.
-    #[arg(long, value_name = "RUN")]
-    judge: Option<PathBuf>,
     /// Sentences.
     #[arg(long, value_name = "N", default_value_t = 200)]
     prompts: usize,
@@ -65,6 +60,12 @@ pub(super) struct Args {
     /// Weight of the pull toward the average avatar [default: 0.02].
     #[arg(long, value_name = "WEIGHT")]
     pull: Option<f64>,
+    /// Guesses of the draft [default: 64].
+    #[arg(long, value_name = "N")]
+    candidates: Option<usize>,
+    /// Views that each picture is judged in while it is guided.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    cutouts: usize,
     /// Determines sentences and avatars.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -83,8 +84,6 @@ fn quality(text: &str) -> Result<(String, Quality), String> {
         .map_err(|_| "expected draft, normal or better".into())
 }
 
-/// The share of the dataset that judges are tested on instead of learning from it.
-const TESTED: f64 = 0.2;
 /// The most traits that a sentence names.
 const MAX_CLAIMS: usize = 3;
 
@@ -104,43 +103,22 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         truncation_psi,
     } = open(&args.model, &device)?;
     let words = open_words(&args.model, manifest.as_ref(), args.clip.as_deref(), &device)?;
-    let judging = args
-        .judge
-        .as_deref()
-        .map(|dir| Words::of_clip(dir, &device))
-        .transpose()?;
     let dataset = Dataset::open(&args.data)?;
-    for (what, side) in [
-        ("the model draws", resolution),
-        (
-            "the judge sees",
-            judging
-                .as_ref()
-                .map_or(resolution, |words| words.image.resolution()),
-        ),
-    ] {
-        ensure!(
-            side == dataset.resolution(),
-            "{what} {side} x {side} pixels and {} has {1} x {1}",
-            args.data.display(),
-            dataset.resolution()
-        );
-    }
-    let mut rng = ChaCha8Rng::seed_from_u64(args.seed);
-    let (questions, judges, accuracy) = calibrate(&args, &dataset, judging.as_ref(), &mut rng, &device)?;
-    let wishes = wishes(&questions, args.prompts, &mut rng);
-    let judge_all = |pictures: &[Vec<u8>]| -> Vec<Vec<usize>> {
-        let answers = |judge: &Judge| judge.answers(pictures, resolution, judging.as_ref());
-        judges.iter().map(answers).collect()
-    };
+    ensure!(
+        resolution == dataset.resolution(),
+        "the model draws {resolution} x {resolution} pixels and {} has {1} x {1}",
+        args.data.display(),
+        dataset.resolution()
+    );
+    let panel = Panel::learn(&dataset, &args.traits, &device)?;
+    let wishes = wishes(&panel.questions, args.prompts, args.seed);
     let tally = |pictures: &[Vec<u8>], wish_of: &dyn Fn(usize) -> usize| {
-        let answers = judge_all(pictures);
         let mut tally = Tally::default();
-        for picture in 0..pictures.len() {
+        for (picture, answers) in panel.answers(pictures).iter().enumerate() {
             let mut all = true;
             for &(question, answer) in &wishes[wish_of(picture)].claims {
-                let right = answers[question][picture] == answer;
-                tally.count(&questions[question].category, right);
+                let right = answers[question] == answer;
+                tally.count(&panel.questions[question].category, right);
                 all &= right;
             }
             tally.count("everything asked for", all);
@@ -160,6 +138,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             };
             request.guidance.snapshots = 1;
             request.guidance.learning_rate = args.lr.unwrap_or(request.guidance.learning_rate);
+            request.guidance.cutouts.num_cutouts = args.cutouts;
+            request.candidates = args.candidates.unwrap_or(request.candidates);
             request.guidance.centre_pull = args.pull.unwrap_or(request.guidance.centre_pull);
             let networks = Imagination {
                 generator: &generator,
@@ -208,67 +188,18 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     ))?;
     figures.push(("chance".into(), tally(&pictures, &|picture| picture / RANDOM)));
 
-    print_table(&figures, &questions, &judges, &accuracy);
-    write(&args.out, &figures, &questions, &judges, &accuracy)?;
+    print_table(&figures, &panel);
+    write(&args.out, &figures, &panel)?;
     println!("written to {}", args.out.display());
     Ok(())
 }
 
-type Calibrated = (Vec<Question>, Vec<Judge>, Vec<f64>);
-
-/// The questions that can be asked, the better judge of each, and how often that is right on pictures that it has not
-/// seen. The CLIP run's own split does not matter: its seed is another, and it is used as it is.
-fn calibrate(
-    args: &Args,
-    dataset: &Dataset,
-    judging: Option<&Words>,
-    rng: &mut ChaCha8Rng,
-    device: &Device,
-) -> anyhow::Result<Calibrated> {
-    let book = Phrasebook::new((0..dataset.len()).map(|index| dataset.traits(index)));
-    let values: Vec<Values> = (0..dataset.len())
-        .map(|index| book.values(dataset.traits(index)))
-        .collect();
-    let mut order: Vec<usize> = (0..dataset.len()).collect();
-    order.shuffle(rng);
-    let (tested, learned) = order.split_at((dataset.len() as f64 * TESTED) as usize);
-    let (mut questions, mut judges, mut accuracy) = (vec![], vec![], vec![]);
-    for name in &args.traits {
-        let Some(question) = Question::new(name.trim(), &book) else {
-            eprintln!(
-                "{} has no trait {name:?}: it is not asked for",
-                args.data.display()
-            );
-            continue;
-        };
-        let mut judge = Judge::of_pixels(&question, dataset, &values, learned)?;
-        let mut share = judge.accuracy(&question, dataset, &values, tested, judging)?;
-        if let Some(words) = judging {
-            let clip = Judge::of_clip(&question, words, device);
-            let other = clip.accuracy(&question, dataset, &values, tested, judging)?;
-            eprintln!("{name}: pixels are right about {share:.3}, the CLIP about {other:.3} of the pictures");
-            if other > share {
-                (judge, share) = (clip, other);
-            }
-        }
-        questions.push(question);
-        judges.push(judge);
-        accuracy.push(share);
-    }
-    ensure!(
-        !questions.is_empty(),
-        "{} has none of the traits {}: name others with --traits",
-        args.data.display(),
-        args.traits.join(", ")
-    );
-    Ok((questions, judges, accuracy))
-}
-
 /// Sentences of one to three claims about different traits, any value as often as another.
-fn wishes(questions: &[Question], count: usize, rng: &mut ChaCha8Rng) -> Vec<Wish> {
+fn wishes(questions: &[Question], count: usize, seed: u64) -> Vec<Wish> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut wish = || {
         let mut order: Vec<usize> = (0..questions.len()).collect();
-        order.shuffle(rng);
+        order.shuffle(&mut rng);
         order.truncate(rng.random_range(1..=MAX_CLAIMS));
         let claims: Vec<(usize, usize)> = order
             .into_iter()
@@ -286,18 +217,13 @@ fn wishes(questions: &[Question], count: usize, rng: &mut ChaCha8Rng) -> Vec<Wis
     (0..count).map(|_| wish()).collect()
 }
 
-/// A picture as the judges see it, planes first.
+/// A picture as the judge sees it, planes first.
 fn planes(picture: &RgbaImage) -> Vec<u8> {
     let channel = |channel: usize| picture.pixels().map(move |pixel| pixel.0[channel]);
     (0..3).flat_map(channel).collect()
 }
 
-fn print_table(
-    figures: &[(String, BTreeMap<String, f64>)],
-    questions: &[Question],
-    judges: &[Judge],
-    accuracy: &[f64],
-) {
+fn print_table(figures: &[(String, BTreeMap<String, f64>)], panel: &Panel) {
     print!("{:<22}", "share that is right");
     figures.iter().for_each(|(name, _)| print!("{name:>9}"));
     println!();
@@ -313,33 +239,28 @@ fn print_table(
         }
         println!();
     }
-    println!("\nright about pictures of the collection that were not learned from:");
-    for ((question, judge), share) in questions.iter().zip(judges).zip(accuracy) {
-        let (name, answers) = (&question.name, question.labels.len());
-        println!("{name:<22}{share:>9.3}  ({} by {})", answers, judge.name());
+    println!("\nThe judge is right about pictures of the collection that it did not learn from:");
+    for (question, share) in panel.questions.iter().zip(&panel.accuracy) {
+        println!(
+            "{:<22}{share:>9.3}  ({} answers)",
+            question.name,
+            question.labels.len()
+        );
     }
 }
 
-fn write(
-    path: &Path,
-    figures: &[(String, BTreeMap<String, f64>)],
-    questions: &[Question],
-    judges: &[Judge],
-    accuracy: &[f64],
-) -> anyhow::Result<()> {
+fn write(path: &Path, figures: &[(String, BTreeMap<String, f64>)], panel: &Panel) -> anyhow::Result<()> {
     let mut object: Map<String, Value> = figures
         .iter()
         .map(|(name, shares)| (name.clone(), json!(shares)))
         .collect();
-    let judged = questions
-        .iter()
-        .zip(judges)
-        .zip(accuracy)
-        .map(|((question, judge), accuracy)| {
-            let entry = json!({"by": judge.name(), "answers": question.labels.len(), "accuracy": accuracy});
-            (question.name.clone(), entry)
-        });
-    object.insert("judges".into(), Value::Object(judged.collect()));
+    let judged = panel.questions.iter().zip(&panel.accuracy);
+    let judged = judged.map(|(question, accuracy)| {
+        let accuracy = (accuracy * 1e4).round() / 1e4;
+        let entry = json!({"answers": question.labels.len(), "accuracy": accuracy});
+        (question.name.clone(), entry)
+    });
+    object.insert("judge".into(), Value::Object(judged.collect()));
     let mut text = serde_json::to_vec_pretty(&Value::Object(object))?;
     text.push(b'\n');
     let write = || {

@@ -46,7 +46,7 @@ pub(in crate::cli) struct Wish {
     /// The best of many guesses, then 30 or 200 steps toward the wish.
     #[arg(long, default_value = "normal", value_parser = named::<Quality>(&["draft", "normal", "better"]))]
     quality: Quality,
-    /// Guesses of the draft [default: 32, or 4 for each avatar].
+    /// Guesses of the draft [default: 64, or 4 for each avatar].
     #[arg(long, value_name = "N")]
     candidates: Option<usize>,
     /// Steps toward the wish [default: what the quality says].

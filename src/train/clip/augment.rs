@@ -9,7 +9,7 @@ pub(super) const CHANNELS: usize = 3;
 /// a little, with a little noise.
 ///
 /// All of it stays well below the differences between the colours that captions tell apart.
-pub(super) fn flawed(pixels: &[u8], side: usize, rng: &mut impl Rng) -> Vec<f32> {
+pub(in crate::train) fn flawed(pixels: &[u8], side: usize, rng: &mut impl Rng) -> Vec<f32> {
     let plain = rng.random_bool(0.25);
     let [dx, dy] = [0; 2].map(|_: i32| rng.random_range(-1i32..=1));
     let blur = if rng.random_bool(0.5) {
@@ -51,7 +51,7 @@ pub(super) fn flawed(pixels: &[u8], side: usize, rng: &mut impl Rng) -> Vec<f32>
 }
 
 /// A byte as the networks see it, in `[-1, 1]`.
-pub(super) fn scaled(byte: u8) -> f32 {
+pub(in crate::train) fn scaled(byte: u8) -> f32 {
     f32::from(byte) / 127.5 - 1.0
 }
 

@@ -1,6 +1,6 @@
 //! Training a collection's own CLIP: pictures and what people say about them, side by side.
 
-mod augment;
+pub(super) mod augment;
 mod captions;
 mod checkpoint;
 mod evaluate;

@@ -109,7 +109,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let trainer = ClipTrainer::open(run, dataset, encoder, &device)?;
 
     let stop = on_ctrl_c()?;
-    let texts = progress::bar(0, "texts");
+    let texts = progress::bar(0, "clauses");
     let bar = progress::bar(total_images, "pictures");
     bar.set_position(trainer.images_seen());
     bar.reset_eta();

@@ -137,14 +137,14 @@ impl Words {
     }
 
     /// What `text` asks for, with weights.
-    pub(super) fn prompt(&self, text: &str, device: &Device) -> anyhow::Result<TargetGroup> {
-        Ok(self.read(&prompt::parse(text)?, device))
+    pub(super) fn prompt(&self, text: &str) -> anyhow::Result<TargetGroup> {
+        Ok(self.read(&prompt::parse(text)?))
     }
 
     /// What `prompts`, of which there is at least one, ask for.
-    pub(super) fn read(&self, prompts: &[Prompt], device: &Device) -> TargetGroup {
+    pub(super) fn read(&self, prompts: &[Prompt]) -> TargetGroup {
         match &self.text {
-            Reader::Collection(tower, tokenizer) => text_targets(tower, tokenizer, prompts, device),
+            Reader::Collection(tower, tokenizer) => text_targets(tower, tokenizer, prompts),
             Reader::Imported {
                 clip,
                 tokenizer,
@@ -167,7 +167,7 @@ impl Words {
     ) -> anyhow::Result<Targets> {
         let mut groups = vec![];
         if let Some(prompt) = prompt {
-            groups.push(self.prompt(prompt, device)?);
+            groups.push(self.prompt(prompt)?);
         }
         if let Some(path) = picture {
             groups.push(image_target(&*self.image, &open_picture(path)?, 1.0, device));

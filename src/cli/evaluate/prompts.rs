@@ -131,7 +131,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         let bar = progress::bar(wishes.len() as u64, &format!("sentences, {name}"));
         let mut pictures = vec![];
         for (number, wish) in wishes.iter().enumerate() {
-            let targets = Targets::new(vec![words.prompt(&wish.text, &device)?])?;
+            let targets = Targets::new(vec![words.prompt(&wish.text)?])?;
             let mut request = ImagineRequest {
                 truncation_psi,
                 ..ImagineRequest::new(*quality, 1, args.seed.wrapping_add(number as u64))

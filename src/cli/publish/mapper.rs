@@ -4,46 +4,25 @@ use super::MAPPER;
 use crate::{
     cli::progress,
     networks::{collection_clip::ImageTower, mapper::MapperConfig, stylegan2::Generator},
-    train::{
-        MapperSettings,
-        clip::{ClipRun, load_towers, text_embeddings},
-        train_mapper,
-    },
+    train::{MapperSettings, train_mapper},
     weights::{
         Quantization,
         bundle::pack,
         manifest::{Credit, MapperMetrics, Parts},
     },
 };
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::Tensor;
 use futures::executor::block_on;
-use rand::{SeedableRng, seq::index};
-use rand_chacha::ChaCha8Rng;
-use std::path::Path;
 
-/// Sentences that it learns from, of many more that say the same things.
-const TEXTS: usize = 8192;
-
-/// Trains a mapper for the networks that are published, on what was said in the CLIP run in `dir`, and puts it into
-/// `parts`; gives its file, and how good it is.
+/// Trains a mapper for the networks that are published, on `texts [n, embed_dim]`, embeddings of what is said about the
+/// collection, and puts it into `parts`; gives its file, and how good it is.
 pub(super) fn pack_mapper(
-    dir: &Path,
+    texts: Tensor<2>,
     parts: &mut Parts,
     (generator, tower): (&Generator, &ImageTower),
     (samples, truncation_psi): (usize, f32),
-    device: &Device,
 ) -> anyhow::Result<(Vec<u8>, MapperMetrics)> {
-    let run = ClipRun::open(dir)?;
-    let texts = text_embeddings(&run, &load_towers(&run, device)?.text, device)?;
     let [count, embed_dim] = texts.dims();
-    // They are kept in alphabetical order.
-    let mut rng = ChaCha8Rng::seed_from_u64(0);
-    let rows: Vec<i32> = index::sample(&mut rng, count, TEXTS.min(count))
-        .iter()
-        .map(|row| row as i32)
-        .collect();
-    let rows = TensorData::new(rows, [TEXTS.min(count)]);
-    let texts = texts.select(0, Tensor::<1, Int>::from_data(rows, device));
     let settings = MapperSettings::of_samples(samples);
     let settings = MapperSettings {
         truncation_psi,

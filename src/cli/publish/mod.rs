@@ -215,7 +215,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         quantized_cosine = Some(towers.cosine);
         let networks = (&drawing, &towers.image);
         let settings = (args.mapper_samples as usize, args.truncation_psi);
-        let (mapper, metrics) = pack_mapper(clip, &mut parts, networks, settings, &device)?;
+        let (mapper, metrics) = pack_mapper(towers.texts, &mut parts, networks, settings)?;
         files.push((MAPPER, mapper));
         mapper_metrics = Some(metrics);
         if parts

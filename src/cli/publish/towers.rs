@@ -2,11 +2,12 @@
 
 use super::{IMAGE_TOWER, TEXT_TOWER, VOCABULARY};
 use crate::{
+    cli::progress,
     networks::{
         collection_clip::{ImageTower, TextTower},
-        minilm::batch,
+        minilm::Tokenizer,
     },
-    train::clip::{ClipRun, ClipTrainer, TextEncoder, load_towers},
+    train::clip::{ClipRun, ClipTrainer, Sentences, TextEncoder, load_towers},
     weights::{
         Quantization,
         bundle::{load_image_tower, load_text_tower, load_vocabulary, pack, pack_text_tower},
@@ -27,6 +28,9 @@ fn least_cosine(quantization: Quantization) -> f64 {
     }
 }
 
+/// So many sentences show how well they agree.
+const JUDGED: usize = 128;
+
 /// What the towers add to a bundle besides their parts.
 pub(super) struct PackedTowers {
     /// Their files, by name.
@@ -35,6 +39,10 @@ pub(super) struct PackedTowers {
     pub cosine: f64,
     /// The image tower as its file has it.
     pub image: ImageTower,
+    /// What was said about the collection's pictures.
+    pub sentences: Vec<String>,
+    /// What the text tower in its file makes of [`sentences`](Self::sentences), `[n, embed_dim]`.
+    pub texts: Tensor<2>,
 }
 
 /// Quantizes the towers of the run in `dir` into `parts`, the image tower never at 4 bits, and judges them by the
@@ -105,11 +113,13 @@ pub(super) fn pack_towers(
     let path = dir.join(ClipTrainer::EXAMPLES);
     let examples = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read {}: train the CLIP to its end first", path.display()))?;
-    let sentences: Vec<Vec<u32>> = examples.lines().map(|line| tokenizer.encode(line)).collect();
+    let sentences: Vec<String> = examples.lines().map(str::to_owned).collect();
     ensure!(!sentences.is_empty(), "{} is empty", path.display());
+    let texts = embed_texts(&quantized, &tokenizer, &sentences, device);
+    let few = &sentences[..JUDGED.min(sentences.len())];
     let of_texts = least(
-        &embed_texts(&quantized, &sentences, device),
-        &embed_texts(&text, &sentences, device),
+        &rows(texts.clone().narrow(0, 0, few.len())),
+        &rows(embed_texts(&text, &tokenizer, few, device)),
     );
     let cosine = of_images.min(of_texts);
     let expected = least_cosine(quantization);
@@ -130,6 +140,8 @@ pub(super) fn pack_towers(
         ],
         cosine: (cosine * 1e4).floor() / 1e4,
         image: stored,
+        sentences,
+        texts,
     })
 }
 
@@ -151,13 +163,22 @@ fn embed_images(tower: &ImageTower, pictures: &[RgbaImage]) -> Vec<Vec<f32>> {
     rows(tower.forward(Tensor::from_data(TensorData::new(values, shape), &device)))
 }
 
-/// Embeddings of sentences, row by row.
-fn embed_texts(tower: &TextTower, sentences: &[Vec<u32>], device: &Device) -> Vec<Vec<f32>> {
-    let embed = |sentences: &[Vec<u32>]| {
-        let (ids, mask) = batch(sentences, device);
-        rows(tower.forward(ids, mask))
+/// Embeddings of sentences, `[n, embed_dim]`.
+fn embed_texts(tower: &TextTower, tokenizer: &Tokenizer, sentences: &[String], device: &Device) -> Tensor<2> {
+    let bar = progress::bar(0, "clauses for the text tower");
+    let texts = sentences.iter().map(String::as_str);
+    let clauses = Sentences::embed(texts, &tower.minilm, tokenizer, |done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+        true
+    });
+    bar.finish_and_clear();
+    let clauses = clauses.expect("nothing stopped it");
+    let embed = |sentences: &[String]| {
+        let texts = clauses.texts(sentences.iter().map(String::as_str), device);
+        texts.embed(&tower.projection)
     };
-    sentences.chunks(32).flat_map(embed).collect()
+    Tensor::cat(sentences.chunks(256).map(embed).collect(), 0)
 }
 
 fn rows(embeddings: Tensor<2>) -> Vec<Vec<f32>> {

@@ -1,12 +1,13 @@
 //! The text tower.
 
+use super::clauses;
 use crate::{
-    networks::minilm::{ConfigError, Linear, MiniLm, MiniLmConfig},
+    networks::minilm::{ConfigError, Linear, MiniLm, MiniLmConfig, Tokenizer, batch},
     ops::unit_length::unit_length,
 };
 use burn::{
     module::Module,
-    tensor::{Device, Int, Tensor, activation::gelu},
+    tensor::{Device, Tensor, activation::gelu},
 };
 use serde::{Deserialize, Serialize};
 
@@ -54,23 +55,27 @@ impl TextTowerConfig {
     }
 }
 
-/// From a sentence's meaning to what the collection shows of it.
+/// From the meaning of clauses to what the collection shows of them.
 #[derive(Module, Debug)]
 pub struct TextProjection {
-    /// `sentence -> hidden_dim`.
+    /// `clause -> hidden_dim`.
     pub hidden: Linear,
     /// `hidden_dim -> embed_dim`.
     pub output: Linear,
 }
 
 impl TextProjection {
-    /// `sentences [n, width]` of unit length -> `[n, embed_dim]` of unit length.
-    pub fn forward(&self, sentences: Tensor<2>) -> Tensor<2> {
-        let [_, width] = sentences.dims();
+    /// `clauses [k, width]` of unit length -> `[n, embed_dim]` of unit length, where `texts [n, k]` is one where a
+    /// clause belongs to a text and zero elsewhere.
+    ///
+    /// A text is the direction of the sum of its clauses, each of which is as long as it matters.
+    pub fn forward(&self, clauses: Tensor<2>, texts: Tensor<2>) -> Tensor<2> {
+        let [_, width] = clauses.dims();
         // So much longer, each component has a variance of one, and the layer bends where it shall: as they come,
-        // all sentences lie where it is straight, and its biases outweigh them.
-        let sentences = sentences * (width as f64).sqrt();
-        unit_length(self.output.forward(gelu(self.hidden.forward(sentences))))
+        // all clauses lie where it is straight, and its biases outweigh them.
+        let clauses = clauses * (width as f64).sqrt();
+        let projected = self.output.forward(gelu(self.hidden.forward(clauses)));
+        unit_length(texts.matmul(projected))
     }
 }
 
@@ -84,8 +89,15 @@ pub struct TextTower {
 }
 
 impl TextTower {
-    /// `ids [n, length]`, `mask [n, length]` as [`MiniLm::forward`] takes them -> `[n, embed_dim]` of unit length.
-    pub fn forward(&self, ids: Tensor<2, Int>, mask: Tensor<2>) -> Tensor<2> {
-        self.projection.forward(self.minilm.forward(ids, mask))
+    /// `text`, of which as much is read as [`clauses`] and [`Tokenizer::encode`] say -> `[1, embed_dim]` of unit length.
+    pub fn embed(&self, tokenizer: &Tokenizer, text: &str) -> Tensor<2> {
+        let device = self.projection.hidden.weight.val().device();
+        let tokens: Vec<_> = clauses(text)
+            .iter()
+            .map(|clause| tokenizer.encode(clause))
+            .collect();
+        let (ids, mask) = batch(&tokens, &device);
+        let all = Tensor::ones([1, tokens.len()], &device);
+        self.projection.forward(self.minilm.forward(ids, mask), all)
     }
 }

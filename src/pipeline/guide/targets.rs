@@ -3,7 +3,7 @@
 use crate::{
     networks::{
         collection_clip::{ImageTower, TextTower},
-        minilm::{Tokenizer, batch},
+        minilm::Tokenizer,
     },
     ops::unit_length::unit_length,
     pipeline::{Error, Prompt, sample::image_from_picture},
@@ -57,17 +57,8 @@ pub type TargetGroup = (Tensor<2>, Vec<f32>, Modality);
 ///
 /// # Panics
 /// When there are no prompts.
-pub fn text_targets(
-    tower: &TextTower,
-    tokenizer: &Tokenizer,
-    prompts: &[Prompt],
-    device: &Device,
-) -> TargetGroup {
-    // One at a time, so that a very long one does not make the short ones as expensive.
-    let embed = |prompt: &Prompt| {
-        let (ids, mask) = batch(&[tokenizer.encode(&prompt.text)], device);
-        tower.forward(ids, mask)
-    };
+pub fn text_targets(tower: &TextTower, tokenizer: &Tokenizer, prompts: &[Prompt]) -> TargetGroup {
+    let embed = |prompt: &Prompt| tower.embed(tokenizer, &prompt.text);
     let embeddings = Tensor::cat(prompts.iter().map(embed).collect(), 0);
     let weights = prompts.iter().map(|prompt| prompt.weight).collect();
     (embeddings, weights, Modality::Text)

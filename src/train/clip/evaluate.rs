@@ -98,8 +98,8 @@ pub(super) fn evaluate(
                 chance_at_1: 0.0,
             };
         }
-        let texts = sentences.tensor(phrases.iter().map(|phrase| phrase.text.as_str()), device);
-        let near = cosines(towers.text.forward(texts), images.clone());
+        let texts = sentences.texts(phrases.iter().map(|phrase| phrase.text.as_str()), device);
+        let near = cosines(texts.embed(&towers.text), images.clone());
         let (mut first, mut five, mut fitting) = (0, 0, 0);
         for (phrase, near) in phrases.iter().zip(near.chunks_exact(values.len())) {
             let mut order: Vec<usize> = (0..near.len()).collect();
@@ -133,8 +133,8 @@ pub(super) fn evaluate(
             .answers
             .iter()
             .map(|answer| {
-                let texts = sentences.tensor(answer.texts.iter().map(String::as_str), device);
-                unit_length(towers.text.forward(texts).mean_dim(0))
+                let texts = sentences.texts(answer.texts.iter().map(String::as_str), device);
+                unit_length(texts.embed(&towers.text).mean_dim(0))
             })
             .collect();
         let near = cosines(images.clone(), Tensor::cat(answers, 0));

@@ -13,7 +13,7 @@ mod trainer;
 pub use checkpoint::load_towers;
 pub use evaluate::{Evaluation, Recall, ZeroShot};
 pub use loss::{Asked, answers_loss, contrastive_loss};
-pub use sentences::{TextEncoder, text_embeddings};
+pub use sentences::{Sentences, TextEncoder, Texts};
 pub use settings::{ClipRun, ClipSettings};
 pub use step::{Batch, ClipState, ClipStats, Towers};
 pub use trainer::{ClipEvent, ClipTrainer};

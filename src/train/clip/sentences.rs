@@ -1,9 +1,8 @@
-//! The sentence encoder's embeddings of every text, computed once: it is not trained.
+//! The sentence encoder's embeddings of every clause of every text, computed once: it is not trained.
 
-use super::ClipRun;
 use crate::{
     networks::{
-        collection_clip::TextProjection,
+        collection_clip::{TextProjection, clauses},
         minilm::{MiniLm, MiniLmConfig, Tokenizer, batch},
     },
     train::{Error, file_error, run::write_whole},
@@ -15,11 +14,10 @@ use crate::{
 use burn::tensor::{Device, Tensor, TensorData, f16};
 use sha2::{Digest, Sha256};
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fs,
     io::Read,
     path::Path,
-    sync::atomic::{AtomicBool, Ordering},
 };
 
 /// No sentence encoder that can be used is larger.
@@ -104,143 +102,133 @@ impl TextEncoder {
     }
 }
 
-/// Texts and their embeddings.
-pub(super) struct Sentences {
-    rows: HashMap<String, usize>,
+/// Texts as [`TextProjection::forward`] takes them.
+#[derive(Debug, Clone)]
+pub struct Texts {
+    /// `[k, width]`, of unit length: what the sentence encoder makes of each clause.
+    pub clauses: Tensor<2>,
+    /// `[n, k]`, one where a clause belongs to a text and zero elsewhere.
+    pub texts: Tensor<2>,
+}
+
+impl Texts {
+    /// Their embeddings, `[n, embed_dim]` of unit length.
+    pub fn embed(self, projection: &TextProjection) -> Tensor<2> {
+        projection.forward(self.clauses, self.texts)
+    }
+}
+
+/// Every clause that is needed, and its embedding.
+///
+/// Embeddings are rounded to half precision, in which they are kept, so that a resumed run sees the same numbers.
+pub struct Sentences {
+    rows: BTreeMap<String, usize>,
     values: Vec<f32>,
     width: usize,
 }
 
 impl Sentences {
     /// Where a run keeps them, so that a resumed one need not compute them again.
-    pub const FILE: &str = "sentences.safetensors";
+    pub(super) const FILE: &str = "clauses.safetensors";
 
-    /// Sentences in a batch; similar lengths go together.
+    /// Clauses in a batch; similar lengths go together.
     const BATCH: usize = 64;
 
     /// The name of the embeddings in their file.
     const NAME: &str = "embeddings";
-    /// What the file says about the texts.
-    const KEY: &str = "texts_sha256";
+    /// What the file says about the clauses.
+    const KEY: &str = "clauses_sha256";
 
-    /// Embeds every text once, or reads what an earlier sitting kept in `cache`; nothing when `stop` is set meanwhile.
-    ///
-    /// Embeddings are rounded to half precision, in which they are kept, so that a resumed run sees the same numbers.
+    /// Embeds the clauses of `texts` once each. `go_on` hears how many are done and how many there are, and says whether
+    /// to go on; nothing comes out where it does not.
     pub fn embed<'a>(
         texts: impl Iterator<Item = &'a str>,
-        (dir, encoder): (&Path, &TextEncoder),
-        cache: &Path,
-        device: &Device,
-        stop: &AtomicBool,
-        mut progress: impl FnMut(usize, usize),
-    ) -> Result<Option<Self>, Error> {
-        let texts: BTreeSet<&str> = texts.collect();
-        let width = encoder.config().hidden_size;
-        let mut hash = Sha256::new();
-        for text in &texts {
-            hash.update(text);
-            hash.update([0]);
-        }
-        let hash = format!("{:x}", hash.finalize());
-        let rows = texts
-            .iter()
-            .zip(0..)
-            .map(|(text, row)| (text.to_string(), row))
-            .collect();
-        if let Some(values) = Self::kept(cache, &hash, texts.len() * width) {
-            return Ok(Some(Self { rows, values, width }));
-        }
-
-        let network = encoder.network(dir, device)?;
-        let tokens: Vec<Vec<u32>> = texts.iter().map(|text| encoder.tokenizer.encode(text)).collect();
+        network: &MiniLm,
+        tokenizer: &Tokenizer,
+        mut go_on: impl FnMut(usize, usize) -> bool,
+    ) -> Option<Self> {
+        let rows = rows(texts);
+        let device = network.word_embeddings.val().device();
+        let tokens: Vec<Vec<u32>> = rows.keys().map(|clause| tokenizer.encode(clause)).collect();
         let mut order: Vec<usize> = (0..tokens.len()).collect();
         order.sort_by_key(|&index| tokens[index].len());
-        let mut values = vec![0f32; tokens.len() * width];
+        let mut width = 0;
+        let mut values = vec![];
         for (number, indices) in order.chunks(Self::BATCH).enumerate() {
-            if stop.load(Ordering::Relaxed) {
-                return Ok(None);
-            }
-            let sentences: Vec<_> = indices.iter().map(|&index| tokens[index].clone()).collect();
-            let (ids, mask) = batch(&sentences, device);
-            let embedded: Vec<f32> = network.forward(ids, mask).into_data().iter::<f32>().collect();
+            let clauses: Vec<_> = indices.iter().map(|&index| tokens[index].clone()).collect();
+            let (ids, mask) = batch(&clauses, &device);
+            let embedded = network.forward(ids, mask);
+            width = embedded.dims()[1];
+            values.resize(tokens.len() * width, 0f32);
+            let embedded: Vec<f32> = embedded.into_data().iter::<f32>().collect();
             for (&index, embedding) in indices.iter().zip(embedded.chunks_exact(width)) {
                 for (value, embedded) in values[index * width..].iter_mut().zip(embedding) {
                     *value = f16::from_f32(*embedded).to_f32();
                 }
             }
-            progress(
-                (number * Self::BATCH + indices.len()).min(tokens.len()),
-                tokens.len(),
-            );
-        }
-        let data = TensorData::new(values.clone(), [tokens.len(), width]);
-        let tensors = Tensors::from([(Self::NAME.to_owned(), data)]);
-        let metadata = HashMap::from([(Self::KEY.to_owned(), hash)]);
-        let bytes =
-            safetensors::write(&tensors, metadata).map_err(|error| file_error("write", cache, error))?;
-        write_whole(cache, &bytes)?;
-        Ok(Some(Self { rows, values, width }))
-    }
-
-    /// Every embedding that `cache` holds, `[n, width]`.
-    fn all(cache: &Path, device: &Device) -> Result<Tensor<2>, Error> {
-        let fail = |reason: String| file_error("read", cache, reason);
-        let bytes =
-            fs::read(cache).map_err(|error| fail(format!("{error}; train the CLIP to its end first")))?;
-        let (tensors, _) = safetensors::read(&bytes).map_err(|error| fail(error.to_string()))?;
-        match tensors.get(Self::NAME) {
-            Some(data) if data.shape().len() == 2 => {
-                Ok(Tensor::from_data(data.clone().convert::<f32>(), device))
+            if !go_on(number * Self::BATCH + indices.len(), tokens.len()) {
+                return None;
             }
-            _ => Err(fail(
-                "it holds no embeddings; remove it and resume the CLIP run".into(),
-            )),
         }
+        Some(Self { rows, values, width })
     }
 
-    /// What `cache` holds, if it is of these texts.
-    fn kept(cache: &Path, hash: &str, count: usize) -> Option<Vec<f32>> {
-        let (tensors, metadata) = safetensors::read(&fs::read(cache).ok()?).ok()?;
+    /// What an earlier sitting wrote to the file `kept`, if it is of the clauses of `texts`.
+    pub(super) fn read<'a>(texts: impl Iterator<Item = &'a str>, width: usize, kept: &Path) -> Option<Self> {
+        let rows = rows(texts);
+        let (tensors, metadata) = safetensors::read(&fs::read(kept).ok()?).ok()?;
         let values: Vec<f32> = tensors.get(Self::NAME)?.iter::<f32>().collect();
-        (metadata.get(Self::KEY)? == hash && values.len() == count).then_some(values)
+        let fits = *metadata.get(Self::KEY)? == hash(&rows) && values.len() == rows.len() * width;
+        fits.then_some(Self { rows, values, width })
     }
 
-    /// The embedding of a text that was given.
-    fn get(&self, text: &str) -> &[f32] {
-        let start = self.rows[text] * self.width;
-        &self.values[start..start + self.width]
+    /// Keeps them in the file `kept`.
+    pub(super) fn write(&self, kept: &Path) -> Result<(), Error> {
+        let data = TensorData::new(self.values.clone(), [self.rows.len(), self.width]);
+        let tensors = Tensors::from([(Self::NAME.to_owned(), data)]);
+        let metadata = HashMap::from([(Self::KEY.to_owned(), hash(&self.rows))]);
+        let bytes =
+            safetensors::write(&tensors, metadata).map_err(|error| file_error("write", kept, error))?;
+        write_whole(kept, &bytes)
     }
 
-    /// The embeddings of texts that were given, `[n, width]`.
-    pub fn tensor<'a>(&self, texts: impl IntoIterator<Item = &'a str>, device: &Device) -> Tensor<2> {
-        let values: Vec<f32> = texts
-            .into_iter()
-            .flat_map(|text| self.get(text))
-            .copied()
-            .collect();
-        let n = values.len() / self.width;
-        Tensor::from_data(TensorData::new(values, [n, self.width]), device)
+    /// Texts that were given.
+    pub fn texts<'a>(&self, texts: impl IntoIterator<Item = &'a str>, device: &Device) -> Texts {
+        let mut values = vec![];
+        let mut counts = vec![];
+        for text in texts {
+            let clauses = clauses(text);
+            counts.push(clauses.len());
+            for clause in clauses {
+                let start = self.rows[&clause] * self.width;
+                values.extend_from_slice(&self.values[start..start + self.width]);
+            }
+        }
+        let [n, k] = [counts.len(), counts.iter().sum()];
+        let mut belongs = vec![0f32; n * k];
+        let mut first = 0;
+        for (row, count) in counts.into_iter().enumerate() {
+            belongs[row * k + first..][..count].fill(1.0);
+            first += count;
+        }
+        Texts {
+            clauses: Tensor::from_data(TensorData::new(values, [k, self.width]), device),
+            texts: Tensor::from_data(TensorData::new(belongs, [n, k]), device),
+        }
     }
 }
 
-/// Everything that was said about the pictures of `run`, embedded by its text tower, `[n, embed_dim]`, in no order.
-///
-/// # Errors
-///
-/// [`Error::File`] when the run was not trained yet, or its files do not fit each other.
-pub fn text_embeddings(
-    run: &ClipRun,
-    projection: &TextProjection,
-    device: &Device,
-) -> Result<Tensor<2>, Error> {
-    let cache = run.dir.join(Sentences::FILE);
-    let sentences = Sentences::all(&cache, device)?;
-    let [_, width] = sentences.dims();
-    let expected = run.settings.text_tower.minilm.hidden_size;
-    if width != expected {
-        let reason =
-            format!("sentences are {width} wide, expected {expected}; remove it and resume the CLIP run");
-        return Err(file_error("use", &cache, reason));
+/// The clauses of `texts` and their places, in alphabetical order.
+fn rows<'a>(texts: impl Iterator<Item = &'a str>) -> BTreeMap<String, usize> {
+    let clauses: BTreeSet<String> = texts.flat_map(clauses).collect();
+    clauses.into_iter().zip(0..).collect()
+}
+
+fn hash(rows: &BTreeMap<String, usize>) -> String {
+    let mut hash = Sha256::new();
+    for clause in rows.keys() {
+        hash.update(clause);
+        hash.update([0]);
     }
-    Ok(projection.forward(sentences))
+    format!("{:x}", hash.finalize())
 }

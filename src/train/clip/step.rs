@@ -4,6 +4,7 @@ use super::{
     ClipSettings, Purpose,
     loss::{Asked, answers_loss, contrastive_loss},
     rng,
+    sentences::Texts,
 };
 use crate::networks::collection_clip::{ImageTower, TextProjection};
 use burn::{
@@ -55,12 +56,12 @@ impl ClipStats {
 pub struct Batch {
     /// `[n, 3, resolution, resolution]` in `[-1, 1]`.
     pub images: Tensor<4>,
-    /// `[n, width]`, a sentence about each picture.
-    pub sentences: Tensor<2>,
+    /// A sentence about each picture.
+    pub sentences: Texts,
     /// Which sentence fits which picture; see [`contrastive_loss`].
     pub fits: Vec<bool>,
-    /// `[m, width]`, answers to questions about any picture.
-    pub answers: Tensor<2>,
+    /// Answers to questions about any picture.
+    pub answers: Texts,
     /// The questions.
     pub asked: Vec<Asked>,
 }
@@ -96,14 +97,16 @@ impl ClipState {
     pub fn advance(mut self, settings: &ClipSettings, batch: Batch) -> (Self, ClipStats) {
         let device = batch.images.device();
         device.seed(rng(settings.seed, Purpose::Step(self.step)).random());
-        let noisy = |sentences: Tensor<2>| {
-            let [n, width] = sentences.dims();
+        let noisy = |Texts { clauses, texts }| {
+            let [k, width] = clauses.dims();
             let deviation = settings.text_noise / (width as f64).sqrt();
-            sentences + Tensor::random([n, width], Distribution::Normal(0.0, 1.0), &device) * deviation
+            let noise = Tensor::random([k, width], Distribution::Normal(0.0, 1.0), &device) * deviation;
+            let clauses = clauses + noise;
+            Texts { clauses, texts }.embed(&self.towers.text)
         };
         let images = self.towers.image.forward(batch.images);
-        let texts = self.towers.text.forward(noisy(batch.sentences));
-        let answers = self.towers.text.forward(noisy(batch.answers));
+        let texts = noisy(batch.sentences);
+        let answers = noisy(batch.answers);
         let scale = self.towers.image.scale();
         let scalar = |value: &Tensor<1>| value.clone().into_scalar::<f32>() as f64;
         let contrastive = contrastive_loss(images.clone(), texts, scale.clone(), &batch.fits);

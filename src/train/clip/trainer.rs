@@ -29,11 +29,11 @@ use std::{
 /// What a running trainer tells whoever watches.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ClipEvent {
-    /// So many of the texts are embedded; training starts when all are.
+    /// So many of the clauses are embedded; training starts when all are.
     Embedded {
-        /// Texts embedded.
+        /// Clauses embedded.
         done: usize,
-        /// All texts.
+        /// All clauses.
         total: usize,
     },
     /// A step ended; so many pictures were shown since the start of the run.
@@ -68,10 +68,10 @@ pub struct ClipTrainer {
 impl ClipTrainer {
     /// What the newest checkpoint reaches.
     pub const EVALUATION: &str = "evaluation.json";
-    /// Sentences about the pictures that were held out, one a line.
+    /// What is said about pictures, one sentence a line: first about those that were held out, then for training.
     pub const EXAMPLES: &str = "examples.txt";
-    /// So many of them are enough to judge a tower by.
-    const MAX_EXAMPLES: usize = 128;
+    /// So many of them are enough to train a mapper with.
+    const MAX_EXAMPLES: usize = 10_000;
     /// A line of statistics is written every so many pictures.
     const TICK_IMAGES: u64 = 10_000;
 
@@ -132,22 +132,13 @@ impl ClipTrainer {
     /// Anything that keeps it from going on; the last checkpoint stays usable.
     pub fn train(mut self, stop: &AtomicBool, mut emit: impl FnMut(ClipEvent)) -> Result<Ended, Error> {
         let settings = &self.run.settings;
-        let sentences = Sentences::embed(
-            self.captions.texts(),
-            (&settings.text_encoder, &self.encoder),
-            &self.run.dir.join(Sentences::FILE),
-            &self.device,
-            stop,
-            |done, total| emit(ClipEvent::Embedded { done, total }),
-        )?;
-        let Some(sentences) = sentences else {
+        let Some(sentences) = self.sentences(stop, &mut emit)? else {
             return Ok(Ended::Stopped);
         };
-        let examples: String = self
-            .captions
-            .held_out
-            .iter()
-            .flat_map(HeldOut::phrases)
+        let held_out = self.captions.held_out.iter().flat_map(HeldOut::phrases);
+        let training = self.captions.training.iter().flat_map(|(_, phrases)| phrases);
+        let examples: String = held_out
+            .chain(training)
             .take(Self::MAX_EXAMPLES)
             .map(|phrase| format!("{}\n", phrase.text))
             .collect();
@@ -184,6 +175,31 @@ impl ClipTrainer {
         } else {
             Ended::Finished
         })
+    }
+
+    /// The embeddings of all clauses, from an earlier sitting if there was one; nothing when `stop` is set meanwhile.
+    fn sentences(
+        &self,
+        stop: &AtomicBool,
+        emit: &mut impl FnMut(ClipEvent),
+    ) -> Result<Option<Sentences>, Error> {
+        let kept = self.run.dir.join(Sentences::FILE);
+        let texts = || self.captions.texts();
+        let width = self.encoder.config().hidden_size;
+        if let Some(sentences) = Sentences::read(texts(), width, &kept) {
+            return Ok(Some(sentences));
+        }
+        let network = self
+            .encoder
+            .network(&self.run.settings.text_encoder, &self.device)?;
+        let embedded = Sentences::embed(texts(), &network, self.encoder.tokenizer(), |done, total| {
+            emit(ClipEvent::Embedded { done, total });
+            !stop.load(Ordering::Relaxed)
+        });
+        if let Some(sentences) = &embedded {
+            sentences.write(&kept)?;
+        }
+        Ok(embedded)
     }
 
     fn save(
@@ -271,9 +287,9 @@ impl ClipTrainer {
         let texts = chosen.iter().map(|(_, phrase)| phrase.text.as_str());
         Ok(Batch {
             images,
-            sentences: sentences.tensor(texts, &self.device),
+            sentences: sentences.texts(texts, &self.device),
             fits,
-            answers: sentences.tensor(wordings, &self.device),
+            answers: sentences.texts(wordings, &self.device),
             asked,
         })
     }

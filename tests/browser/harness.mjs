@@ -100,9 +100,20 @@ export async function visit(context, url) {
 export async function drawn(page, timeout = 60_000) {
   await page.waitForFunction(
     () =>
-      document.querySelectorAll(".wall img").length === 8 &&
+      document.querySelectorAll(".wall li:not([hidden]) img").length === 8 &&
       !document.querySelector(".frame.waiting") &&
       /drawn in/.test(document.querySelector("[role=status]")?.textContent ?? ""),
+    null,
+    { timeout },
+  );
+}
+
+// Waits until all avatars for the newest words hang on the wall.
+export async function guided(page, timeout = 60_000) {
+  await page.waitForFunction(
+    () =>
+      !document.querySelector(".frame.waiting") &&
+      /for these words drawn in/.test(document.querySelector("[role=status]")?.textContent ?? ""),
     null,
     { timeout },
   );

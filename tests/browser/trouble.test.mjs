@@ -23,7 +23,7 @@ afterEach(async () => {
 after(() => browser?.close());
 
 const alert = () => page.locator("main > [role=alert]");
-const parts = () => site.requests.filter((name) => name.endsWith(".gguf") || name === "vocabulary.txt");
+const parts = () => site.requests.filter((name) => name.endsWith(".gguf"));
 
 test("a second visit fetches no part of the model again", async () => {
   page = await visit(context, site.url);

@@ -32,6 +32,43 @@ pub enum DeviceInUse {
     Cpu,
 }
 
+/// How long the engine works on pictures that fit a sentence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Effort {
+    /// At once: what the mapper makes of the sentence, and the best of several.
+    #[default]
+    Draft,
+    /// A draft and some steps of refinement.
+    Normal,
+    /// A draft and many.
+    Better,
+}
+
+/// What pictures shall show.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Words {
+    /// What to see, as the visitor says it; may be empty where a picture is the target.
+    pub prompt: String,
+    /// What not to see; may be empty.
+    pub without: String,
+    /// How long to work on it.
+    pub effort: Effort,
+}
+
+/// What an avatar is drawn from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Latent {
+    /// A seed, and the distance from the average avatar.
+    Seed {
+        /// The seed.
+        seed: u64,
+        /// From 0 to 1.
+        truncation_psi: f32,
+    },
+    /// The `ws [num_ws, w_dim]` themselves, row by row, as an earlier [`Reply::Picture`] had them.
+    Ws(Vec<f32>),
+}
+
 /// What the page asks of the engine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Request {
@@ -50,6 +87,33 @@ pub enum Request {
         seeds: Vec<u64>,
         /// Distance from the average avatar, 0 to 1.
         truncation_psi: f32,
+    },
+    /// Draw avatars that fit the words, and the picture file that travels with this message, if one does. With an avatar
+    /// to start from they are variations of it, and then there may be neither words nor picture.
+    Imagine {
+        /// This job's number.
+        job: JobId,
+        /// What they shall show.
+        words: Option<Words>,
+        /// The avatar to start from.
+        locked: Option<Latent>,
+        /// Determines which of all that fit these are.
+        seed: u64,
+        /// How many.
+        count: usize,
+        /// Distance from the average avatar, 0 to 1.
+        truncation_psi: f32,
+    },
+    /// Draw the ways between two avatars: the coarse layers of one, the fine layers of the other.
+    Mix {
+        /// This job's number.
+        job: JobId,
+        /// Gives the coarse layers of the first pictures: where things are and what shape they have.
+        first: Latent,
+        /// Gives the fine layers of the first pictures: colours and details.
+        second: Latent,
+        /// How many pictures.
+        count: usize,
     },
     /// Enlarge the picture that travels with this message.
     Upscale {
@@ -71,6 +135,10 @@ pub enum Stage {
     Prepare,
     /// Pictures are being drawn.
     Sample,
+    /// Bytes of what understands words are arriving.
+    Words,
+    /// Pictures are being brought closer to a sentence.
+    Guide,
     /// Tiles of a picture are being enlarged.
     Upscale,
 }
@@ -101,6 +169,10 @@ pub struct ModelFacts {
     pub truncation_psi: f32,
     /// By how much one enlargement grows a side, or nothing if the bundle brings no such network.
     pub upscale_factor: Option<u32>,
+    /// Sentences that this model can draw, to begin with; none if it understands no words.
+    pub examples: Vec<String>,
+    /// Whether it understands words.
+    pub takes_words: bool,
 }
 
 /// What helps after a failure.
@@ -141,7 +213,7 @@ pub enum Reply {
         /// The model.
         model: ModelFacts,
     },
-    /// A picture is there; its PNG file travels with this message.
+    /// A picture is there; its PNG file travels with this message. A later one may take its place.
     Picture {
         /// The job it belongs to.
         job: JobId,
@@ -149,6 +221,17 @@ pub enum Reply {
         index: usize,
         /// Its side in pixels.
         side: u32,
+    },
+    /// What the picture at a place was drawn from in the end, and how well it fits.
+    Drawn {
+        /// The job it belongs to.
+        job: JobId,
+        /// Its place in the request.
+        index: usize,
+        /// What it can be drawn from again.
+        latent: Latent,
+        /// The cosine between picture and words, -1 to 1, where there were words.
+        score: Option<f32>,
     },
     /// The job has given all its pictures.
     Done {

@@ -202,7 +202,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         parts.upscaler = Some(part);
         files.push((UPSCALER, contents));
     }
-    let (mut quantized_cosine, mut mapper_metrics) = (None, None);
+    let (mut quantized_cosine, mut mapper_metrics, mut examples) = (None, None, vec![]);
     if let Some(clip) = &args.clip {
         let towers = pack_towers(
             clip,
@@ -213,6 +213,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         )?;
         files.extend(towers.files);
         quantized_cosine = Some(towers.cosine);
+        examples = towers.examples;
         let networks = (&drawing, &towers.image);
         let settings = (args.mapper_samples as usize, args.truncation_psi);
         let (mapper, metrics) = pack_mapper(towers.texts, &mut parts, networks, settings)?;
@@ -241,7 +242,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             mapper: mapper_metrics,
         },
         truncation_psi: args.truncation_psi,
-        examples: vec![],
+        examples,
     };
     // What is written must be what every reader accepts.
     manifest.validate()?;

@@ -31,6 +31,10 @@ fn least_cosine(quantization: Quantization) -> f64 {
 /// So many sentences show how well they agree.
 const JUDGED: usize = 128;
 
+/// So many examples are plenty, and longer ones would fill a phone.
+const EXAMPLES: usize = 24;
+const EXAMPLE_CHARS: usize = 48;
+
 /// What the towers add to a bundle besides their parts.
 pub(super) struct PackedTowers {
     /// Their files, by name.
@@ -39,10 +43,10 @@ pub(super) struct PackedTowers {
     pub cosine: f64,
     /// The image tower as its file has it.
     pub image: ImageTower,
-    /// What was said about the collection's pictures.
-    pub sentences: Vec<String>,
-    /// What the text tower in its file makes of [`sentences`](Self::sentences), `[n, embed_dim]`.
+    /// What the text tower in its file makes of what was said about the collection's pictures, `[n, embed_dim]`.
     pub texts: Tensor<2>,
+    /// Short sentences that visitors may begin with.
+    pub examples: Vec<String>,
 }
 
 /// Quantizes the towers of the run in `dir` into `parts`, the image tower never at 4 bits, and judges them by the
@@ -111,15 +115,19 @@ pub(super) fn pack_towers(
     let quantized = load_text_tower(&text_part, &text_file, device)?;
     let tokenizer = load_vocabulary(&vocabulary, &vocabulary_file, &text_part.config)?;
     let path = dir.join(ClipTrainer::EXAMPLES);
-    let examples = std::fs::read_to_string(&path)
+    let lines = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read {}: train the CLIP to its end first", path.display()))?;
-    let sentences: Vec<String> = examples.lines().map(str::to_owned).collect();
+    let sentences: Vec<String> = lines.lines().map(str::to_owned).collect();
     ensure!(!sentences.is_empty(), "{} is empty", path.display());
     let texts = embed_texts(&quantized, &tokenizer, &sentences, device);
-    let few = &sentences[..JUDGED.min(sentences.len())];
+    let few: Vec<String> = sentences
+        .iter()
+        .step_by(sentences.len().div_ceil(JUDGED))
+        .cloned()
+        .collect();
     let of_texts = least(
-        &rows(texts.clone().narrow(0, 0, few.len())),
-        &rows(embed_texts(&text, &tokenizer, few, device)),
+        &rows(embed_texts(&quantized, &tokenizer, &few, device)),
+        &rows(embed_texts(&text, &tokenizer, &few, device)),
     );
     let cosine = of_images.min(of_texts);
     let expected = least_cosine(quantization);
@@ -140,9 +148,28 @@ pub(super) fn pack_towers(
         ],
         cosine: (cosine * 1e4).floor() / 1e4,
         image: stored,
-        sentences,
+        examples: examples(&sentences),
         texts,
     })
+}
+
+/// The beginning and one other part of each of the first few captions: "curly pink hair, a red shirt with a collar".
+fn examples(captions: &[String]) -> Vec<String> {
+    let example = |(number, caption): (usize, &String)| {
+        let (_, parts) = caption.split_once(" with ")?;
+        let parts: Vec<&str> = parts.split(", ").collect();
+        // The last part goes on to everything that is left.
+        let others = parts.len().checked_sub(2).filter(|&others| others > 0)?;
+        let example = format!("{}, {}", parts[0], parts[1 + number % others]);
+        (example.chars().count() <= EXAMPLE_CHARS).then_some(example)
+    };
+    let mut examples: Vec<String> = vec![];
+    for example in captions.iter().enumerate().filter_map(example) {
+        if examples.len() < EXAMPLES && !examples.contains(&example) {
+            examples.push(example);
+        }
+    }
+    examples
 }
 
 /// Embeddings of pictures, row by row.

@@ -65,7 +65,13 @@ mod tests {
             ("Blue hair,red shirt", &["blue hair", "red shirt"]),
             (
                 "a happy man with pink hair and round glasses, wearing a blue shirt on the white wall",
-                &["happy man", "pink hair", "round glasses", "wearing blue shirt", "on white wall"],
+                &[
+                    "happy man",
+                    "pink hair",
+                    "round glasses",
+                    "wearing blue shirt",
+                    "on white wall",
+                ],
             ),
             ("bald & grumpy; no hat", &["bald", "grumpy", "no hat"]),
             ("with and, a the", &[""]),

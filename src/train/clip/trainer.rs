@@ -3,7 +3,7 @@
 use super::{
     ClipRun, ClipSettings, ClipState, ClipStats, Evaluation, Purpose, TextEncoder,
     augment::{CHANNELS, flawed},
-    captions::{Captions, HeldOut},
+    captions::Captions,
     checkpoint::{load, save},
     evaluate::evaluate,
     loss::Asked,
@@ -68,7 +68,8 @@ pub struct ClipTrainer {
 impl ClipTrainer {
     /// What the newest checkpoint reaches.
     pub const EVALUATION: &str = "evaluation.json";
-    /// What is said about pictures, one sentence a line: first about those that were held out, then for training.
+    /// What is said about pictures, one sentence a line: first the captions of those that were held out, then whatever else
+    /// there is.
     pub const EXAMPLES: &str = "examples.txt";
     /// So many of them are enough to train a mapper with.
     const MAX_EXAMPLES: usize = 10_000;
@@ -135,9 +136,12 @@ impl ClipTrainer {
         let Some(sentences) = self.sentences(stop, &mut emit)? else {
             return Ok(Ended::Stopped);
         };
-        let held_out = self.captions.held_out.iter().flat_map(HeldOut::phrases);
+        let held_out = || self.captions.held_out.iter();
+        let captions = held_out().map(|picture| &picture.caption);
+        let other = held_out().flat_map(|picture| picture.phrases().skip(1));
         let training = self.captions.training.iter().flat_map(|(_, phrases)| phrases);
-        let examples: String = held_out
+        let examples: String = captions
+            .chain(other)
             .chain(training)
             .take(Self::MAX_EXAMPLES)
             .map(|phrase| format!("{}\n", phrase.text))

@@ -27,41 +27,52 @@ pub enum Error {
     },
 }
 
-/// A bundle whose every byte is the one that its manifest promises.
-pub struct Bundle {
-    /// The manifest.
-    pub manifest: Manifest,
+/// Files of a bundle whose every byte is the one that its manifest promises.
+pub struct Files {
     /// The contents of every file, by name.
-    pub files: BTreeMap<String, Vec<u8>>,
+    pub contents: BTreeMap<String, Vec<u8>>,
     /// Bytes that came over the network.
     pub fetched: u64,
-    /// Whether all of it is kept for the next visit.
+    /// Whether all of them are kept for the next visit.
     pub kept: bool,
 }
 
-/// Loads the bundle in the folder at the address `folder`. `progress` hears finished and all bytes.
-pub async fn load(
-    folder: &str,
-    store: Option<&Store>,
-    mut progress: impl FnMut(u64, u64),
-) -> Result<Bundle, Error> {
+/// Fetches the manifest of the bundle in the folder at the address `folder`, and lets go of what is kept of others.
+pub async fn manifest(folder: &str, store: Option<&Store>) -> Result<Manifest, Error> {
     let url = format!("{folder}{}", Manifest::FILE_NAME);
     let limit = Manifest::MAX_BYTES as usize;
     // The manifest is small and says which parts are current: the browser asks the server every time.
     let json = fetch(Manifest::FILE_NAME, &url, limit, RequestCache::NoCache, |_| {}).await?;
     let manifest = Manifest::parse(&json).map_err(|error| Error::Manifest(error.to_string()))?;
+    if let Some(store) = store {
+        let current: BTreeSet<_> = manifest.files().map(|file| file.sha256.clone()).collect();
+        store.forget_all_but(&current).await;
+    }
+    Ok(manifest)
+}
 
-    let total = manifest.files().map(|file| file.bytes).sum();
-    let (mut done, mut fetched, mut kept) = (0, 0, true);
-    let mut files = BTreeMap::new();
-    for file in manifest.files() {
+/// Loads some files of the bundle in `folder`. `progress` hears finished and all bytes.
+pub async fn files(
+    folder: &str,
+    wanted: &[&File],
+    store: Option<&Store>,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Files, Error> {
+    let total = wanted.iter().map(|file| file.bytes).sum();
+    let mut done = 0;
+    let mut files = Files {
+        contents: BTreeMap::new(),
+        fetched: 0,
+        kept: true,
+    };
+    for file in wanted {
         progress(done, total);
         let contents = match read_kept(file, store).await {
             Some(contents) => contents,
             None => {
                 let contents = fetch_part(folder, file, |part| progress(done + part, total)).await?;
-                fetched += file.bytes;
-                kept &= match store {
+                files.fetched += file.bytes;
+                files.kept &= match store {
                     Some(store) => store.write(&file.sha256, &contents).await,
                     None => false,
                 };
@@ -69,19 +80,10 @@ pub async fn load(
             }
         };
         done += file.bytes;
-        files.insert(file.name.clone(), contents);
+        files.contents.insert(file.name.clone(), contents);
     }
     progress(done, total);
-    if let Some(store) = store {
-        let current: BTreeSet<_> = manifest.files().map(|file| file.sha256.clone()).collect();
-        store.forget_all_but(&current).await;
-    }
-    Ok(Bundle {
-        manifest,
-        files,
-        fetched,
-        kept,
-    })
+    Ok(files)
 }
 
 /// A part from an earlier visit, if it is there and still what it was.

@@ -8,6 +8,8 @@ mod fetch;
 mod load;
 mod model;
 mod store;
+mod upload;
+mod words;
 
 use crate::protocol::{DeviceWish, JobId, Reply, Request, WayOn, pack, to_buffer, unpack};
 use futures::lock::Mutex;
@@ -63,6 +65,35 @@ impl Engine {
                     })
                     .await;
                 }
+                Request::Imagine {
+                    job,
+                    words,
+                    locked,
+                    seed,
+                    count,
+                    truncation_psi,
+                } => {
+                    let wish = words::Wish {
+                        words,
+                        picture: png.map(|file| Uint8Array::new(&file).to_vec()),
+                        locked,
+                        seed,
+                        count,
+                        truncation_psi,
+                    };
+                    finish(job, &model, async |model| model.imagine(job, wish, cancel).await).await;
+                }
+                Request::Mix {
+                    job,
+                    first,
+                    second,
+                    count,
+                } => {
+                    finish(job, &model, async |model| {
+                        model.mix(job, [first, second], count, cancel).await
+                    })
+                    .await;
+                }
                 Request::Upscale { job } => {
                     let png = png.map(|png| Uint8Array::new(&png).to_vec()).unwrap_or_default();
                     finish(job, &model, async |model| model.upscale(job, &png, cancel).await).await;
@@ -91,31 +122,44 @@ async fn open(bundle: &str, device: DeviceWish) -> Option<Model> {
     }
 }
 
+/// Why a job did not end well.
+enum Failure {
+    /// The pipeline says so.
+    Pipeline(pipeline::Error),
+    /// A sentence for people.
+    Sentence(String),
+}
+
+impl From<pipeline::Error> for Failure {
+    fn from(error: pipeline::Error) -> Self {
+        Self::Pipeline(error)
+    }
+}
+
 /// Runs a job and says how it ended.
-async fn finish(
-    job: JobId,
-    model: &Option<Model>,
-    work: impl AsyncFnOnce(&Model) -> Result<(), pipeline::Error>,
-) {
+async fn finish(job: JobId, model: &Option<Model>, work: impl AsyncFnOnce(&Model) -> Result<(), Failure>) {
     let started_ms = now_ms();
     let result = match model {
         Some(model) => work(model).await,
-        None => Err(pipeline::Error::Request("no model is open".into())),
+        None => Err(Failure::Sentence("No model is open.".into())),
     };
     let reply = match result {
         Ok(()) => Reply::Done {
             job,
             duration_ms: now_ms() - started_ms,
         },
-        Err(pipeline::Error::Cancelled) => Reply::Cancelled { job },
-        Err(error) => {
+        Err(Failure::Pipeline(pipeline::Error::Cancelled)) => Reply::Cancelled { job },
+        Err(failure) => {
             let ways_on = match model.as_ref().is_some_and(Model::is_on_gpu) {
                 true => vec![WayOn::UseCpu, WayOn::TryAgain],
                 false => vec![WayOn::TryAgain],
             };
             Reply::Failed {
                 job: Some(job),
-                sentence: format!("That did not work: {error}."),
+                sentence: match failure {
+                    Failure::Pipeline(error) => format!("That did not work: {error}."),
+                    Failure::Sentence(sentence) => sentence,
+                },
                 ways_on,
             }
         }

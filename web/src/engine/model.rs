@@ -1,6 +1,13 @@
 //! An open bundle: its networks on a device, and the jobs they do.
 
-use super::{device, load, now_ms, say, store::Store, turn};
+use super::{
+    Failure, device,
+    load::{self, Files},
+    now_ms, say,
+    store::Store,
+    turn,
+    words::Words,
+};
 use crate::protocol::{Credit, DeviceInUse, DeviceWish, JobId, ModelFacts, Reply, Stage, WayOn};
 use burn::tensor::Device;
 use guise::{
@@ -15,7 +22,7 @@ use guise::{
     },
 };
 use image::{ImageFormat, RgbaImage};
-use std::io::Cursor;
+use std::{cell::OnceCell, io::Cursor};
 
 /// Side of a tile when enlarging, in pixels of the smaller picture.
 const TILE: usize = 64;
@@ -28,35 +35,69 @@ type Trouble = (String, Vec<WayOn>);
 
 /// The networks of a bundle, ready to draw.
 pub struct Model {
-    generator: Generator,
+    pub(super) generator: Generator,
     upscaler: Option<SrvggNetCompact>,
-    device: Device,
+    pub(super) device: Device,
     kind: DeviceInUse,
+    pub(super) source: Source,
+    /// What understands words, once somebody has used some.
+    pub(super) words: OnceCell<Words>,
+}
+
+/// Where the parts of a bundle come from.
+pub struct Source {
+    /// The address of the bundle's folder.
+    pub folder: String,
+    /// What is kept of it between visits.
+    pub store: Option<Store>,
+    /// What it holds.
+    pub manifest: Manifest,
+}
+
+impl Source {
+    /// Loads files of the bundle, and tells the page how far that is.
+    pub async fn files(
+        &self,
+        wanted: &[&manifest::File],
+        stage: Stage,
+        job: Option<JobId>,
+    ) -> Result<Files, load::Error> {
+        let mut said_ms = 0.0;
+        load::files(&self.folder, wanted, self.store.as_ref(), |done, total| {
+            if done == total || now_ms() - said_ms > PROGRESS_MS {
+                said_ms = now_ms();
+                let progress = Reply::Progress {
+                    stage,
+                    job,
+                    done,
+                    total,
+                };
+                say(&progress, None);
+            }
+        })
+        .await
+    }
 }
 
 impl Model {
     /// Fetches, checks and opens the bundle in `folder`, and tells the page how far that is.
     pub async fn open(folder: &str, wish: DeviceWish) -> Result<Self, Trouble> {
         let again = |sentence: String| (sentence, vec![WayOn::TryAgain]);
+        let failed = |error: load::Error| again(error.to_string());
         let site = folder.rsplit_once("models/").map_or(folder, |(site, _)| site);
         let store = Store::open(site).await;
-        let mut said_ms = 0.0;
-        let bundle = load::load(folder, store.as_ref(), |done, total| {
-            if done == total || now_ms() - said_ms > PROGRESS_MS {
-                said_ms = now_ms();
-                say(
-                    &Reply::Progress {
-                        stage: Stage::Download,
-                        job: None,
-                        done,
-                        total,
-                    },
-                    None,
-                );
-            }
-        })
-        .await
-        .map_err(|error| again(error.to_string()))?;
+        let source = Source {
+            manifest: load::manifest(folder, store.as_ref()).await.map_err(failed)?,
+            folder: folder.into(),
+            store,
+        };
+        let Manifest { parts, .. } = &source.manifest;
+        let mut wanted = vec![&parts.generator.file];
+        wanted.extend(parts.upscaler.as_ref().map(|part| &part.file));
+        let files = source
+            .files(&wanted, Stage::Download, None)
+            .await
+            .map_err(failed)?;
 
         say(
             &Reply::Progress {
@@ -79,8 +120,7 @@ impl Model {
         .map_err(|sentence| (sentence, vec![WayOn::UseCpu, WayOn::TryAgain]))?;
 
         let unusable = |error: guise::weights::Error| again(format!("This model cannot be used: {error}."));
-        let Manifest { parts, .. } = &bundle.manifest;
-        let file = |file: &manifest::File| bundle.files[&file.name].as_slice();
+        let file = |file: &manifest::File| files.contents[&file.name].as_slice();
         let generator =
             load_generator(&parts.generator, file(&parts.generator.file), &device).map_err(unusable)?;
         let upscaler = match &parts.upscaler {
@@ -91,9 +131,9 @@ impl Model {
         let reply = Reply::Ready {
             device: kind,
             why,
-            fetched: bundle.fetched,
-            kept: bundle.kept,
-            model: facts(&bundle.manifest, upscale_factor),
+            fetched: files.fetched,
+            kept: files.kept,
+            model: facts(&source.manifest, upscale_factor),
         };
         say(&reply, None);
         Ok(Self {
@@ -101,6 +141,8 @@ impl Model {
             upscaler,
             device,
             kind,
+            source,
+            words: OnceCell::new(),
         })
     }
 
@@ -116,7 +158,7 @@ impl Model {
         seeds: Vec<u64>,
         truncation_psi: f32,
         cancel: Cancel,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         let request = SampleRequest {
             seeds,
             truncation_psi,
@@ -130,11 +172,12 @@ impl Model {
             }
         })
         .await
-        .and(trouble)
+        .and(trouble)?;
+        Ok(())
     }
 
     /// Enlarges the picture in the PNG file `png` and sends it to the page.
-    pub async fn upscale(&self, job: JobId, png: &[u8], cancel: Cancel) -> Result<(), Error> {
+    pub async fn upscale(&self, job: JobId, png: &[u8], cancel: Cancel) -> Result<(), Failure> {
         let network = self
             .upscaler
             .as_ref()
@@ -147,12 +190,13 @@ impl Model {
             let _ = tell(job, Stage::Upscale, event).await;
         })
         .await?;
-        tell(job, Stage::Upscale, Event::Picture { index: 0, image }).await
+        tell(job, Stage::Upscale, Event::Picture { index: 0, image }).await?;
+        Ok(())
     }
 }
 
 /// Passes an event on to the page, then lets the browser hand over whatever the page has said meanwhile.
-async fn tell(job: JobId, stage: Stage, event: Event) -> Result<(), Error> {
+pub(super) async fn tell(job: JobId, stage: Stage, event: Event) -> Result<(), Error> {
     match event {
         Event::Progress { done, total } | Event::Step { done, total, .. } => {
             say(
@@ -165,6 +209,7 @@ async fn tell(job: JobId, stage: Stage, event: Event) -> Result<(), Error> {
                 None,
             );
         }
+        // No job of the page optimises yet.
         Event::Picture { index, image } => {
             let png = encode(&image)?;
             say(
@@ -207,11 +252,19 @@ fn facts(manifest: &Manifest, upscale_factor: Option<u32>) -> ModelFacts {
             .as_ref()
             .map(|part| credit("Enlarging", &part.weights)),
     );
+    credits.extend(
+        parts
+            .text_tower
+            .as_ref()
+            .map(|part| credit("Understanding words", &part.weights)),
+    );
     ModelFacts {
         name: manifest.name.clone(),
         description: manifest.description.clone(),
         credits,
         truncation_psi: manifest.truncation_psi,
         upscale_factor,
+        examples: manifest.examples.clone(),
+        takes_words: parts.text_tower.is_some(),
     }
 }

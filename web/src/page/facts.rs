@@ -1,7 +1,8 @@
 //! What the page knows: plain values that the studio holds and the other files show.
 
 use super::link::Picture;
-use crate::protocol::{DeviceInUse, JobId, ModelFacts, Stage, WayOn};
+use crate::protocol::{DeviceInUse, JobId, Latent, ModelFacts, Stage, WayOn};
+use js_sys::ArrayBuffer;
 use leptos::prelude::*;
 
 /// An avatar on the wall.
@@ -13,6 +14,47 @@ pub struct Avatar {
     pub job: JobId,
     /// Its picture.
     pub picture: Picture,
+    /// What it can be drawn from again, once that is known.
+    pub latent: Option<Latent>,
+    /// How well it fits the words it was drawn for: a cosine.
+    pub score: Option<f32>,
+}
+
+/// An avatar that was put aside.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    /// The number that it hung under.
+    pub seed: u32,
+    /// What it can be drawn from again.
+    pub latent: Latent,
+}
+
+/// What the avatars on the wall come from, where that is other avatars.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Theme {
+    /// All are variations of one.
+    Variations {
+        /// The number that it hung under.
+        seed: u32,
+        /// What it can be drawn from again.
+        latent: Latent,
+    },
+    /// All are between two.
+    Mix {
+        /// The one.
+        first: Kept,
+        /// The other.
+        second: Kept,
+    },
+}
+
+/// A picture file that a visitor gave as a target.
+#[derive(Clone)]
+pub struct Upload {
+    /// The file's name.
+    pub name: String,
+    /// Its contents.
+    pub file: ArrayBuffer,
 }
 
 /// The avatar that is looked at close up, in every size made so far, smallest first.
@@ -20,6 +62,8 @@ pub struct Avatar {
 pub struct CloseUp {
     /// The seed it was drawn from.
     pub seed: u32,
+    /// What it can be drawn from again, if that is known.
+    pub latent: Option<Latent>,
     /// Never empty.
     pub pictures: Vec<Picture>,
 }

@@ -1,19 +1,74 @@
 //! The wall with its eight frames, the controls under it, and the line that says what happens.
 
 use super::{
-    facts::{Activity, Trouble},
+    facts::{Activity, Theme, Trouble},
     studio::Studio,
 };
-use crate::protocol::{Stage, WayOn};
+use crate::protocol::{Stage, WayOn, Words};
 use leptos::prelude::*;
 
 /// The eight frames.
 #[component]
 pub fn Gallery(studio: Studio) -> impl IntoView {
     let frames = (0..studio.frames.len())
-        .map(|index| view! { <li><Frame studio index/></li> })
+        .map(|index| view! { <li hidden={move || index >= studio.count()}><Frame studio index/></li> })
         .collect_view();
     view! { <ul class="wall" aria-label="Avatars">{frames}</ul> }
+}
+
+/// What the avatars on the wall have in common, and the way back to chance.
+#[component]
+pub fn Caption(studio: Studio) -> impl IntoView {
+    let caption = move || {
+        if let Some(kept) = studio.kept.get() {
+            let text = format!("Pick the avatar to mix № {} with.", kept.seed);
+            return Some(
+                view! {
+                    <p>{text}</p>
+                    <button class="quiet" on:click=move |_| studio.let_go()>"Never mind"</button>
+                }
+                .into_any(),
+            );
+        }
+        let text = match (studio.theme.get(), studio.look.get().words) {
+            (Some(Theme::Variations { seed, .. }), None) => format!("Variations of № {seed}"),
+            (Some(Theme::Variations { seed, .. }), Some(words)) => {
+                format!("Variations of № {seed}, {}", sentence(&words))
+            }
+            (Some(Theme::Mix { first, second }), _) => {
+                format!(
+                    "From the shape of № {0} in the colours of № {1} to the reverse",
+                    first.seed, second.seed
+                )
+            }
+            (None, Some(words)) => sentence(&words),
+            (None, None) => return None,
+        };
+        Some(
+            view! {
+                <p>{text}</p>
+                <button class="quiet" on:click=move |_| studio.forget_words()>"Back to chance"</button>
+            }
+            .into_any(),
+        )
+    };
+    view! { <div class="caption">{caption}</div> }
+}
+
+/// Words as one line of text.
+fn sentence(Words { prompt, without, .. }: &Words) -> String {
+    let short = |text: &str| match text.char_indices().nth(120) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_string(),
+    };
+    let mut line = match prompt.trim() {
+        "" => "Like your picture".into(),
+        prompt => format!("“{}”", short(prompt)),
+    };
+    if !without.trim().is_empty() {
+        line += &format!(", without “{}”", short(without.trim()));
+    }
+    line
 }
 
 #[component]
@@ -28,6 +83,10 @@ fn Frame(studio: Studio, index: usize) -> impl IntoView {
                     .as_ref()
                     .is_none_or(|avatar| avatar.job != studio.job.get())
             })
+    };
+    let fit = move || {
+        let score = avatar.with(|avatar| avatar.as_ref().and_then(|avatar| avatar.score));
+        score.map(|score| format!("fit {score:.2}"))
     };
     let picture = move || {
         avatar.get().map(|avatar| {
@@ -45,7 +104,10 @@ fn Frame(studio: Studio, index: usize) -> impl IntoView {
             on:click=move |_| studio.pick(index)
         >
             <span class="mat">{picture}</span>
-            <span class="number" aria-hidden="true">{move || format!("№ {}", seed())}</span>
+            <span class="number" aria-hidden="true">
+                {move || format!("№ {}", seed())}
+                <span class="fit">{fit}</span>
+            </span>
         </button>
     }
 }
@@ -56,7 +118,7 @@ pub fn Controls(studio: Studio) -> impl IntoView {
     let variety = move || studio.look.get().variety;
     let vary = move |event| {
         if let Ok(variety) = event_target_value(&event).parse() {
-            studio.vary(variety);
+            studio.set_variety(variety);
         }
     };
     view! {
@@ -95,6 +157,9 @@ pub fn Status(studio: Studio) -> impl IntoView {
             <p role="status">{move || studio.said.get()}</p>
             <Show when=move || studio.activity.with(Option::is_some) && !studio.is_enlarging()>
                 <Progress studio/>
+                <Show when=move || studio.is_guiding()>
+                    <button class="quiet" on:click=move |_| studio.cancel()>"Stop"</button>
+                </Show>
             </Show>
         </div>
     }
@@ -149,7 +214,7 @@ fn fraction(activity: &Activity) -> Option<f64> {
         // The engine and the model are one download to a visitor: one bar, half each.
         Stage::Engine => Some(part / 2.0),
         Stage::Download => Some(0.5 + part / 2.0),
-        Stage::Prepare | Stage::Sample | Stage::Upscale => Some(part),
+        Stage::Prepare | Stage::Sample | Stage::Words | Stage::Guide | Stage::Upscale => Some(part),
     }
 }
 
@@ -170,6 +235,13 @@ fn words(activity: &Activity) -> String {
             megabytes(done),
             megabytes(total)
         ),
+        Stage::Words => format!(
+            "Fetching what understands words, {:.1} of {:.1} MB",
+            megabytes(done),
+            megabytes(total)
+        ),
+        Stage::Guide if total == 0 => "Drafting".into(),
+        Stage::Guide => format!("Step {done} of {total}"),
         Stage::Prepare => "Warming up".into(),
         Stage::Sample => "Drawing".into(),
         Stage::Upscale => "Enlarging".into(),

@@ -8,6 +8,7 @@ mod facts;
 mod gallery;
 mod label;
 mod link;
+mod prompt;
 mod share;
 mod studio;
 mod viewer;
@@ -30,6 +31,8 @@ pub fn run() {
 fn Page() -> impl IntoView {
     let studio = studio::Studio::open();
     view! {
+        <prompt::PromptBox studio/>
+        <gallery::Caption studio/>
         <gallery::Gallery studio/>
         <gallery::Notice studio/>
         <gallery::Controls studio/>

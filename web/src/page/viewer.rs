@@ -78,6 +78,11 @@ fn Sheet(studio: Studio) -> impl IntoView {
             .with(|facts| facts.as_ref().and_then(|facts| facts.model.upscale_factor))?;
         Some(side() * factor).filter(|&next| next <= MAX_SIDE)
     };
+    let has_latent = move || {
+        studio
+            .close_up
+            .with(|close_up| close_up.as_ref().is_some_and(|it| it.latent.is_some()))
+    };
     let offer = move || match next() {
         Some(next) => format!("Enlarge to {next} px"),
         None => "As large as it gets".into(),
@@ -119,6 +124,10 @@ fn Sheet(studio: Studio) -> impl IntoView {
                     >
                         "Download PNG"
                     </a>
+                    <Show when=has_latent>
+                        <button class="quiet" on:click=move |_| studio.vary_this()>"Vary it"</button>
+                        <button class="quiet" on:click=move |_| studio.keep_this()>"Mix it with another"</button>
+                    </Show>
                 </div>
                 <Notice studio/>
                 <Show when=move || studio.is_enlarging()>

@@ -1,0 +1,197 @@
+// A visitor who says what they want: sentences, pictures as targets, variations and mixes, on the processor.
+//
+// The towers and the mapper of the tiny bundle have random weights, so that what fits means nothing to people here; that the
+// networks of a trained model draw what was asked for is measured by `guise evaluate prompts`.
+
+import assert from "node:assert/strict";
+import { rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, afterEach, before, test } from "node:test";
+import { PNG } from "pngjs";
+import { difference, drawn, guided, launch, newVisitor, openSite, pixels, visit } from "./harness.mjs";
+
+let browser, site, context, page;
+
+before(async () => {
+  [browser, site] = await Promise.all([launch(), openSite()]);
+  context = await newVisitor(browser);
+});
+after(async () => {
+  await browser?.close();
+  await site?.close();
+});
+afterEach(async () => {
+  assert.deepEqual(page.problems, []);
+  await page.close();
+});
+
+const open = async (fragment = "#seed=100&variety=0.70") => {
+  page = await visit(context, site.url + fragment);
+  await (fragment.includes("words=") ? guided(page) : drawn(page));
+};
+const box = () => page.getByLabel("Describe an avatar");
+const ask = async (sentence) => {
+  await box().fill(sentence);
+  await page.keyboard.press("Enter");
+};
+const choose = async (quality) => {
+  const choices = page.getByText("More choices");
+  if (!(await page.locator(".prompt details").getAttribute("open"))?.length && !(await page.getByLabel("Without").isVisible())) {
+    await choices.click();
+  }
+  if (quality) await page.getByRole("radio", { name: new RegExp(quality) }).check();
+};
+const shown = () => page.locator(".wall li:visible img");
+const fits = () => page.locator(".wall li:visible .fit").allTextContents();
+
+test("what understands words is fetched when it is first needed, and a sentence draws four avatars", async () => {
+  await open();
+  assert.ok(!site.requests.some((name) => /tower|mapper|vocabulary/.test(name)), "nobody has asked for words yet");
+  const before = await pixels(page, ".wall li:first-child img");
+  await ask("pink hair and round glasses");
+  await guided(page);
+  assert.ok(site.requests.some((name) => /text/.test(name)), site.requests.join(" "));
+  assert.equal(await shown().count(), 4);
+  for (const fit of await fits()) assert.match(fit, /^fit -?\d\.\d\d$/);
+  assert.match(page.url(), /&words=pink%20hair%20and%20round%20glasses&without=&effort=draft&count=4$/);
+  assert.match(await page.locator(".caption").textContent(), /“pink hair and round glasses”/);
+  const after = await pixels(page, ".wall li:first-child img");
+  assert.ok(difference(before[0], after[0]) > 5);
+
+  await page.getByRole("button", { name: "Back to chance" }).click();
+  await drawn(page);
+  assert.equal(await shown().count(), 8);
+});
+
+test("a link with words leads to the same pictures, and other words to others", async () => {
+  const link = "#seed=7&variety=0.70&words=blue%20shirt&without=a%20hat&effort=draft&count=2";
+  await open(link);
+  const first = await pixels(page, ".wall li:not([hidden]) img");
+  assert.equal(first.length, 2);
+  await page.close();
+  await open(link);
+  assert.deepEqual(await pixels(page, ".wall li:not([hidden]) img"), first);
+  await page.close();
+  await open(link.replace("blue%20shirt", "%E2%9C%A8%20old%20wizard"));
+  const other = await pixels(page, ".wall li:not([hidden]) img");
+  assert.ok(difference(first[0], other[0]) > 2);
+});
+
+test("refining shows its steps, ends better than it began, and can be stopped at once", async () => {
+  await open();
+  await choose("Normal");
+  await ask("red hair");
+  await page.getByText(/^Step \d+ of 30/).waitFor();
+  await guided(page);
+  const numbers = (await fits()).map((fit) => Number(fit.slice(4)));
+  await choose("Draft");
+  await ask("red hair");
+  await guided(page);
+  const drafts = (await fits()).map((fit) => Number(fit.slice(4)));
+  const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  assert.ok(mean(numbers) > mean(drafts), `${numbers} after 30 steps, ${drafts} after none`);
+
+  await choose("Better");
+  await ask("green hair");
+  await page.getByText(/^Step \d+ of 200/).waitFor();
+  await page.getByRole("button", { name: "Stop" }).click();
+  const heard = await page.evaluate(async () => {
+    const start = performance.now();
+    while (document.querySelector(".status progress")) await new Promise(requestAnimationFrame);
+    return performance.now() - start;
+  });
+  assert.ok(heard < 300, `the page was busy for ${heard} ms after Stop`);
+  await page.getByRole("button", { name: "Back to chance" }).click();
+  await drawn(page);
+});
+
+test("sentences of every kind are taken or answered, and none is markup", async () => {
+  await open();
+  await choose();
+  await ask("   ");
+  assert.match(await page.locator("[role=status]").textContent(), /Say first what you would like to see/);
+  const sentences = [
+    "a".repeat(10_000),
+    "🦊🧢👓",
+    "رجل بشعر وردي ونظارات",
+    "<img src=x onerror=alert(1)> & <b>bold</b>",
+    "hair: pink | glasses: -0.5",
+    "pink hair:1e999",
+  ];
+  for (const sentence of sentences) {
+    await ask(sentence);
+    await page.waitForFunction(
+      () =>
+        /drawn in/.test(document.querySelector("[role=status]").textContent) ||
+        document.querySelector("main > [role=alert]:not([hidden])"),
+    );
+    assert.equal(await page.locator("main b, main img[src=x]").count(), 0);
+  }
+  await page.getByLabel("Without").fill("a hat");
+  await ask("blue hair");
+  await guided(page);
+  assert.match(await page.locator(".caption").textContent(), /“blue hair”, without “a hat”/);
+});
+
+test("a picture can be the target, and what is none says so", async () => {
+  const alert = page?.locator("main > [role=alert]") ?? null;
+  await open();
+  await choose();
+  const dir = tmpdir();
+  const picture = new PNG({ width: 90, height: 60 });
+  for (let i = 0; i < picture.data.length; i += 4) picture.data.set([200, 40, 40, 255], i);
+  const good = PNG.sync.write(picture);
+  // The size in the header is all that a picture bomb needs.
+  const bomb = Buffer.from(good);
+  bomb.writeUInt32BE(10_000, 16);
+  bomb.writeUInt32BE(10_000, 20);
+  const files = {
+    "target.png": [good, null],
+    "notes.png": [Buffer.from("no picture at all"), /no picture that is known here/],
+    "bomb.png": [bomb, /100 megapixels, and at most 40/],
+    "half.png": [good.subarray(0, good.length >> 1), /damaged/],
+  };
+  for (const [name, [contents, complaint]] of Object.entries(files)) {
+    const path = join(dir, `guise-${process.pid}-${name}`);
+    await writeFile(path, contents);
+    await page.getByLabel("Like this picture").setInputFiles(path);
+    await page.getByText(`guise-${process.pid}-${name}`).waitFor();
+    await box().fill("");
+    await page.getByRole("button", { name: "Draw", exact: true }).click();
+    if (complaint) {
+      const notice = page.locator("main > [role=alert]:not([hidden])");
+      await notice.waitFor();
+      assert.match(await notice.textContent(), complaint, name);
+    } else {
+      await guided(page);
+      assert.match(await page.locator(".caption").textContent(), /Like your picture/);
+    }
+    await rm(path);
+  }
+  await page.getByRole("button", { name: "Remove" }).click();
+  await ask("pink hair");
+  await guided(page);
+});
+
+test("an avatar is varied, and mixed with another", async () => {
+  await open();
+  const [original] = await pixels(page, ".wall li:first-child img");
+  await page.getByRole("button", { name: "Avatar 100" }).click();
+  await page.getByRole("button", { name: "Vary it" }).click();
+  await page.getByText("Variations of № 100").waitFor();
+  await drawn(page);
+  const variations = await pixels(page, ".wall img");
+  assert.equal(variations.length, 8);
+  const distances = variations.map((picture) => difference(picture, original));
+  assert.ok(distances.every((distance) => distance > 0), distances.join(" "));
+
+  await page.locator(".frame").first().click();
+  await page.getByRole("button", { name: "Mix it with another" }).click();
+  await page.getByText(/^Pick the avatar to mix № \d+ with/).waitFor();
+  await page.locator(".frame").nth(3).click();
+  await page.getByText(/^From the shape of/).waitFor();
+  await drawn(page);
+  const mixes = await pixels(page, ".wall img");
+  assert.ok(difference(mixes[0], mixes[7]) > 2);
+});

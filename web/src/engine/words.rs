@@ -1,0 +1,243 @@
+//! From words and pictures to avatars: what that takes is fetched when it is first needed.
+
+use super::{
+    Failure,
+    model::{Model, tell},
+    say, upload,
+};
+use crate::protocol::{Effort, JobId, Latent, Reply, Stage, Words as Sentence};
+use futures::{
+    FutureExt,
+    future::{Either, select},
+};
+use gloo_timers::future::TimeoutFuture;
+use guise::{
+    pipeline::{
+        Avatar, Cancel, Error, Event, Imagination, ImagineRequest, Quality, Targets,
+        guide::{image_target, text_targets},
+        imagine,
+        imagine::Locked,
+        mix_ws, prompt,
+        sample::{draw_ws, ws_from_seed},
+    },
+    weights::bundle::{
+        ImageTower, Mapper, TextTower, Tokenizer, load_image_tower, load_mapper, load_text_tower,
+        load_vocabulary,
+    },
+};
+use std::pin::pin;
+
+/// How much what must not be seen counts, where what must be seen counts 1: a picture is unlike most words anyway.
+const WITHOUT_WEIGHT: f32 = 0.5;
+
+/// How far variations go from their avatar.
+const VARIATION: f32 = 0.5;
+
+/// How often a download looks whether somebody still wants it.
+const CANCEL_MS: u32 = 100;
+
+/// The networks that understand words, and the one that guesses avatars for them.
+pub struct Words {
+    image_tower: ImageTower,
+    text_tower: TextTower,
+    tokenizer: Tokenizer,
+    mapper: Option<Mapper>,
+}
+
+/// What to imagine.
+pub struct Wish {
+    /// What it shall show.
+    pub words: Option<Sentence>,
+    /// A picture file that it shall look like.
+    pub picture: Option<Vec<u8>>,
+    /// The avatar to start from.
+    pub locked: Option<Latent>,
+    /// Which of all that fit.
+    pub seed: u64,
+    /// How many.
+    pub count: usize,
+    /// Distance from the average avatar.
+    pub truncation_psi: f32,
+}
+
+impl Model {
+    /// Draws avatars for a wish, and sends each to the page every time that it has improved.
+    pub async fn imagine(&self, job: JobId, wish: Wish, cancel: Cancel) -> Result<(), Failure> {
+        let words = self.words(job, &cancel).await?;
+        let device = &self.device;
+        let networks = Imagination {
+            generator: &self.generator,
+            encoder: &words.image_tower,
+            mapper: words.mapper.as_ref(),
+        };
+        let mut groups = vec![];
+        let sentence = wish.words.unwrap_or_default();
+        let mut prompts = match sentence.prompt.trim() {
+            "" => vec![],
+            text => prompt::parse(text)?,
+        };
+        if !sentence.without.trim().is_empty() {
+            let without = prompt::parse(&sentence.without)?;
+            prompts.extend(without.into_iter().map(|mut prompt| {
+                prompt.weight *= -WITHOUT_WEIGHT;
+                prompt
+            }));
+        }
+        if !prompts.is_empty() {
+            groups.push(text_targets(&words.text_tower, &words.tokenizer, &prompts));
+        }
+        if let Some(file) = &wish.picture {
+            let side = self.source.manifest.parts.generator.config.resolution as u32;
+            let picture = upload::read(file, side).await.map_err(Failure::Sentence)?;
+            groups.push(image_target(&words.image_tower, &picture, 1.0, device));
+        }
+        let targets = match groups.is_empty() {
+            true => None,
+            false => Some(Targets::new(groups)?),
+        };
+        let quality = match sentence.effort {
+            Effort::Draft => Quality::Draft,
+            Effort::Normal => Quality::Normal,
+            Effort::Better => Quality::Better,
+        };
+        let locked = match wish.locked {
+            Some(latent) => Some(Locked {
+                ws: self.ws(latent).await?,
+                variation: VARIATION,
+            }),
+            None => None,
+        };
+        let request = ImagineRequest {
+            truncation_psi: wish.truncation_psi,
+            locked,
+            ..ImagineRequest::new(quality, wish.count, wish.seed)
+        };
+        let mut trouble = Ok(());
+        let judged = targets.is_some();
+        let avatars = imagine(
+            &networks,
+            targets.as_ref(),
+            &request,
+            device,
+            &cancel,
+            async |event| {
+                let stage = match event {
+                    Event::Step { .. } => Stage::Guide,
+                    _ => Stage::Sample,
+                };
+                if let Err(error) = tell(job, stage, event).await {
+                    trouble = Err(error);
+                    cancel.cancel();
+                }
+            },
+        )
+        .await;
+        trouble?;
+        for (index, Avatar { ws, score }) in avatars?.into_iter().enumerate() {
+            let drawn = Reply::Drawn {
+                job,
+                index,
+                latent: Latent::Ws(ws),
+                score: judged.then_some(score),
+            };
+            say(&drawn, None);
+        }
+        Ok(())
+    }
+
+    /// Draws the ways between two avatars: each takes its coarse layers from one and its fine ones from the other, first
+    /// from the first and the second, then the other way around.
+    pub async fn mix(
+        &self,
+        job: JobId,
+        avatars: [Latent; 2],
+        count: usize,
+        cancel: Cancel,
+    ) -> Result<(), Failure> {
+        let [first, second] = avatars;
+        let [first, second] = [self.ws(first).await?, self.ws(second).await?];
+        let config = &self.source.manifest.parts.generator.config;
+        let (w_dim, layers) = (config.w_dim, config.num_ws());
+        for index in 0..count {
+            cancel.check()?;
+            // Half of the pictures go through the layers one way, half the other way.
+            let half = count.div_ceil(2);
+            let (coarse, fine, place) = match index < half {
+                true => (&first, &second, index),
+                false => (&second, &first, count - 1 - index),
+            };
+            let from_layer = layers * (half - place) / (half + 1);
+            let ws = mix_ws(coarse, fine, w_dim, from_layer.max(1))?;
+            let image = draw_ws(&self.generator, &ws, &self.device).await?;
+            tell(job, Stage::Sample, Event::Picture { index, image }).await?;
+            let drawn = Reply::Drawn {
+                job,
+                index,
+                latent: Latent::Ws(ws),
+                score: None,
+            };
+            say(&drawn, None);
+            let (done, total) = (index + 1, count);
+            tell(job, Stage::Sample, Event::Progress { done, total }).await?;
+        }
+        Ok(())
+    }
+
+    async fn ws(&self, latent: Latent) -> Result<Vec<f32>, Error> {
+        match latent {
+            Latent::Ws(ws) => Ok(ws),
+            Latent::Seed { seed, truncation_psi } => {
+                ws_from_seed(&self.generator, seed, truncation_psi, &self.device).await
+            }
+        }
+    }
+
+    /// What understands words, fetched and opened if that has not happened yet.
+    async fn words(&self, job: JobId, cancel: &Cancel) -> Result<&Words, Failure> {
+        if let Some(words) = self.words.get() {
+            return Ok(words);
+        }
+        let loaded = pin!(self.load_words(job).fuse());
+        let given_up = pin!(
+            async {
+                while cancel.check().is_ok() {
+                    TimeoutFuture::new(CANCEL_MS).await;
+                }
+            }
+            .fuse()
+        );
+        let words = match select(loaded, given_up).await {
+            Either::Left((words, _)) => words.map_err(Failure::Sentence)?,
+            Either::Right(_) => return Err(Error::Cancelled.into()),
+        };
+        Ok(self.words.get_or_init(|| words))
+    }
+
+    async fn load_words(&self, job: JobId) -> Result<Words, String> {
+        let parts = &self.source.manifest.parts;
+        let (Some(image), Some(text), Some(vocabulary)) =
+            (&parts.image_tower, &parts.text_tower, &parts.vocabulary)
+        else {
+            return Err("This model understands no words.".into());
+        };
+        let mut wanted = vec![&image.file, &text.file, vocabulary];
+        wanted.extend(parts.mapper.as_ref().map(|part| &part.file));
+        let files = self
+            .source
+            .files(&wanted, Stage::Words, Some(job))
+            .await
+            .map_err(|error| error.to_string())?;
+        let unusable = |error: guise::weights::Error| format!("This model's words cannot be used: {error}.");
+        let file = |name: &str| files.contents[name].as_slice();
+        let mapper = match &parts.mapper {
+            Some(part) => Some(load_mapper(part, file(&part.file.name), &self.device).map_err(unusable)?),
+            None => None,
+        };
+        Ok(Words {
+            image_tower: load_image_tower(image, file(&image.file.name), &self.device).map_err(unusable)?,
+            text_tower: load_text_tower(text, file(&text.file.name), &self.device).map_err(unusable)?,
+            tokenizer: load_vocabulary(vocabulary, file(&vocabulary.name), &text.config).map_err(unusable)?,
+            mapper,
+        })
+    }
+}

@@ -1,13 +1,28 @@
-//! Reading files of which nothing is known yet.
+//! Reading files of which nothing is known yet, and writing files whole.
 
 use anyhow::Context;
+use atomic_write_file::AtomicWriteFile;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbaImage};
-use std::{fs::File, io::Read, path::Path};
+use std::{
+    fs::File,
+    io::{Read, Write},
+    path::Path,
+};
 
 /// A picture is kept in memory whole, in 4 bytes a pixel.
 const MAX_PIXELS: u64 = 100_000_000;
 /// What decoding a picture may take besides: 16 bits a channel, twice over.
 const MAX_DECODER_BYTES: u64 = 16 * MAX_PIXELS;
+
+/// Writes a whole file or nothing.
+pub(super) fn write_whole(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
+    let write = || {
+        let mut file = AtomicWriteFile::open(path)?;
+        file.write_all(contents)?;
+        file.commit()
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
 
 /// The whole file, unless it is larger than `limit` bytes, whatever its directory entry says.
 pub(super) fn read_at_most(path: &Path, limit: u64) -> anyhow::Result<Vec<u8>> {

@@ -1,16 +1,15 @@
 //! `guise import`.
 
-use super::{device::DeviceChoice, files::read_at_most};
+use super::{
+    device::DeviceChoice,
+    files::{read_at_most, write_whole},
+};
 use crate::{
     networks::clip::{Activation, VisualConfig},
     weights::foreign::{ClipModel, ClipOptions, SuperResolution},
 };
 use anyhow::Context;
-use atomic_write_file::AtomicWriteFile;
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 /// No ncnn network that can be imported is described in more bytes.
 const MAX_PARAM_BYTES: u64 = 1 << 20;
@@ -91,16 +90,6 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     }
 }
 
-/// Writes a whole file or nothing.
-fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let write = || {
-        let mut file = AtomicWriteFile::open(path)?;
-        file.write_all(bytes)?;
-        file.commit()
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
-}
-
 fn clip(args: ClipArgs) -> anyhow::Result<()> {
     let options = ClipOptions {
         activation: match args.gelu {
@@ -124,7 +113,7 @@ fn clip(args: ClipArgs) -> anyhow::Result<()> {
     drop(file);
 
     let bytes = model.to_safetensors()?;
-    write(&args.out, &bytes)?;
+    write_whole(&args.out, &bytes)?;
     let (config, text) = (&model.config, &model.config.text);
     let tower = match &config.visual {
         VisualConfig::Vit(vit) => format!(
@@ -176,7 +165,7 @@ fn realesrgan_ncnn(args: RealesrganNcnn) -> anyhow::Result<()> {
     .with_context(|| format!("cannot import {} with {}", args.param.display(), bin.display()))?;
 
     let bytes = model.to_safetensors()?;
-    write(&args.out, &bytes)?;
+    write_whole(&args.out, &bytes)?;
     let config = &model.config;
     println!(
         "{}: enlarges {} times, {} convolutions of {} channels, {} bytes, {}",

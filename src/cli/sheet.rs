@@ -1,12 +1,9 @@
 //! Sheets of many avatars, and PNG files.
 
+use super::files::write_whole;
 use anyhow::{Context, ensure};
-use atomic_write_file::AtomicWriteFile;
 use image::{ImageFormat, RgbaImage, imageops};
-use std::{
-    io::{Cursor, Write},
-    path::Path,
-};
+use std::{io::Cursor, path::Path};
 
 /// The longest side of a sheet in pixels; such a sheet takes 256 MiB.
 const MAX_SIDE: usize = 8192;
@@ -59,12 +56,7 @@ pub(super) fn write_png(path: &Path, picture: &RgbaImage) -> anyhow::Result<()> 
     picture
         .write_to(&mut png, ImageFormat::Png)
         .context("cannot encode a PNG")?;
-    let write = || {
-        let mut file = AtomicWriteFile::open(path)?;
-        file.write_all(png.get_ref())?;
-        file.commit()
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    write_whole(path, png.get_ref())
 }
 
 #[cfg(test)]

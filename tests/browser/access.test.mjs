@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { drawn, launch, newVisitor, openSite, visit } from "./harness.mjs";
+import { drawn, guided, launch, newVisitor, openSite, visit } from "./harness.mjs";
 
 let browser, site, context, page;
 
@@ -26,19 +26,20 @@ const open = async (options) => {
 const focused = () =>
   page.evaluate(() => {
     const { activeElement: element } = document;
-    return element.getAttribute("aria-label") ?? element.querySelector("img")?.alt ?? element.textContent.trim();
+    const label = element.getAttribute("aria-label") ?? element.labels?.[0]?.textContent ?? element.querySelector("img")?.alt;
+    return label ?? element.textContent.trim();
   });
 
 test("everything is reached and worked with the keyboard alone", async () => {
   await open();
   const stops = [];
-  for (let i = 0; i < 11; i++) {
+  for (let i = 0; i < 14; i++) {
     await page.keyboard.press("Tab");
     stops.push(await focused());
   }
   const avatars = Array.from({ length: 8 }, (_, index) => `Avatar ${7 + index}`);
-  assert.deepEqual(stops.slice(0, 9), [...avatars, "Shuffle"]);
-  assert.equal(await page.evaluate(() => document.activeElement.textContent), "Copy link");
+  const box = ["Describe an avatar", "Draw", "More choices"];
+  assert.deepEqual(stops, [...box, ...avatars, "Shuffle", "Variety", "Copy link"]);
 
   for (let i = 0; i < 10; i++) await page.keyboard.press("Shift+Tab");
   assert.equal(await focused(), "Avatar 7");
@@ -54,6 +55,29 @@ test("everything is reached and worked with the keyboard alone", async () => {
   assert.equal(await focused(), "Avatar 7", "focus returns to where it was");
 });
 
+test("a sentence, its quality and its number are chosen with the keyboard alone", async () => {
+  await open();
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("pink hair");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(), "More choices");
+  await page.keyboard.press("Enter");
+  const reached = [];
+  for (let i = 0; i < 4; i++) {
+    await page.keyboard.press("Tab");
+    reached.push(await focused());
+    if (i === 1) await page.keyboard.press("ArrowRight");
+    if (i === 2) await page.keyboard.type("2");
+  }
+  assert.ok(reached[0].startsWith("Without") && reached[1].startsWith("Draft"), reached.join(", "));
+  assert.ok(reached[2].startsWith("How many") && reached[3].startsWith("Like this picture"), reached.join(", "));
+  await page.getByLabel("Describe an avatar").focus();
+  await page.keyboard.press("Enter");
+  await guided(page);
+  assert.match(page.url(), /&words=pink%20hair&without=&effort=normal&count=2$/);
+});
+
 test("focus can be seen", async () => {
   await open();
   await page.keyboard.press("Tab");
@@ -63,9 +87,10 @@ test("focus can be seen", async () => {
 
 test("every control has a name, every picture a text, and the page its structure", async () => {
   await open();
+  await page.getByText("More choices").click();
   await page.getByRole("button", { name: "Avatar 8" }).click();
   const nameless = await page.evaluate(() =>
-    [...document.querySelectorAll("button, a, input, img, progress, dialog")]
+    [...document.querySelectorAll("button, a, input, textarea, select, img, progress, dialog")]
       .filter((element) => {
         const text = element.textContent.trim() || element.querySelector("img")?.alt;
         const label = element.getAttribute("aria-label") || element.getAttribute("aria-labelledby");
@@ -84,18 +109,21 @@ test("nothing sticks out at 360 px, in light and in dark, and text has contrast"
   for (const colorScheme of ["light", "dark"]) {
     await open({ viewport: { width: 360, height: 740 }, colorScheme });
     const wide = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    await page.getByText("More choices").click();
     assert.equal(await wide(), 0);
     assert.deepEqual(await page.evaluate(faintTexts), []);
     await page.getByRole("button", { name: "Avatar 9" }).click();
     assert.equal(await wide(), 0);
     assert.deepEqual(await page.evaluate(faintTexts), []);
     const small = await page.evaluate(() =>
-      [...document.querySelectorAll("dialog button, dialog a")].filter((element) => {
-        const { width, height } = element.getBoundingClientRect();
-        return Math.min(width, height) < 44;
-      }).length,
+      [...document.querySelectorAll("dialog button, dialog a, .prompt button, .prompt select, .prompt summary, .efforts label")]
+        .filter((element) => {
+          const { width, height } = element.getBoundingClientRect();
+          return Math.min(width, height) < 44;
+        })
+        .map((element) => element.textContent),
     );
-    assert.equal(small, 0, "everything to touch is at least 44 px");
+    assert.deepEqual(small, [], "everything to touch is at least 44 px");
     if (colorScheme === "light") await context.close();
   }
 });

@@ -142,13 +142,18 @@ export async function pixels(page, selector) {
 // The same pictures drawn by the native program, in the order of the seeds.
 export async function drawNatively(bundle, first, count, truncationPsi) {
   const dir = await mkdtemp(join(tmpdir(), "guise-native-"));
-  const program = join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "release/guise");
   const seeds = `${first}-${first + count - 1}`;
   const flags = ["--model", bundle, "--seeds", seeds, "--truncation-psi", String(truncationPsi), "--out", `${dir}/`];
-  await promisify(execFile)(program, ["generate", ...flags]).catch((error) => {
-    throw new Error(`${program} generate failed (was it built with cargo build --release?): ${error.message}`);
-  });
+  await guise(["generate", ...flags]);
   return { dir, flags };
+}
+
+// Runs the native program.
+export async function guise(flags) {
+  const program = join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "release/guise");
+  await promisify(execFile)(program, flags).catch((error) => {
+    throw new Error(`${program} ${flags[0]} failed (was it built with cargo build --release?): ${error.message}`);
+  });
 }
 
 export async function readPng(path) {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
-import { difference, drawNatively, drawn, launch, newVisitor, openSite, pixels, readPng, visit } from "./harness.mjs";
+import { difference, drawNatively, drawn, guided, launch, newVisitor, openSite, pixels, readPng, visit } from "./harness.mjs";
 
 let browser, site, context, page;
 
@@ -51,6 +51,25 @@ test("WebGPU draws what the native program draws, shuffles, enlarges and downloa
   ]);
   const { width, height } = await readPng(await waiting.path());
   assert.deepEqual([width, height], [64, 64]);
+});
+
+test("WebGPU refines toward words, step by step, and stops when asked to", async () => {
+  page = await visit(context, `${site.url}?device=webgpu#seed=7&variety=0.70&words=blue%20shirt&without=&effort=normal&count=1`);
+  await page.getByText(/^Step \d+ of 30/).waitFor({ timeout: SLOW });
+  const fit = async () => Number((await page.locator(".wall li:first-child .fit").textContent()).slice(4));
+  const first = await fit();
+  await guided(page, SLOW);
+  assert.ok((await fit()) > first + 0.02, `${first}, after 30 steps ${await fit()}`);
+  assert.match(await page.locator("#device").textContent(), /Your graphics adapter, through WebGPU/);
+
+  await page.getByText("More choices").click();
+  await page.getByRole("radio", { name: /Better/ }).check();
+  await page.getByLabel("Describe an avatar").fill("green hair");
+  await page.keyboard.press("Enter");
+  await page.getByText(/^Step \d+ of 200/).waitFor({ timeout: SLOW });
+  await page.getByRole("button", { name: "Stop" }).click();
+  await page.getByRole("button", { name: "Back to chance" }).click();
+  await drawn(page, SLOW);
 });
 
 test("an adapter that is only software is passed over for the processor, and that is said", async () => {

@@ -222,6 +222,13 @@ pub enum Reply {
         /// Its side in pixels.
         side: u32,
     },
+    /// How well the pictures of a job fit that is under way.
+    Scores {
+        /// Which job.
+        job: JobId,
+        /// The cosine between each picture and the words, -1 to 1, by its place in the request.
+        scores: Vec<f32>,
+    },
     /// What the picture at a place was drawn from in the end, and how well it fits.
     Drawn {
         /// The job it belongs to.

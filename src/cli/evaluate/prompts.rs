@@ -4,6 +4,7 @@ use super::panel::{Panel, Question, Tally};
 use crate::{
     cli::{
         device::DeviceChoice,
+        files::write_whole,
         generate::{Opened, open, open_words},
         progress,
     },
@@ -11,7 +12,6 @@ use crate::{
     pipeline::{self, Cancel, Event, Imagination, ImagineRequest, Quality, SampleRequest, Targets, imagine},
 };
 use anyhow::{Context, ensure};
-use atomic_write_file::AtomicWriteFile;
 use futures::executor::block_on;
 use image::RgbaImage;
 use rand::{Rng, SeedableRng, seq::SliceRandom};
@@ -19,7 +19,6 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::{Map, Value, json};
 use std::{
     collections::BTreeMap,
-    io::Write,
     path::{Path, PathBuf},
 };
 
@@ -263,13 +262,9 @@ fn write(path: &Path, figures: &[(String, BTreeMap<String, f64>)], panel: &Panel
     object.insert("judge".into(), Value::Object(judged.collect()));
     let mut text = serde_json::to_vec_pretty(&Value::Object(object))?;
     text.push(b'\n');
-    let write = || {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        let mut file = AtomicWriteFile::open(path)?;
-        file.write_all(&text)?;
-        file.commit()
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create the folder {}", folder.display()))?;
+    }
+    write_whole(path, &text)
 }

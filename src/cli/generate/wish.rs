@@ -2,6 +2,7 @@
 
 use crate::{
     cli::{
+        files::write_whole,
         progress,
         sheet::{Sheet, write_png},
         words::Words,
@@ -79,6 +80,17 @@ pub(in crate::cli) struct Wish {
     /// Pictures in a row of the strip.
     #[arg(long, value_name = "N", default_value_t = 8)]
     snapshots: usize,
+    /// A file for a line of JSON about each step: the score and the loss of every avatar before it.
+    #[arg(long, value_name = "FILE")]
+    stats: Option<PathBuf>,
+}
+
+/// A line of the statistics of steps.
+#[derive(serde::Serialize)]
+struct StepStats {
+    step: usize,
+    scores: Vec<f32>,
+    losses: Vec<f32>,
 }
 
 /// A flag whose values have the names that they have in files.
@@ -156,6 +168,7 @@ pub(super) fn draw_wish(
     let mut shown: Vec<Vec<RgbaImage>> = vec![vec![]; wish.count];
     let bar = progress::bar(0, "guesses");
     let mut steps = None;
+    let mut stats = vec![];
     let avatars = block_on(imagine(
         &networks,
         Some(&targets),
@@ -177,6 +190,8 @@ pub(super) fn draw_wish(
                 bar.set_position(done as u64);
                 let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len() as f32;
                 bar.set_message(format!("score {:.3}, loss {:.3}", mean(&scores), mean(&losses)));
+                let step = done;
+                stats.push(StepStats { step, scores, losses });
             }
             Event::Picture { index, image } => shown[index].push(image),
         },
@@ -187,6 +202,11 @@ pub(super) fn draw_wish(
     }
     let avatars = avatars?;
 
+    if let Some(path) = &wish.stats {
+        let lines: Result<Vec<String>, _> = stats.iter().map(serde_json::to_string).collect();
+        let text: String = lines?.iter().map(|line| format!("{line}\n")).collect();
+        write_whole(path, text.as_bytes())?;
+    }
     if let Some(path) = &wish.strip {
         // Every avatar was shown as often.
         let columns = shown[0].len();

@@ -197,19 +197,20 @@ impl Model {
 
 /// Passes an event on to the page, then lets the browser hand over whatever the page has said meanwhile.
 pub(super) async fn tell(job: JobId, stage: Stage, event: Event) -> Result<(), Error> {
+    let progress = |done: usize, total: usize| Reply::Progress {
+        stage,
+        job: Some(job),
+        done: done as u64,
+        total: total as u64,
+    };
     match event {
-        Event::Progress { done, total } | Event::Step { done, total, .. } => {
-            say(
-                &Reply::Progress {
-                    stage,
-                    job: Some(job),
-                    done: done as u64,
-                    total: total as u64,
-                },
-                None,
-            );
+        Event::Progress { done, total } => say(&progress(done, total), None),
+        Event::Step {
+            done, total, scores, ..
+        } => {
+            say(&progress(done, total), None);
+            say(&Reply::Scores { job, scores }, None);
         }
-        // No job of the page optimises yet.
         Event::Picture { index, image } => {
             let png = encode(&image)?;
             say(

@@ -16,8 +16,6 @@ pub struct Avatar {
     pub picture: Picture,
     /// What it can be drawn from again, once that is known.
     pub latent: Option<Latent>,
-    /// How well it fits the words it was drawn for: a cosine.
-    pub score: Option<f32>,
 }
 
 /// An avatar that was put aside.

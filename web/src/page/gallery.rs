@@ -84,10 +84,7 @@ fn Frame(studio: Studio, index: usize) -> impl IntoView {
                     .is_none_or(|avatar| avatar.job != studio.job.get())
             })
     };
-    let fit = move || {
-        let score = avatar.with(|avatar| avatar.as_ref().and_then(|avatar| avatar.score));
-        score.map(|score| format!("fit {score:.2}"))
-    };
+    let fit = move || studio.scores[index].get().map(|score| format!("fit {score:.3}"));
     let picture = move || {
         avatar.get().map(|avatar| {
             let name = format!("Avatar {}", avatar.seed);

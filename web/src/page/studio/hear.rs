@@ -75,9 +75,14 @@ impl Studio {
                     frame.update(|avatar| {
                         if let Some(avatar) = avatar {
                             avatar.latent = Some(latent);
-                            avatar.score = score;
                         }
                     });
+                    self.scores[index].set(score);
+                }
+            }
+            Reply::Scores { job, scores } if job == newest => {
+                for (shown, score) in self.scores.iter().zip(scores) {
+                    shown.set(Some(score));
                 }
             }
             Reply::Done { job, duration_ms } if job == newest => {
@@ -100,6 +105,7 @@ impl Studio {
             Reply::Progress { .. }
             | Reply::Picture { .. }
             | Reply::Drawn { .. }
+            | Reply::Scores { .. }
             | Reply::Done { .. }
             | Reply::Cancelled { .. }
             | Reply::Failed { .. } => {}
@@ -127,7 +133,6 @@ impl Studio {
                 job,
                 picture,
                 latent,
-                score: None,
             }));
         }
     }

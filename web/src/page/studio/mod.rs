@@ -28,6 +28,8 @@ pub struct Studio {
     pub kept: RwSignal<Option<Kept>>,
     /// The eight places on the wall.
     pub frames: [RwSignal<Option<Avatar>, LocalStorage>; FRAMES as usize],
+    /// How well what hangs there fits the words: the cosine of the two, -1 to 1.
+    pub scores: [RwSignal<Option<f32>>; FRAMES as usize],
     /// The picture close up.
     pub close_up: RwSignal<Option<CloseUp>, LocalStorage>,
     /// What the engine does.
@@ -63,6 +65,7 @@ impl Studio {
             upload: RwSignal::new_local(None),
             kept: RwSignal::new(None),
             frames: std::array::from_fn(|_| RwSignal::new_local(None)),
+            scores: std::array::from_fn(|_| RwSignal::new(None)),
             close_up: RwSignal::new_local(None),
             activity: RwSignal::new(None),
             facts: RwSignal::new(None),
@@ -115,7 +118,7 @@ impl Studio {
         let job = self.next_job();
         let look = self.look.get_untracked();
         let (count, truncation_psi) = (self.count(), look.truncation_psi());
-        self.trouble.set(None);
+        self.scores.iter().for_each(|score| score.set(None));
         self.begin(Stage::Sample, "Drawing.");
         let imagine = |locked, words| Request::Imagine {
             job,

@@ -52,7 +52,7 @@ pub struct MapperSettings {
 
 impl MapperSettings {
     /// Enough samples for a good mapper.
-    pub const SAMPLES: usize = 8192;
+    pub const SAMPLES: usize = 32_768;
 
     /// Settings for so many samples, with as many steps as go with them.
     pub fn of_samples(samples: usize) -> Self {

@@ -80,7 +80,7 @@ pub(super) struct Args {
     /// the run found it.
     #[arg(long, value_name = "RUN")]
     clip: Option<PathBuf>,
-    /// Samples that the mapper for its towers learns from; it takes a minute or two.
+    /// Samples that the mapper for its towers learns from; it takes some minutes.
     #[arg(long, value_name = "N", default_value_t = MapperSettings::SAMPLES as u64,
           value_parser = clap::value_parser!(u64).range(64..=1_000_000))]
     mapper_samples: u64,

@@ -14,6 +14,7 @@ use burn::{
 use futures::executor::block_on;
 use guise::{
     networks::{
+        collection_clip::ImageTowerConfig,
         srvgg::SrvggNetCompactConfig,
         stylegan2::{Discriminator, Generator, NoiseMode, StyleGan2Config},
     },
@@ -67,6 +68,16 @@ enum Work {
         input: PathBuf,
         output: PathBuf,
         gradient: bool,
+    },
+    /// What a step of guidance computes: `ws [n, num_ws, w_dim]` drawn and embedded, `[n, d]`, and the gradient of the
+    /// embeddings' product with `direction [n, d]` with respect to `ws`.
+    Guide {
+        config: StyleGan2Config,
+        tower: ImageTowerConfig,
+        generator: PathBuf,
+        encoder: PathBuf,
+        input: PathBuf,
+        output: PathBuf,
     },
     /// Writes what the browser's peer needs to draw `seed` of a bundle into the folder `output`: the networks with the
     /// numbers that the page computes with, the seed's latent, and its picture.
@@ -242,6 +253,32 @@ fn prepare(work: Work, device: &Device) -> Box<dyn FnMut()> {
                 let embedding = clip.embed_image(image.clone());
                 let gradients = (embedding.clone() * direction.clone()).sum().backward();
                 let gradient = image.grad(&gradients).expect("the picture has a gradient");
+                vec![embedding.into_data(), gradient.into_data()]
+            };
+            let names = ["embedding", "gradient"].map(String::from);
+            write(&output, &names.into_iter().zip(run()).collect());
+            Box::new(move || drop(run()))
+        }
+        Work::Guide {
+            config,
+            tower,
+            generator,
+            encoder,
+            input,
+            output,
+        } => {
+            let generator = apply(config.init_generator(device), &read(&generator)).expect("the weights fit");
+            let encoder = apply(tower.init(device), &read(&encoder)).expect("the weights fit");
+            let input = read(&input);
+            let device = device.clone().autodiff();
+            let ws: Tensor<3> = tensor(&input, "ws", &device);
+            let direction: Tensor<2> = tensor(&input, "direction", &device);
+            let run = move || {
+                let ws = ws.clone().require_grad();
+                let images = generator.synthesis.forward(ws.clone(), NoiseMode::Const);
+                let embedding = encoder.forward(images);
+                let gradients = (embedding.clone() * direction.clone()).sum().backward();
+                let gradient = ws.grad(&gradients).expect("the latents have a gradient");
                 vec![embedding.into_data(), gradient.into_data()]
             };
             let names = ["embedding", "gradient"].map(String::from);

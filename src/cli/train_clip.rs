@@ -51,7 +51,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "RUN")]
     resume: Option<PathBuf>,
     /// Thousands of pictures to show.
-    #[arg(long, default_value_t = 400.0, conflicts_with = "resume")]
+    #[arg(long, default_value_t = 1200.0, conflicts_with = "resume")]
     kimg: f64,
     /// Where to train.
     #[arg(long, value_enum, default_value_t)]

@@ -19,6 +19,9 @@ GENERATOR = dict(z_dim=128, w_dim=128, num_mapping_layers=4, resolution=64, img_
 # What `guise train` trains by default at 64 pixels.
 TRAINED = dict(z_dim=128, w_dim=128, num_mapping_layers=4, resolution=64, img_channels=3, channel_base=1024, channel_max=96)
 UPSCALER = dict(num_feat=64, num_conv=16, upscale=4, outscale=4)
+# The bundled model's generator, and the image tower that `guise train clip` trains by default.
+BUNDLED = dict(z_dim=128, w_dim=128, num_mapping_layers=4, resolution=32, img_channels=3, channel_base=1024, channel_max=96)
+TOWER = dict(resolution=32, channel_base=1024, channel_max=64, embed_dim=128)
 BATCH = 16
 LEARNING_RATE = 0.003
 
@@ -176,6 +179,38 @@ def upscaler(bench):
     yield work
 
 
+def largest_difference(ours, theirs):
+    return max(float(numpy.abs(ours[name] - value).max() / numpy.abs(value).max()) for name, value in theirs.items())
+
+
+def guide(bench):
+    """A step toward words: four avatars drawn and embedded, and the gradient with respect to their latents."""
+    torch.set_num_threads(bench.threads)
+    networks.use(networks.fast)
+    generator, _ = networks.random_params(BUNDLED, seed=6)
+    encoder = networks.random_image_tower(TOWER, seed=7)
+    files = {part: str(bench.work_dir / f"guide.{part}.safetensors") for part in ["generator", "encoder", "input", "output"]}
+    save_file(generator, files["generator"])
+    save_file(encoder, files["encoder"])
+    random = torch.Generator().manual_seed(8)
+    ws, direction = torch.randn(4, 8, BUNDLED["w_dim"], generator=random), torch.randn(4, TOWER["embed_dim"], generator=random)
+    save_file(dict(ws=ws, direction=direction), files["input"])
+
+    def in_pytorch():
+        given = ws.clone().requires_grad_()
+        embedding = networks.image_tower(encoder, networks.reference.synthesis(generator, BUNDLED, given))
+        (embedding * direction).sum().backward()
+        return dict(embedding=embedding.detach().numpy(), gradient=given.grad.numpy())
+
+    yield Work(
+        name="guidance step 32x32, batch 4",
+        ours=Program([bench.program], {"guide": dict(config=BUNDLED, tower=TOWER, **files)}, files["output"], bench.threads),
+        peers={"PyTorch": InProcess(in_pytorch)},
+        compare=largest_difference,
+        tolerance=1e-3,
+    )
+
+
 def clip(bench):
     """ViT-B/32 with random weights, imported by `guise import clip`: a picture's embedding, and what a step of guidance
     takes of it, the gradient with respect to the picture."""
@@ -206,9 +241,6 @@ def clip(bench):
         (result * direction).sum().backward()
         return dict(embedding=result.detach().numpy(), gradient=given.grad.numpy())
 
-    def compare(ours, theirs):
-        return max(float(numpy.abs(ours[name] - value).max() / numpy.abs(value).max()) for name, value in theirs.items())
-
     for name, once in [("embedding", embedding), ("embedding and gradient", gradient)]:
         output = str(bench.work_dir / "clip.output.safetensors")
         ask = {"clip": dict(files, output=output, gradient=once is gradient)}
@@ -216,6 +248,6 @@ def clip(bench):
             name=f"CLIP ViT-B/32, batch 1, {name}",
             ours=Program([bench.program], ask, output, bench.threads),
             peers={"PyTorch": InProcess(once)},
-            compare=compare,
+            compare=largest_difference,
             tolerance=1e-3,
         )

@@ -83,6 +83,37 @@ class Upscaler(torch.nn.Module):
         return srvgg(self.params, x, self.upscale)
 
 
+def image_tower(params, x):
+    """The image tower of a collection's CLIP: `x [n, 3, h, w] -> [n, embed_dim]` of unit length."""
+    for i in range(len([name for name in params if name.startswith("layers.") and name.endswith(".weight")])):
+        # After the first, every other layer halves the sides before it.
+        if i % 2 == 1:
+            x = upfirdn(x, down=2, padding=(1, 1))
+        x = F.conv2d(x, params[f"layers.{i}.weight"], params[f"layers.{i}.bias"], padding=1)
+        x = F.leaky_relu(x, 0.2) * 2**0.5
+    return F.normalize(F.linear(x.flatten(1), params["head.weight"], params["head.bias"]), dim=1)
+
+
+def random_image_tower(config, seed):
+    """Random weights of that tower."""
+    generator = torch.Generator().manual_seed(seed)
+    normal = lambda *shape: torch.randn(*shape, generator=generator)
+    channels = lambda side: min(config["channel_base"] // side, config["channel_max"])
+    side = config["resolution"]
+    widths = [3, channels(side)]
+    while side > 4:
+        side //= 2
+        widths += [channels(side)] * 2
+    params = {}
+    for i, (c_in, c_out) in enumerate(zip(widths, widths[1:])):
+        params[f"layers.{i}.weight"] = normal(c_out, c_in, 3, 3) / (9 * c_in) ** 0.5
+        params[f"layers.{i}.bias"] = 0.1 * normal(c_out)
+    params["head.weight"] = normal(config["embed_dim"], 16 * widths[-1]) / (16 * widths[-1]) ** 0.5
+    params["head.bias"] = 0.1 * normal(config["embed_dim"])
+    params["logit_scale"] = torch.zeros(1)
+    return params
+
+
 def random_params(config, seed):
     """Random weights of generator and discriminator of about the size that training leaves."""
     generator = torch.Generator().manual_seed(seed)

@@ -20,6 +20,7 @@ ROWS = {
     "generator": native.generator,
     "step": native.step,
     "sr": native.upscaler,
+    "guide": native.guide,
     "clip": native.clip,
     "wasm": browser.wasm,
     "webgpu": browser.webgpu,

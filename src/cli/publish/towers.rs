@@ -222,3 +222,29 @@ fn least(a: &[Vec<f32>], b: &[Vec<f32>]) -> f64 {
     };
     a.iter().zip(b).map(cosine).fold(1.0, f64::min)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn examples_are_short_parts_of_captions() {
+        let captions = [
+            "avatar with curly pink hair, a blue beanie, a red shirt with a collar, a smile and tan skin",
+            "avatar with curly pink hair, a blue beanie, a red shirt with a collar, a smile and tan skin",
+            "avatar with curly pink hair, a blue beanie and tan skin",
+            "a face",
+            "avatar with a pattern that is too long to be offered on the screen of a phone, a hat, a smile",
+        ];
+        let captions: Vec<String> = captions.map(String::from).to_vec();
+        let expected = [
+            "curly pink hair, a blue beanie",
+            "curly pink hair, a red shirt with a collar",
+        ];
+        assert_eq!(examples(&captions), expected);
+        let many: Vec<String> = (0..99)
+            .map(|i| format!("avatar with hair {i}, a hat, a smile"))
+            .collect();
+        assert_eq!(examples(&many).len(), EXAMPLES);
+    }
+}

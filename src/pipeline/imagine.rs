@@ -53,8 +53,8 @@ impl Quality {
 pub struct Imagination<'a, E: ?Sized> {
     /// Draws.
     pub generator: &'a Generator,
-    /// Judges.
-    pub encoder: &'a E,
+    /// Judges by targets; nothing else needs one.
+    pub encoder: Option<&'a E>,
     /// Guesses; without one, guesses are random avatars.
     pub mapper: Option<&'a Mapper>,
 }
@@ -141,9 +141,14 @@ pub async fn imagine<E: ImageEncoder + ?Sized>(
     mut emit: impl AsyncFnMut(Event),
 ) -> Result<Vec<Avatar>, Error> {
     request.validate()?;
+    let judged = match (targets, networks.encoder) {
+        (Some(targets), Some(encoder)) => Some((targets, encoder)),
+        (Some(_), None) => return Err(Error::Request("there is no network to judge pictures by".into())),
+        (None, _) => None,
+    };
     let guesses = Guesses::new(networks, targets, request, device)?;
     let mut rng = ChaCha8Rng::seed_from_u64(request.seed);
-    let total = match targets {
+    let total = match judged {
         Some(_) => request.candidates.max(request.count),
         None => request.count,
     };
@@ -151,13 +156,13 @@ pub async fn imagine<E: ImageEncoder + ?Sized>(
     for first in (0..total).step_by(BATCH) {
         cancel.check()?;
         let batch = guesses.draw(first..total.min(first + BATCH), &mut rng);
-        match targets {
-            Some(targets) => {
+        match judged {
+            Some((targets, encoder)) => {
                 let images = networks
                     .generator
                     .synthesis
                     .forward(guesses.ws(batch.clone()), NoiseMode::Const);
-                scores.extend(read(targets.scores(judge(networks.encoder, images))).await?);
+                scores.extend(read(targets.scores(judge(encoder, images))).await?);
             }
             None => scores.resize(scores.len() + batch.dims()[0], 0.0),
         }
@@ -176,7 +181,7 @@ pub async fn imagine<E: ImageEncoder + ?Sized>(
     let indices: Vec<i32> = order.iter().map(|&index| index as i32).collect();
     let indices = Tensor::<1, Int>::from_data(TensorData::new(indices, [request.count]), device);
     let start = Tensor::cat(latents, 0).select(0, indices);
-    let Some(targets) = targets else {
+    let Some((targets, encoder)) = judged else {
         let ws = guesses.ws(start);
         let images = networks.generator.synthesis.forward(ws.clone(), NoiseMode::Const);
         for (index, image) in pictures_from_images(images).await?.into_iter().enumerate() {
@@ -190,7 +195,7 @@ pub async fn imagine<E: ImageEncoder + ?Sized>(
     };
     guide(
         networks.generator,
-        networks.encoder,
+        encoder,
         targets,
         start,
         &settings,
@@ -330,7 +335,7 @@ mod tests {
         let (generator, encoder, mapper) = (tiny(&device), RandomEncoder::new(&device), mapper(&device));
         let networks = Imagination {
             generator: &generator,
-            encoder: &encoder,
+            encoder: Some(&encoder),
             mapper: with_mapper.then_some(&mapper),
         };
         let targets = with_targets.then(|| targets(&device));

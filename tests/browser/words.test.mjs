@@ -123,7 +123,7 @@ test("the page refines as the native program does, step by step", async () => {
   assert.ok(worst <= 0.005, `a step is off by ${worst}: ${shown}; natively ${native}`);
 });
 
-test("refining shows its steps, ends better than it began, and can be stopped at once", async () => {
+test("refining shows its steps, ends better than it began, and can be stopped", async () => {
   await open();
   await choose("Normal");
   await ask("red hair");
@@ -214,8 +214,11 @@ test("a picture can be the target, and what is none says so", async () => {
   await guided(page);
 });
 
-test("an avatar is varied, and mixed with another", async () => {
-  await open();
+test("an avatar is varied, and mixed with another, and that takes nothing that understands words", async () => {
+  const other = await newVisitor(browser);
+  site.requests.length = 0;
+  page = await visit(other, `${site.url}#seed=100&variety=0.70`);
+  await drawn(page);
   const [original] = await pixels(page, ".wall li:first-child img");
   await page.getByRole("button", { name: "Avatar 100" }).click();
   await page.getByRole("button", { name: "Vary it" }).click();
@@ -234,4 +237,8 @@ test("an avatar is varied, and mixed with another", async () => {
   await drawn(page);
   const mixes = await pixels(page, ".wall img");
   assert.ok(difference(mixes[0], mixes[7]) > 2);
+  assert.deepEqual(site.requests.filter((name) => /tower|mapper|vocabulary/.test(name)), []);
+  assert.deepEqual(page.problems, []);
+  await other.close();
+  page = await visit(context, site.url);
 });

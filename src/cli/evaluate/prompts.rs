@@ -142,7 +142,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             request.guidance.centre_pull = args.pull.unwrap_or(request.guidance.centre_pull);
             let networks = Imagination {
                 generator: &generator,
-                encoder: &*words.image,
+                encoder: Some(&*words.image),
                 mapper: words.mapper.as_ref(),
             };
             let mut drawn = None;

@@ -162,7 +162,7 @@ pub(super) fn draw_wish(
     ctrlc::set_handler(move || stop.cancel()).context("cannot listen for Ctrl-C")?;
     let networks = Imagination {
         generator,
-        encoder: &*words.image,
+        encoder: Some(&*words.image),
         mapper: words.mapper.as_ref(),
     };
     let mut shown: Vec<Vec<RgbaImage>> = vec![vec![]; wish.count];

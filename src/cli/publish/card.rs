@@ -162,7 +162,7 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
     if let Some(cosine) = metrics.quantized_cosine {
         line(&format!(
             "- The same for the towers: no picture's and no sentence's embedding has a cosine of less than {cosine:.4} to \
-             the trained tower's, over these pictures and sentences about pictures that were held out."
+             the trained tower's, over these pictures and sentences about the collection's."
         ));
     }
     if let Some(mapper) = &metrics.mapper {

@@ -120,15 +120,10 @@ pub(super) fn pack_towers(
     let sentences: Vec<String> = lines.lines().map(str::to_owned).collect();
     ensure!(!sentences.is_empty(), "{} is empty", path.display());
     let texts = embed_texts(&quantized, &tokenizer, &sentences, device);
-    let few: Vec<String> = sentences
-        .iter()
-        .step_by(sentences.len().div_ceil(JUDGED))
-        .cloned()
-        .collect();
-    let of_texts = least(
-        &rows(embed_texts(&quantized, &tokenizer, &few, device)),
-        &rows(embed_texts(&text, &tokenizer, &few, device)),
-    );
+    let step = sentences.len().div_ceil(JUDGED);
+    let few: Vec<String> = sentences.iter().step_by(step).cloned().collect();
+    let stored_rows: Vec<_> = rows(texts.clone()).into_iter().step_by(step).collect();
+    let of_texts = least(&stored_rows, &rows(embed_texts(&text, &tokenizer, &few, device)));
     let cosine = of_images.min(of_texts);
     let expected = least_cosine(quantization);
     ensure!(

@@ -63,14 +63,7 @@ pub struct Wish {
 impl Model {
     /// Draws avatars for a wish, and sends each to the page every time that it has improved.
     pub async fn imagine(&self, job: JobId, wish: Wish, cancel: Cancel) -> Result<(), Failure> {
-        let words = self.words(job, &cancel).await?;
         let device = &self.device;
-        let networks = Imagination {
-            generator: &self.generator,
-            encoder: &words.image_tower,
-            mapper: words.mapper.as_ref(),
-        };
-        let mut groups = vec![];
         let sentence = wish.words.unwrap_or_default();
         let mut prompts = match sentence.prompt.trim() {
             "" => vec![],
@@ -83,10 +76,21 @@ impl Model {
                 prompt
             }));
         }
-        if !prompts.is_empty() {
+        // Variations of an avatar by chance take nothing that would have to be fetched.
+        let words = match prompts.is_empty() && wish.picture.is_none() {
+            true => None,
+            false => Some(self.words(job, &cancel).await?),
+        };
+        let networks = Imagination {
+            generator: &self.generator,
+            encoder: words.map(|words| &words.image_tower),
+            mapper: words.and_then(|words| words.mapper.as_ref()),
+        };
+        let mut groups = vec![];
+        if let Some(words) = words.filter(|_| !prompts.is_empty()) {
             groups.push(text_targets(&words.text_tower, &words.tokenizer, &prompts));
         }
-        if let Some(file) = &wish.picture {
+        if let (Some(words), Some(file)) = (words, &wish.picture) {
             let side = self.source.manifest.parts.generator.config.resolution as u32;
             let picture = upload::read(file, side).await.map_err(Failure::Sentence)?;
             groups.push(image_target(&words.image_tower, &picture, 1.0, device));

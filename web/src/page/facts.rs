@@ -31,12 +31,7 @@ pub struct Kept {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Theme {
     /// All are variations of one.
-    Variations {
-        /// The number that it hung under.
-        seed: u32,
-        /// What it can be drawn from again.
-        latent: Latent,
-    },
+    Variations(Kept),
     /// All are between two.
     Mix {
         /// The one.

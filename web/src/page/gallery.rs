@@ -31,9 +31,9 @@ pub fn Caption(studio: Studio) -> impl IntoView {
             );
         }
         let text = match (studio.theme.get(), studio.look.get().words) {
-            (Some(Theme::Variations { seed, .. }), None) => format!("Variations of № {seed}"),
-            (Some(Theme::Variations { seed, .. }), Some(words)) => {
-                format!("Variations of № {seed}, {}", sentence(&words))
+            (Some(Theme::Variations(of)), None) => format!("Variations of № {}", of.seed),
+            (Some(Theme::Variations(of)), Some(words)) => {
+                format!("Variations of № {}, {}", of.seed, sentence(&words))
             }
             (Some(Theme::Mix { first, second }), _) => {
                 format!(

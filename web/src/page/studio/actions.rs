@@ -56,13 +56,8 @@ impl Studio {
 
     /// Eight variations of the avatar close up.
     pub fn vary_this(self) {
-        if let Some(CloseUp {
-            seed,
-            latent: Some(latent),
-            ..
-        }) = self.close_up.get_untracked()
-        {
-            self.theme.set(Some(Theme::Variations { seed, latent }));
+        if let Some(avatar) = self.close_up_kept() {
+            self.theme.set(Some(Theme::Variations(avatar)));
             self.close();
             self.shuffle();
         }
@@ -70,17 +65,18 @@ impl Studio {
 
     /// Keeps the avatar close up, to be mixed with the one that is picked next.
     pub fn keep_this(self) {
-        if let Some(CloseUp {
-            seed,
-            latent: Some(latent),
-            ..
-        }) = self.close_up.get_untracked()
-        {
-            self.kept.set(Some(Kept { seed, latent }));
+        if let Some(avatar) = self.close_up_kept() {
             self.close();
             self.said
-                .set(format!("Now pick the avatar to mix № {seed} with."));
+                .set(format!("Now pick the avatar to mix № {} with.", avatar.seed));
+            self.kept.set(Some(avatar));
         }
+    }
+
+    /// The avatar close up, if it can be drawn again.
+    fn close_up_kept(self) -> Option<Kept> {
+        let CloseUp { seed, latent, .. } = self.close_up.get_untracked()?;
+        latent.map(|latent| Kept { seed, latent })
     }
 
     /// Mixes nothing after all.

@@ -169,7 +169,7 @@ impl Studio {
             None => {
                 let remark = self.remark.try_update_value(std::mem::take).unwrap_or_default();
                 let what = match (self.theme.get_untracked(), self.look.get_untracked().words) {
-                    (Some(Theme::Variations { seed, .. }), _) => format!("Eight variations of № {seed}"),
+                    (Some(Theme::Variations(of)), _) => format!("Eight variations of № {}", of.seed),
                     (Some(Theme::Mix { first, second }), _) => {
                         format!("Eight mixes of № {} and № {}", first.seed, second.seed)
                     }

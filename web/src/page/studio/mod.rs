@@ -141,7 +141,7 @@ impl Studio {
                     None,
                 );
             }
-            (Some(Theme::Variations { latent, .. }), words) => {
+            (Some(Theme::Variations(Kept { latent, .. })), words) => {
                 self.send(&imagine(Some(latent), words), None);
             }
             (None, Some(words)) => self.upload.with_untracked(|upload| {

@@ -7,7 +7,7 @@
 //! rectifier are one [`Layer`], and the input is added before the shuffle, which is the same sum in a
 //! quarter of the passes over memory.
 
-use crate::ops::conv2d::conv2d_prelu;
+use crate::ops::conv2d::{PreluLayer, conv2d_prelu_stack};
 use burn::{
     module::{Module, Param},
     tensor::{
@@ -115,10 +115,13 @@ impl Layer {
         }
     }
 
-    /// `x [n, c_in, h, w] -> [n, c_out, h, w]`.
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let slope = self.slope.as_ref().map(Param::val);
-        conv2d_prelu(x, self.weight.val(), 1, self.bias.val(), slope)
+    /// The layer as the whole stack takes it.
+    fn val(&self) -> PreluLayer {
+        PreluLayer {
+            weight: self.weight.val(),
+            bias: self.bias.val(),
+            slope: self.slope.as_ref().map(Param::val),
+        }
     }
 }
 
@@ -150,7 +153,8 @@ impl SrvggNetCompact {
         let [n, c, h, w] = x.dims();
         assert_eq!(c, RGB, "SRVGGNetCompact takes pictures of {RGB} channels");
         let r = self.upscale;
-        let difference = self.body.iter().fold(x.clone(), |x, layer| layer.forward(x)); // [n, 3 r^2, h, w]
+        let body: Vec<_> = self.body.iter().map(Layer::val).collect();
+        let difference = conv2d_prelu_stack(x.clone(), &body); // [n, 3 r^2, h, w]
         // Repeating an input pixel r x r times is adding it to all r^2 channels that the shuffle spreads.
         let x = difference.reshape([n, RGB, r * r, h * w]) + x.reshape([n, RGB, 1, h * w]);
         let x = x.reshape([n, RGB, r, r, h, w]);

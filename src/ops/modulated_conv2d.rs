@@ -48,7 +48,6 @@ pub fn styled_conv2d(
             noise,
             bias,
             sides: [gain as f32, (gain * LEAKY_SLOPE) as f32],
-            slopes: None,
         };
         return conv2d_layer(x, weight, padding, layer);
     }
@@ -76,7 +75,6 @@ pub fn modulated_conv2d(x: Tensor<4>, weight: Tensor<4>, styles: Tensor<2>, bias
             noise: None,
             bias,
             sides: [1.0; 2],
-            slopes: None,
         };
         return conv2d_layer(x, weight, kernel / 2, layer);
     }

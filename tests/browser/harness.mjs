@@ -51,6 +51,7 @@ export async function openSite(bundle = BUNDLE) {
   const [plain] = server.listeners("request");
   server.removeAllListeners("request");
   const site = {
+    dir,
     bundle: join(dir, model),
     requests: [],
     faults: {},
@@ -68,6 +69,45 @@ export async function openSite(bundle = BUNDLE) {
     (site.faults[name] ?? plain)(request, response);
   });
   return site;
+}
+
+// Has the site's engine count what it launches on the graphics adapter, from the start of its worker. The function that comes
+// back tells how often each program of the page's engine was launched.
+export function countLaunches(site) {
+  site.faults["loader.js"] = async (_, response) => {
+    const loader = await readFile(join(site.dir, "loader.js"), "utf8");
+    response.setHeader("content-type", "text/javascript");
+    response.end(`(${countInWorker})();\n${loader}`);
+  };
+  return (page) => page.workers()[0].evaluate(() => self.launches);
+}
+
+function countInWorker() {
+  self.launches = {};
+  const names = new WeakMap();
+  const running = new WeakMap();
+  const wrap = (prototype, method, wrapper) => {
+    const original = prototype[method];
+    prototype[method] = function (...given) {
+      return wrapper(this, given, () => original.apply(this, given));
+    };
+  };
+  wrap(GPUDevice.prototype, "createComputePipeline", (_, [descriptor], create) => {
+    const pipeline = create();
+    names.set(pipeline, descriptor.compute.entryPoint ?? descriptor.label);
+    return pipeline;
+  });
+  wrap(GPUComputePassEncoder.prototype, "setPipeline", (pass, [pipeline], set) => {
+    running.set(pass, names.get(pipeline));
+    set();
+  });
+  for (const method of ["dispatchWorkgroups", "dispatchWorkgroupsIndirect"]) {
+    wrap(GPUComputePassEncoder.prototype, method, (pass, _, dispatch) => {
+      const name = running.get(pass);
+      self.launches[name] = (self.launches[name] ?? 0) + 1;
+      dispatch();
+    });
+  }
 }
 
 // Opens a page in a browser profile of its own. Whatever its content security policy blocks and whatever nobody caught is

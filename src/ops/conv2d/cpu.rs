@@ -6,9 +6,10 @@ use super::{
     kernel::{self, Around, DirectView, GradPlan, Plan, Problem, WeightView},
 };
 use crate::ops::{
-    cpu::Isa,
+    cpu::{Isa, Line},
     flex::{FlexTensor as Tensor, dims, filled, from_values, is_f32},
 };
+use std::sync::Arc;
 
 /// Fewer 4x4 tiles than this are computed directly: reading four times as many weights would cost more than it saves.
 const FEWEST_TILES: usize = 4;
@@ -54,12 +55,7 @@ pub(super) fn convolve_around(x: Tensor, weight: Tensor, sizes: ConvSizes, aroun
             ow,
             pad: sizes.padding,
         };
-        let view = WeightView {
-            k_stride: c * 9,
-            c_stride: 9,
-            flipped: false,
-        };
-        if let Some(y) = winograd(&p, &x, &weight, view, around) {
+        if let Some(y) = winograd(&p, &x, &weight, false, around) {
             return y;
         }
     }
@@ -104,12 +100,7 @@ pub(super) fn convolve_input_grad(grad: Tensor, weight: Tensor, sizes: ConvSizes
             ow: w,
             pad: 2 - sizes.padding,
         };
-        let view = WeightView {
-            k_stride: 9,
-            c_stride: c * 9,
-            flipped: true,
-        };
-        if let Some(dx) = winograd(&p, &grad, &weight, view, around) {
+        if let Some(dx) = winograd(&p, &grad, &weight, true, around) {
             return dx;
         }
     }
@@ -136,14 +127,35 @@ pub(super) fn convolve_input_grad(grad: Tensor, weight: Tensor, sizes: ConvSizes
     )
 }
 
+/// The weights `[k, c, 3, 3]` transformed for a convolution, or for the gradient of its input: channels swapped, taps reversed.
+pub(super) fn winograd_weights(weight: &Tensor, of_input_grad: bool) -> Arc<Vec<Line>> {
+    let [k, c, ..] = dims::<4>(weight);
+    kept(weight, Form::Winograd { of_input_grad }, || {
+        let (channels, view) = match of_input_grad {
+            false => (
+                [k, c],
+                WeightView {
+                    k_stride: c * 9,
+                    c_stride: 9,
+                    flipped: false,
+                },
+            ),
+            true => (
+                [c, k],
+                WeightView {
+                    k_stride: 9,
+                    c_stride: c * 9,
+                    flipped: true,
+                },
+            ),
+        };
+        kernel::winograd_weights(Isa::best(), channels, weight.storage(), view)
+    })
+}
+
 /// By Winograd, or nothing: an infinity or NaN has spread over its tile, and only the definition says where it belongs.
-fn winograd(p: &Problem, x: &Tensor, weight: &Tensor, view: WeightView, around: Around) -> Option<Tensor> {
-    let form = Form::Winograd {
-        of_input_grad: view.flipped,
-    };
-    let u = kept(weight, form, || {
-        kernel::winograd_weights(Isa::best(), p, weight.storage(), view)
-    });
+fn winograd(p: &Problem, x: &Tensor, weight: &Tensor, of_input_grad: bool, around: Around) -> Option<Tensor> {
+    let u = winograd_weights(weight, of_input_grad);
     // SAFETY: the kernel writes every output.
     let (y, finite) = unsafe {
         filled(p.n * p.k * p.oh * p.ow, |y| {

@@ -25,8 +25,6 @@ pub(crate) struct Layer {
     pub bias: Tensor<1>,
     /// Factors of positive and of negative results.
     pub sides: [f32; 2],
-    /// `[c_out]`, in place of the second of them.
-    pub slopes: Option<Tensor<1>>,
 }
 
 /// Convolves `x [n, c_in, h, w]` with `weight [c_out, c_in, k, k]` at a stride of one.
@@ -41,15 +39,11 @@ pub(crate) fn conv2d_layer(x: Tensor<4>, weight: Tensor<4>, padding: usize, laye
     };
     let bias = blocks(plain(layer.bias).storage(), 1, c_out);
     let [up, down] = layer.sides;
-    let down = match layer.slopes {
-        Some(slopes) => blocks(plain(slopes).storage(), 1, c_out),
-        None => vec![Line([down; 16]); bias.len()],
-    };
     let lanes = scale.into_iter().enumerate().map(|(i, scale)| Lanes {
         scale,
         bias: bias[i % bias.len()],
         up: Line([up; 16]),
-        down: down[i % bias.len()],
+        down: Line([down; 16]),
     });
     let noise = layer.noise.map_or_else(Vec::new, |(noise, strength)| {
         let strength = plain(strength).storage::<f32>()[0];
@@ -76,10 +70,10 @@ pub(crate) fn conv2d_layer(x: Tensor<4>, weight: Tensor<4>, padding: usize, laye
     Tensor::from_primitive::<Flex>(convolve_around(x, weight, sizes, around))
 }
 
-const ONE: Line = Line([1.0; 16]);
+pub(super) const ONE: Line = Line([1.0; 16]);
 
 /// `rows` of `columns` values in lines of their own, zeros at the end of each row.
-fn blocks(values: &[f32], rows: usize, columns: usize) -> Vec<Line> {
+pub(super) fn blocks(values: &[f32], rows: usize, columns: usize) -> Vec<Line> {
     assert_eq!(values.len(), rows * columns);
     let line = |values: &[f32]| {
         let mut line = Line([0.0; 16]);

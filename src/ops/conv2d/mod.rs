@@ -8,15 +8,12 @@ mod cpu;
 mod fused;
 mod kept;
 mod kernel;
+mod stack;
 
 use backend::{ConvBackend, ConvSizes};
-use burn::{
-    backend::Dispatch,
-    tensor::{Tensor, activation::prelu},
-};
+use burn::{backend::Dispatch, tensor::Tensor};
 pub(super) use fused::{Layer, conv2d_layer};
-
-use super::flex::is_plain_cpu;
+pub use stack::{PreluLayer, conv2d_prelu_stack};
 
 /// Convolves `x [n, c_in, h, w]` with `weight [c_out, c_in, kh, kw]` without a bias.
 ///
@@ -25,16 +22,6 @@ use super::flex::is_plain_cpu;
 /// # Panics
 /// When the channels of `x` and `weight` differ, `stride` is zero, or the kernel is larger than the padded input.
 pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: usize) -> Tensor<4> {
-    let sizes = check(&x, &weight, stride, padding);
-    Tensor::from_dispatch(Dispatch::convolve(
-        x.into_dispatch(),
-        weight.into_dispatch(),
-        sizes,
-    ))
-}
-
-/// The sizes of a convolution, if it is one.
-fn check(x: &Tensor<4>, weight: &Tensor<4>, stride: usize, padding: usize) -> ConvSizes {
     let [_, c_in, h, w] = x.dims();
     let [_, weight_c_in, kh, kw] = weight.dims();
     assert_eq!(
@@ -46,48 +33,17 @@ fn check(x: &Tensor<4>, weight: &Tensor<4>, stride: usize, padding: usize) -> Co
         kh <= h + 2 * padding && kw <= w + 2 * padding,
         "a {kh}x{kw} kernel does not fit an input of {h}x{w} with a padding of {padding}"
     );
-    ConvSizes {
+    let sizes = ConvSizes {
         kernel: [kh, kw],
         input: [h, w],
         stride,
         padding,
-    }
-}
-
-/// [`conv2d`] at a stride of one, plus `bias [c_out]`, through a rectifier that has a `slope [c_out]` for negative values
-/// in every channel, if there is one.
-///
-/// # Panics
-/// As [`conv2d`], and when `bias` or `slope` has not one value for each output channel.
-pub fn conv2d_prelu(
-    x: Tensor<4>,
-    weight: Tensor<4>,
-    padding: usize,
-    bias: Tensor<1>,
-    slope: Option<Tensor<1>>,
-) -> Tensor<4> {
-    let [c_out, ..] = weight.dims();
-    assert_eq!(bias.dims(), [c_out], "one bias for each channel");
-    if let Some(slope) = &slope {
-        assert_eq!(slope.dims(), [c_out], "one slope for each channel");
-    }
-    if is_plain_cpu(&x) && is_plain_cpu(&weight) && is_plain_cpu(&bias) {
-        check(&x, &weight, 1, padding);
-        let layer = Layer {
-            styles: None,
-            demodulate: false,
-            noise: None,
-            bias,
-            sides: [1.0; 2],
-            slopes: slope,
-        };
-        return conv2d_layer(x, weight, padding, layer);
-    }
-    let y = conv2d(x, weight, 1, padding) + bias.reshape([1, c_out, 1, 1]);
-    match slope {
-        Some(slope) => prelu(y, slope),
-        None => y,
-    }
+    };
+    Tensor::from_dispatch(Dispatch::convolve(
+        x.into_dispatch(),
+        weight.into_dispatch(),
+        sizes,
+    ))
 }
 
 /// The transposed convolution: the gradient of [`conv2d`] with respect to its input, as a forward operation.

@@ -48,8 +48,26 @@ pub(crate) struct Lanes {
     pub down: Line,
 }
 
+impl Lanes {
+    /// The end of the layer for the `S::LANES` channels from `l` on, but for the noise.
+    #[inline(always)]
+    pub(super) unsafe fn end<S: Simd>(&self, l: usize) -> impl Fn(S::V, Option<S::V>) -> S::V {
+        // SAFETY: a line has 16 floats.
+        unsafe {
+            let load = |line: &Line| S::load(line.0.as_ptr().add(l));
+            let (scale, bias) = (load(&self.scale), load(&self.bias));
+            let (up, down) = (load(&self.up), load(&self.down));
+            move |x, noise| {
+                let v = S::mul_add(x, scale, bias);
+                let v = noise.map_or(v, |noise| S::add(v, noise));
+                S::mul(v, S::where_negative(v, down, up))
+            }
+        }
+    }
+}
+
 impl After {
-    /// Ends `count` pixels of 16 channels, `step` floats apart, which are those from `first` on of a plane of `pixels`.
+    /// Ends `count` pixels of 16 channels, `step` floats apart, with the noise that belongs to each.
     ///
     /// # Safety
     /// The pixels must be there, and the processor must have `S`.
@@ -65,25 +83,11 @@ impl After {
         // SAFETY: the caller vouches for the pixels.
         unsafe {
             for l in (0..16).step_by(S::LANES) {
-                let load = |line: &Line| S::load(line.0.as_ptr().add(l));
-                let (scale, bias) = (load(&lanes.scale), load(&lanes.bias));
-                let (up, down) = (load(&lanes.up), load(&lanes.down));
-                let act = |v: S::V| S::mul(v, S::where_negative(v, down, up));
-                let at = at.add(l);
-                match noise {
-                    Some(noise) => {
-                        for (pixel, &noise) in noise[..count].iter().enumerate() {
-                            let at = at.add(pixel * step);
-                            let v = S::mul_add(S::load(at), scale, bias);
-                            S::store(at, act(S::add(v, S::splat(noise))));
-                        }
-                    }
-                    None => {
-                        for pixel in 0..count {
-                            let at = at.add(pixel * step);
-                            S::store(at, act(S::mul_add(S::load(at), scale, bias)));
-                        }
-                    }
+                let end = lanes.end::<S>(l);
+                for pixel in 0..count {
+                    let noise = noise.map(|noise| S::splat(noise[pixel]));
+                    let at = at.add(pixel * step + l);
+                    S::store(at, end(S::load(at), noise));
                 }
             }
         }

@@ -18,6 +18,7 @@ mod tests;
 use crate::ops::cpu::{Isa, Line, Shared, dispatch, for_each, scratch, threads};
 pub(crate) use around::{After, Around, Lanes};
 pub(crate) use direct::{GradPlan, Plan, WeightView as DirectView};
+use winograd::Frame;
 pub(crate) use winograd::{Problem, WeightView};
 
 use core::{
@@ -48,14 +49,14 @@ unsafe fn lines(len: usize, fill: impl FnOnce(Shared)) -> Vec<Line> {
 }
 
 /// The weights `[k, c, 3, 3]` as [`winograd_forward`] takes them: transformed, whatever the size of the pictures.
-pub(crate) fn winograd_weights(isa: Isa, p: &Problem, weight: &[f32], view: WeightView) -> Vec<Line> {
-    assert_eq!(weight.len(), p.k * p.c * 9);
-    let transform = dispatch!(isa, fn transform(p: &Problem, weight: *const f32, view: WeightView, block: usize, u: *mut f32) = winograd::transform_weights);
+pub(crate) fn winograd_weights(isa: Isa, [k, c]: [usize; 2], weight: &[f32], view: WeightView) -> Vec<Line> {
+    assert_eq!(weight.len(), k * c * 9);
+    let transform = dispatch!(isa, fn transform(channels: [usize; 2], weight: *const f32, view: WeightView, block: usize, u: *mut f32) = winograd::transform_weights);
     // SAFETY: each block is written whole by one task; the weights have the size asserted above.
     unsafe {
-        lines(p.u_len(), |u| {
-            for_each(p.k.div_ceil(16), |block| {
-                transform(p, weight.as_ptr(), view, block, u.get());
+        lines(winograd::u_len([k, c]), |u| {
+            for_each(k.div_ceil(16), |block| {
+                transform([k, c], weight.as_ptr(), view, block, u.get());
             });
         })
     }
@@ -72,7 +73,7 @@ pub(crate) fn winograd_forward(
     y: &mut [MaybeUninit<f32>],
 ) -> bool {
     assert_eq!(x.len(), p.n * p.c * p.h * p.w);
-    assert_eq!(u.len() * 16, p.u_len());
+    assert_eq!(u.len() * 16, winograd::u_len([p.k, p.c]));
     assert_eq!(y.len(), p.n * p.k * p.oh * p.ow);
     assert!(p.oh + 2 == p.h + 2 * p.pad && p.ow + 2 == p.w + 2 * p.pad);
     around.check(p.n, [p.c, p.k], p.oh * p.ow);
@@ -94,6 +95,89 @@ pub(crate) fn winograd_forward(
         }
     });
     finite.into_inner()
+}
+
+/// A layer of [`winograd_stack`].
+pub(crate) struct StackLayer<'a> {
+    /// Output channels.
+    pub k: usize,
+    /// Its weights `[k, c, 3, 3]`, from [`winograd_weights`].
+    pub u: &'a [Line],
+    /// Its end, for every block of output channels.
+    pub lanes: &'a [Lanes],
+}
+
+/// Layers of 3x3 convolutions with a padding of one, each on the results of the one before. `x` is `[n, c, h, w]`, `y`
+/// `[n, k of the last, h, w]`. Returns false as [`winograd_forward`] does; what is not finite stays so to the end.
+pub(crate) fn winograd_stack(
+    isa: Isa,
+    [n, c, h, w]: [usize; 4],
+    x: &[f32],
+    layers: &[StackLayer],
+    y: &mut [MaybeUninit<f32>],
+) -> bool {
+    let inputs = core::iter::once(c).chain(layers.iter().map(|layer| layer.k));
+    let problems = inputs.zip(layers).map(|(c, layer)| Problem {
+        n,
+        c,
+        h,
+        w,
+        k: layer.k,
+        oh: h,
+        ow: w,
+        pad: 1,
+    });
+    let problems: Vec<Problem> = problems.collect();
+    let (first, last) = (problems[0], problems[problems.len() - 1]);
+    assert_eq!(x.len(), n * c * h * w);
+    assert_eq!(y.len(), n * last.k * h * w);
+    for (p, layer) in problems.iter().zip(layers) {
+        assert_eq!(layer.u.len() * 16, winograd::u_len([p.k, p.c]));
+        assert_eq!(layer.lanes.len(), p.k.div_ceil(16));
+    }
+    if y.is_empty() {
+        return true;
+    }
+    let layer = dispatch!(isa, fn layer(p: &Problem, from: *const f32, u: *const f32, lanes: *const Lanes, to: *mut f32, rows: Rows, scratch: *mut f32) = winograd::stack_layer);
+    let enframe = dispatch!(isa, fn enframe(p: &Problem, x: *const f32, plane: usize, to: *mut f32) = winograd::enframe);
+    let unframe = dispatch!(isa, fn unframe(p: &Problem, from: *const f32, plane: usize, y: *mut f32) = winograd::unframe);
+
+    let frame = Frame::new(&first).pixels();
+    let blocks = problems.iter().map(|p| p.c.max(p.k).div_ceil(16)).max();
+    let frames = || vec![Line([0.0; 16]); n * blocks.unwrap_or(0) * frame];
+    let (mut from, mut to) = (frames(), frames());
+    let framed = Shared(from.as_mut_ptr().cast());
+    // SAFETY: each task fills one frame, and there is one for every block of every picture.
+    for_each(n * c.div_ceil(16), |plane| unsafe {
+        enframe(&first, x.as_ptr(), plane, framed.get())
+    });
+    for (p, StackLayer { u, lanes, .. }) in problems.iter().zip(layers) {
+        let (source, target) = (Shared(from.as_mut_ptr().cast()), Shared(to.as_mut_ptr().cast()));
+        let per_task = p.rows_per_task(threads());
+        for_each(p.total_rows().div_ceil(per_task), |task| {
+            let rows = task * per_task..((task + 1) * per_task).min(p.total_rows());
+            // SAFETY: tasks write disjoint rows of tiles; everything has the sizes asserted or allocated above.
+            scratch(winograd::scratch_len(p, rows.len()), |scratch| unsafe {
+                layer(
+                    p,
+                    source.get(),
+                    u.as_ptr().cast(),
+                    lanes.as_ptr(),
+                    target.get(),
+                    rows,
+                    scratch,
+                );
+            });
+        });
+        core::mem::swap(&mut from, &mut to);
+    }
+    let out = Shared(y.as_mut_ptr().cast());
+    // SAFETY: each task writes up to 16 planes of one picture, which together are `y`.
+    for_each(n * last.k.div_ceil(16), |plane| unsafe {
+        unframe(&last, from.as_ptr().cast(), plane, out.get())
+    });
+    // SAFETY: all of `y` was written just now.
+    y.iter().all(|value| unsafe { value.assume_init() }.is_finite())
 }
 
 /// The gradient of the weights `[k, c, 3, 3]` of a stride 1 convolution. Returns false as [`winograd_forward`] does.

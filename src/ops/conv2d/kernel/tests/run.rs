@@ -51,7 +51,7 @@ pub(super) fn forward(
                 c_stride: 9,
                 flipped: false,
             };
-            let u = winograd_weights(isa, &p, weight, view);
+            let u = winograd_weights(isa, [p.k, p.c], weight, view);
             assert!(winograd_forward(isa, &p, x, &u, around, y));
         } else {
             let plan = Plan::forward(n, [c, k], [[h, w], [oh, ow], [kh, kw]], stride, padding);
@@ -97,7 +97,7 @@ pub(super) fn input_grad(isa: Isa, case: &Case, winograd: bool, grad: &[f32], we
                 c_stride: c * 9,
                 flipped: true,
             };
-            let u = winograd_weights(isa, &p, weight, view);
+            let u = winograd_weights(isa, [p.k, p.c], weight, view);
             assert!(winograd_forward(isa, &p, grad, &u, Around::default(), dx));
         } else {
             let plan = Plan::transposed(n, [k, c], [[oh, ow], [h, w], [kh, kw]], stride, padding);

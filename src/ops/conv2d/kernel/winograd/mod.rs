@@ -9,8 +9,10 @@
 //! into `M`, laid out as `V`, and transforms back. Everything it touches fits the second-level cache.
 
 mod gather;
+mod stack;
 mod transform;
 
+pub(crate) use stack::{Frame, enframe, stack_layer, unframe};
 pub(crate) use transform::{WeightView, transform_weights};
 
 use super::{
@@ -70,14 +72,15 @@ impl Problem {
         let rows = (tiles / self.tile_columns()).max(1);
         rows.min(self.total_rows().div_ceil(at_least_tasks)).max(1)
     }
-    /// Floats of transformed weights.
-    pub(crate) fn u_len(&self) -> usize {
-        36 * self.c * self.k_blocks() * 16
-    }
     /// Floats of the accumulated weight gradient in the transform domain.
     pub(crate) fn du_len(&self) -> usize {
         36 * self.k_blocks() * 16 * self.c_blocks() * 16
     }
+}
+
+/// Floats of transformed weights of `k` output and `c` input channels.
+pub(crate) fn u_len([k, c]: [usize; 2]) -> usize {
+    36 * c * k.div_ceil(16) * 16
 }
 
 /// Channel blocks that one call of the inner loop covers, out of `left`.
@@ -102,30 +105,11 @@ pub(crate) fn scratch_len(p: &Problem, rows: usize) -> usize {
     packed + v + rows * p.tile_columns() * p.k_blocks() * TILE
 }
 
-/// Computes the outputs of `rows` of tiles. Returns whether the convolution's are all finite.
-///
-/// # Safety
-/// `x`, `u` and `y` must have the sizes that `p` says, nobody else may write these rows of `y`, and the processor
-/// must have `S`.
+/// Multiplies `tiles` of the transformed input by the transformed weights: the 36 matrix products, `M = U V`.
 #[inline(always)]
-pub(crate) unsafe fn forward<S: Simd>(
-    p: &Problem,
-    x: *const f32,
-    u: *const f32,
-    y: *mut f32,
-    rows: core::ops::Range<usize>,
-    around: Around,
-    scratch: *mut f32,
-) -> bool {
-    let (packed_len, v_len) = scratch_parts(p, rows.len());
-    // SAFETY: the scratch has the three parts, the rest is the caller's promise.
+unsafe fn multiply_tiles<S: Simd>(p: &Problem, tiles: usize, v: *const f32, u: *const f32, m: *mut f32) {
+    // SAFETY: the caller vouches for `V`, `U` and `M`.
     unsafe {
-        let packed = scratch;
-        let v = packed.add(packed_len);
-        let m = v.add(v_len);
-        gather_input::<S>(p, x, rows.clone(), around, packed, v);
-
-        let tiles = rows.len() * p.tile_columns();
         for xi in 0..36 {
             let mut block = 0;
             while block < p.k_blocks() {
@@ -180,6 +164,34 @@ pub(crate) unsafe fn forward<S: Simd>(
                 block += width;
             }
         }
+    }
+}
+
+/// Computes the outputs of `rows` of tiles. Returns whether the convolution's are all finite.
+///
+/// # Safety
+/// `x`, `u` and `y` must have the sizes that `p` says, nobody else may write these rows of `y`, and the processor
+/// must have `S`.
+#[inline(always)]
+pub(crate) unsafe fn forward<S: Simd>(
+    p: &Problem,
+    x: *const f32,
+    u: *const f32,
+    y: *mut f32,
+    rows: core::ops::Range<usize>,
+    around: Around,
+    scratch: *mut f32,
+) -> bool {
+    let (packed_len, v_len) = scratch_parts(p, rows.len());
+    // SAFETY: the scratch has the three parts, the rest is the caller's promise.
+    unsafe {
+        let packed = scratch;
+        let v = packed.add(packed_len);
+        let m = v.add(v_len);
+        gather_input::<S>(p, x, rows.clone(), around, packed, v);
+
+        let tiles = rows.len() * p.tile_columns();
+        multiply_tiles::<S>(p, tiles, v, u, m);
 
         let mut not_finite = S::splat(0.0);
         let columns = p.tile_columns() * 4;
@@ -188,7 +200,11 @@ pub(crate) unsafe fn forward<S: Simd>(
             for block in 0..p.k_blocks() {
                 for tx in 0..p.tile_columns() {
                     let from = m.add((block * tiles + before + tx) * TILE);
-                    transform_output::<S>(from, packed.add(tx * 64), columns, &mut not_finite);
+                    let to = packed.add(tx * 64);
+                    transform_output::<S>(from, |row, column, l, value| {
+                        S::store(to.add((row * columns + column) * 16 + l), value);
+                        not_finite = S::mul_add(value, S::splat(0.0), not_finite);
+                    });
                 }
                 let plane = y.add((image * p.k + block * 16) * p.oh * p.ow);
                 let channels = (p.k - block * 16).min(16);

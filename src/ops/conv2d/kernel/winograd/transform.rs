@@ -1,6 +1,6 @@
 //! The transforms of Winograd's filtering, in one dimension and in two, and the weights' way through them.
 
-use super::{Problem, group_width};
+use super::group_width;
 use crate::ops::cpu::simd::Simd;
 
 /// `B^T d`, one dimension of the input transform.
@@ -124,13 +124,13 @@ pub(crate) struct WeightView {
     pub flipped: bool,
 }
 
-/// Transforms the weights of the `block`th block of 16 output channels into its place in `U`.
+/// Transforms the weights of `c` input channels and the `block`th 16 of `k` output channels into their place in `U`.
 ///
 /// # Safety
-/// `weight` must hold what `view` says, `u` [`Problem::u_len`] floats, and the processor must have `S`.
+/// `weight` must hold what `view` says, `u` [`u_len`](super::u_len) floats, and the processor must have `S`.
 #[inline(always)]
 pub(crate) unsafe fn transform_weights<S: Simd>(
-    p: &Problem,
+    [k, c]: [usize; 2],
     weight: *const f32,
     view: WeightView,
     block: usize,
@@ -138,19 +138,20 @@ pub(crate) unsafe fn transform_weights<S: Simd>(
 ) {
     // SAFETY: the indices stay within the sizes that the caller vouches for.
     unsafe {
+        let k_blocks = k.div_ceil(16);
         // Find the group that this block belongs to.
         let mut first = 0;
-        let mut width = group_width::<S>(p.k_blocks());
+        let mut width = group_width::<S>(k_blocks);
         while first + width <= block {
             first += width;
-            width = group_width::<S>(p.k_blocks() - first);
+            width = group_width::<S>(k_blocks - first);
         }
-        let lanes = (p.k - block * 16).min(16);
-        let xi_stride = p.c * p.k_blocks() * 16;
+        let lanes = (k - block * 16).min(16);
+        let xi_stride = c * k_blocks * 16;
         let mut g = [[0.0_f32; 16]; 9];
-        for c in 0..p.c {
+        for channel in 0..c {
             for lane in 0..lanes {
-                let from = weight.add((block * 16 + lane) * view.k_stride + c * view.c_stride);
+                let from = weight.add((block * 16 + lane) * view.k_stride + channel * view.c_stride);
                 if view.flipped {
                     for tap in 0..9 {
                         g[tap][lane] = *from.add(8 - tap);
@@ -161,7 +162,7 @@ pub(crate) unsafe fn transform_weights<S: Simd>(
                     }
                 }
             }
-            let to = u.add(first * p.c * 16 + c * width * 16 + (block - first) * 16);
+            let to = u.add(first * c * 16 + channel * width * 16 + (block - first) * 16);
             let mut l = 0;
             while l < 16 {
                 let at = |tap: usize| S::load(g[tap].as_ptr().add(l));
@@ -229,18 +230,15 @@ pub(super) unsafe fn transform_output_grad<S: Simd>(from: *const f32, columns: u
     }
 }
 
-/// Transforms 36 vectors back to the 4x4 outputs whose corner is at `to`, and adds `0 * y` to `not_finite`.
+/// Transforms 36 vectors back to 4x4 outputs, and hands them to `store(row, column, lane, values)`, `S::LANES` from `lane` on.
 #[inline(always)]
 pub(super) unsafe fn transform_output<S: Simd>(
     from: *const f32,
-    to: *mut f32,
-    columns: usize,
-    not_finite: &mut S::V,
+    mut store: impl FnMut(usize, usize, usize, S::V),
 ) {
-    // SAFETY: the caller vouches for both places.
+    // SAFETY: the caller vouches for the 36 vectors.
     unsafe {
-        let mut l = 0;
-        while l < 16 {
+        for l in (0..16).step_by(S::LANES) {
             let mut half = [[S::splat(0.0); 4]; 6];
             for j in 0..6 {
                 let at = |i: usize| S::load(from.add((i * 6 + j) * 16 + l));
@@ -251,11 +249,9 @@ pub(super) unsafe fn transform_output<S: Simd>(
                     half[0][i], half[1][i], half[2][i], half[3][i], half[4][i], half[5][i],
                 ]);
                 for (j, value) in row.iter().enumerate() {
-                    S::store(to.add((i * columns + j) * 16 + l), *value);
-                    *not_finite = S::mul_add(*value, S::splat(0.0), *not_finite);
+                    store(i, j, l, *value);
                 }
             }
-            l += S::LANES;
         }
     }
 }

@@ -118,7 +118,8 @@ unsafe fn multiply_tiles<S: Simd>(p: &Problem, tiles: usize, v: *const f32, u: *
                 let mut tile = 0;
                 macro_rules! rows_of {
                     ($rows:literal, $vectors:literal) => {
-                        while tiles - tile >= $rows {
+                        // Four rows and four keep the multipliers busy, six and two do not.
+                        while tiles - tile >= $rows && ($rows != 6 || tiles - tile != 8) {
                             let a = v.add(tile * TILE + xi * 16);
                             let out = m.add((block * tiles + tile) * TILE + xi * 16);
                             multiply::<S, TILE, $rows, $vectors>(a, tiles * TILE, p.c, b, out, tiles * TILE);
@@ -150,6 +151,7 @@ unsafe fn multiply_tiles<S: Simd>(p: &Problem, tiles: usize, v: *const f32, u: *
                     }
                     (8, _) => {
                         rows_of!(6, 2);
+                        rows_of!(4, 2);
                         rows_of!(2, 2);
                         rows_of!(1, 2);
                     }

@@ -34,6 +34,10 @@ use std::{
     time::Instant,
 };
 
+/// As in `guise` itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Something to do. Every path names a safetensors file, except for `bundle`.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -3,7 +3,7 @@
 use super::{
     backend::ConvSizes,
     kept::{Form, kept},
-    kernel::{self, Around, DirectView, GradPlan, Plan, Problem, WeightView},
+    kernel::{self, Around, DirectView, GradPlan, Plan, Pointwise, Problem, WeightView},
 };
 use crate::ops::{
     cpu::{Isa, Line},
@@ -22,6 +22,19 @@ fn is_winograd(sizes: &ConvSizes, n: usize) -> bool {
         && sizes.stride == 1
         && sizes.padding <= 2
         && n * tiles(h) * tiles(w) >= FEWEST_TILES
+}
+
+/// The convolution of `n` pictures of `c` channels to `k` as one on whole planes, if it is one and that serves.
+fn pointwise(sizes: &ConvSizes, n: usize, [c, k]: [usize; 2]) -> Option<Pointwise> {
+    let [h, w] = sizes.input;
+    let p = Pointwise {
+        n,
+        c,
+        k,
+        pixels: h * w,
+    };
+    let is_one = sizes.kernel == [1, 1] && sizes.stride == 1 && sizes.padding == 0;
+    (is_one && p.serves()).then_some(p)
 }
 
 /// The tensor as the kernels read it.
@@ -44,6 +57,13 @@ pub(super) fn convolve_around(x: Tensor, weight: Tensor, sizes: ConvSizes, aroun
     let (x, weight) = (contiguous(&x), contiguous(&weight));
     let ([n, c, h, w], [k, ..]) = (dims::<4>(&x), dims::<4>(&weight));
     let [oh, ow] = sizes.output();
+    if let Some(p) = pointwise(&sizes, n, [c, k]) {
+        let view = DirectView {
+            out_stride: c,
+            in_stride: 1,
+        };
+        return by_planes(&p, &x, &weight, view, around, [oh, ow]);
+    }
     if is_winograd(&sizes, n) {
         let p = Problem {
             n,
@@ -88,6 +108,13 @@ pub(super) fn convolve_input_grad(grad: Tensor, weight: Tensor, sizes: ConvSizes
     let ([n, k, oh, ow], [_, c, ..]) = (dims::<4>(&grad), dims::<4>(&weight));
     let [h, w] = sizes.input;
     let around = Around::default();
+    if let Some(p) = pointwise(&sizes, n, [k, c]) {
+        let view = DirectView {
+            out_stride: 1,
+            in_stride: c,
+        };
+        return by_planes(&p, &grad, &weight, view, around, [h, w]);
+    }
     if is_winograd(&sizes, n) {
         // A convolution again: channels swapped, taps reversed, and the rest of the padding.
         let p = Problem {
@@ -165,6 +192,24 @@ fn winograd(p: &Problem, x: &Tensor, weight: &Tensor, of_input_grad: bool, aroun
     finite.then(|| from_values(y, [p.n, p.k, p.oh, p.ow]))
 }
 
+/// On the planes as they are.
+fn by_planes(
+    p: &Pointwise,
+    x: &Tensor,
+    weight: &Tensor,
+    view: DirectView,
+    around: Around,
+    [h, w]: [usize; 2],
+) -> Tensor {
+    // SAFETY: the kernel writes every output.
+    let (y, ()) = unsafe {
+        filled(p.n * p.k * p.pixels, |y| {
+            kernel::pointwise_forward(Isa::best(), p, x.storage(), weight.storage(), view, around, y)
+        })
+    };
+    from_values(y, [p.n, p.k, h, w])
+}
+
 /// As it is defined.
 fn direct(p: &Plan, x: &Tensor, weight: &Tensor, view: DirectView, form: Form, around: Around) -> Tensor {
     let weights = kept(weight, form, || {
@@ -186,7 +231,17 @@ pub(super) fn convolve_weight_grad(x: Tensor, grad: Tensor, sizes: ConvSizes) ->
     let ([n, c, h, w], [_, k, oh, ow]) = (dims::<4>(&x), dims::<4>(&grad));
     let [kh, kw] = sizes.kernel;
     let len = k * c * kh * kw;
-    if is_winograd(&sizes, n) {
+    if let Some(p) = pointwise(&sizes, n, [c, k]) {
+        // SAFETY: the kernel writes every output.
+        let (dw, ()) = unsafe {
+            filled(len, |dw| {
+                kernel::pointwise_weight_grad(Isa::best(), &p, x.storage(), grad.storage(), dw)
+            })
+        };
+        return from_values(dw, [k, c, kh, kw]);
+    }
+    // Winograd's way computes blocks of 16 channels, which few channels leave mostly empty.
+    if is_winograd(&sizes, n) && c.min(k) > 4 {
         let p = Problem {
             n,
             c,

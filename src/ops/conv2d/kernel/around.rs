@@ -49,19 +49,32 @@ pub(crate) struct Lanes {
 }
 
 impl Lanes {
-    /// The end of the layer for the `S::LANES` channels from `l` on, but for the noise.
+    /// The end of the layer for the `S::LANES` channels from `l` on, of results and the noise of their pixel.
     #[inline(always)]
-    pub(super) unsafe fn end<S: Simd>(&self, l: usize) -> impl Fn(S::V, Option<S::V>) -> S::V {
+    pub(super) unsafe fn end<S: Simd>(&self, l: usize) -> impl Fn(S::V, Option<S::V>) -> S::V + Copy {
         // SAFETY: a line has 16 floats.
-        unsafe {
-            let load = |line: &Line| S::load(line.0.as_ptr().add(l));
-            let (scale, bias) = (load(&self.scale), load(&self.bias));
-            let (up, down) = (load(&self.up), load(&self.down));
-            move |x, noise| {
-                let v = S::mul_add(x, scale, bias);
-                let v = noise.map_or(v, |noise| S::add(v, noise));
-                S::mul(v, S::where_negative(v, down, up))
-            }
+        self.end_with::<S>(move |line| unsafe { S::load(line.0.as_ptr().add(l)) })
+    }
+
+    /// The end of the layer for one channel, of the results and the noise of `S::LANES` pixels.
+    #[inline(always)]
+    pub(super) unsafe fn end_of_channel<S: Simd>(
+        &self,
+        lane: usize,
+    ) -> impl Fn(S::V, Option<S::V>) -> S::V + Copy {
+        // SAFETY: registers only; the instruction set is the caller's promise.
+        self.end_with::<S>(move |line| unsafe { S::splat(line.0[lane]) })
+    }
+
+    #[inline(always)]
+    fn end_with<S: Simd>(&self, load: impl Fn(&Line) -> S::V) -> impl Fn(S::V, Option<S::V>) -> S::V + Copy {
+        let (scale, bias) = (load(&self.scale), load(&self.bias));
+        let (up, down) = (load(&self.up), load(&self.down));
+        // SAFETY: registers only; the instruction set is the callers' promise.
+        move |x, noise| unsafe {
+            let v = S::mul_add(x, scale, bias);
+            let v = noise.map_or(v, |noise| S::add(v, noise));
+            S::mul(v, S::where_negative(v, down, up))
         }
     }
 }

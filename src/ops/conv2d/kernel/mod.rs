@@ -8,6 +8,7 @@ mod around;
 mod direct;
 mod micro;
 mod pack;
+mod pointwise;
 mod winograd;
 
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod tests;
 use crate::ops::cpu::{Isa, Line, Shared, dispatch, for_each, scratch, threads};
 pub(crate) use around::{After, Around, Lanes};
 pub(crate) use direct::{GradPlan, Plan, WeightView as DirectView};
+pub(crate) use pointwise::Pointwise;
 use winograd::Frame;
 pub(crate) use winograd::{Problem, WeightView};
 
@@ -340,4 +342,76 @@ pub(crate) fn direct_weight_grad(
     for_each(p.k, |k| unsafe {
         finish(p, sums.get(), parts, k, out.get().add(k * p.c * taps))
     });
+}
+
+/// A convolution for which [`Pointwise::serves`]: `x [n, c, pixels] -> y [n, k, pixels]`, with a weight `[k, c]` in `view`.
+pub(crate) fn pointwise_forward(
+    isa: Isa,
+    p: &Pointwise,
+    x: &[f32],
+    weight: &[f32],
+    view: DirectView,
+    around: Around,
+    y: &mut [MaybeUninit<f32>],
+) {
+    assert_eq!(x.len(), p.n * p.c * p.pixels);
+    assert_eq!(y.len(), p.n * p.k * p.pixels);
+    around.check(p.n, [p.c, p.k], p.pixels);
+    if y.is_empty() {
+        return;
+    }
+    assert!(p.serves() && (p.k - 1) * view.out_stride + (p.c - 1) * view.in_stride < weight.len());
+    let forward = dispatch!(isa, fn forward(p: &Pointwise, x: *const f32, weight: *const f32, view: DirectView, y: *mut f32, task: usize, around: Around, scratch: *mut f32) = pointwise::forward);
+    let y = Shared(y.as_mut_ptr().cast());
+    for_each(p.n * p.chunks(), |task| {
+        // SAFETY: tasks write disjoint pixels; everything has the sizes asserted above.
+        scratch(p.k * p.c, |scratch| unsafe {
+            forward(
+                p,
+                x.as_ptr(),
+                weight.as_ptr(),
+                view,
+                y.get(),
+                task,
+                around,
+                scratch,
+            )
+        });
+    });
+}
+
+/// The gradient of the weight `[k, c]` of such a convolution.
+pub(crate) fn pointwise_weight_grad(
+    isa: Isa,
+    p: &Pointwise,
+    x: &[f32],
+    grad: &[f32],
+    dw: &mut [MaybeUninit<f32>],
+) {
+    assert_eq!(x.len(), p.n * p.c * p.pixels);
+    assert_eq!(grad.len(), p.n * p.k * p.pixels);
+    assert_eq!(dw.len(), p.k * p.c);
+    if nothing_to_sum(dw, x.len().min(grad.len())) {
+        return;
+    }
+    assert!(p.serves());
+    let accumulate = dispatch!(isa, fn accumulate(p: &Pointwise, x: *const f32, grad: *const f32, sums: *mut f32, task: usize, fresh: bool) = pointwise::weight_grad);
+    // The number of parts depends on the sizes alone, so that sums come out the same on any number of threads.
+    let tasks = p.n * p.chunks();
+    let parts = tasks.min(8);
+    let mut sums = vec![0.0; parts * dw.len()];
+    let shared = Shared(sums.as_mut_ptr());
+    for_each(parts, |part| {
+        let start = tasks * part / parts;
+        for task in start..(tasks * (part + 1) / parts) {
+            // SAFETY: each part has sums of its own; the slices have the sizes asserted above.
+            unsafe {
+                let sums = shared.get().add(part * p.k * p.c);
+                accumulate(p, x.as_ptr(), grad.as_ptr(), sums, task, task == start);
+            }
+        }
+    });
+    for (i, dw) in dw.iter_mut().enumerate() {
+        dw.write(sums.iter().skip(i).step_by(p.k * p.c).sum());
+    }
 }

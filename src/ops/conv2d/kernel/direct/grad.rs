@@ -29,7 +29,7 @@ impl GradPlan {
     fn rows(&self, steps: usize) -> usize {
         (steps - 1) * self.stride + self.kernel[0]
     }
-    /// Floats of one accumulator, `[tap][k][c]`, both padded to 16.
+    /// Floats of one accumulator, `[tap][k][c]`, or swapped `[tap][c][k]`, both padded to 16.
     pub(crate) fn sums_len(&self) -> usize {
         self.kernel[0] * self.kernel[1] * self.k_width() * self.c_width()
     }
@@ -37,6 +37,11 @@ impl GradPlan {
     pub(crate) fn steps_per_task(&self) -> usize {
         let row = (self.columns() * self.stride * self.c_width() + self.output[1] * self.k_width()) * 4;
         (96 * 1024 / row).clamp(1, self.output[0])
+    }
+    /// Whether input channels are summed in rows and output channels in vectors, and not the other way around: with few
+    /// input channels, as pictures have them, most of a vector would be empty.
+    fn is_swapped(&self) -> bool {
+        self.k_width() * self.c < self.c_width() * self.k
     }
     /// Floats of scratch that [`weight_grad`] needs.
     pub(crate) fn scratch_len(&self, steps: usize) -> usize {
@@ -86,37 +91,52 @@ pub(crate) unsafe fn weight_grad<S: Simd>(
             packed_grad,
         );
 
-        let c_blocks = p.c_width() / 16;
+        let of_grad = Side {
+            at: packed_grad,
+            block: steps * ow * 16,
+            steps: [ow * 16, 16],
+            channels: p.k,
+        };
         for tap in 0..p.kernel[0] * p.kernel[1] {
-            let (ky, kx) = (tap / p.kernel[1], tap % p.kernel[1]);
-            for k_block in 0..p.k_width() / 16 {
-                let a = packed_grad.add(k_block * steps * ow * 16);
-                let lanes = (p.k - k_block * 16).min(16);
+            let of_input = Side {
+                at: packed.add((tap / p.kernel[1] * columns + tap % p.kernel[1]) * 16),
+                block: rows * columns * 16,
+                steps: [p.stride * columns * 16, p.stride * 16],
+                channels: p.c,
+            };
+            let (down, across) = match p.is_swapped() {
+                true => (&of_input, &of_grad),
+                false => (&of_grad, &of_input),
+            };
+            let [height, width] = [down, across].map(|side| side.channels.div_ceil(16) * 16);
+            for row_block in (0..down.channels).step_by(16) {
+                let a = down.at.add(row_block / 16 * down.block);
+                let lanes = (down.channels - row_block).min(16);
                 let mut block = 0;
-                while block < c_blocks {
-                    let width = group_width::<S>(c_blocks - block);
-                    let b = packed.add((block * rows * columns + ky * columns + kx) * 16);
-                    let out = sums.add((tap * p.k_width() + k_block * 16) * p.c_width() + block * 16);
+                while block < width / 16 {
+                    let group = group_width::<S>(width / 16 - block);
+                    let b = across.at.add(block * across.block);
+                    let out = sums.add((tap * height + row_block) * width + block * 16);
                     macro_rules! rows_of {
                         ($rows:literal, $vectors:literal) => {{
                             let mut row = 0;
                             while row < lanes {
                                 accumulate_rows::<S, $rows, $vectors>(
                                     a.add(row),
-                                    [ow * 16, 16],
+                                    down.steps,
                                     b,
-                                    [p.stride * columns * 16, p.stride * 16],
-                                    rows * columns * 16,
+                                    across.steps,
+                                    across.block,
                                     [steps, ow],
-                                    out.add(row * p.c_width()),
-                                    p.c_width(),
+                                    out.add(row * width),
+                                    width,
                                     fresh,
                                 );
                                 row += $rows;
                             }
                         }};
                     }
-                    match (S::LANES, width) {
+                    match (S::LANES, group) {
                         (16, 4) => rows_of!(4, 4),
                         (16, 3) => rows_of!(8, 3),
                         (16, 2) => rows_of!(8, 2),
@@ -124,11 +144,20 @@ pub(crate) unsafe fn weight_grad<S: Simd>(
                         (8, _) => rows_of!(4, 2),
                         _ => rows_of!(2, 4),
                     }
-                    block += width;
+                    block += group;
                 }
             }
         }
     }
+}
+
+/// One of the two factors of a weight gradient: packed channels, floats from block to block, from row to row and from
+/// column to column of what is summed over.
+struct Side {
+    at: *const f32,
+    block: usize,
+    steps: [usize; 2],
+    channels: usize,
 }
 
 /// Sums the parts of one output channel's gradient into `dw [c][tap]`, in order.
@@ -148,11 +177,14 @@ pub(crate) unsafe fn finish_weight_grad<S: Simd>(
     unsafe {
         let taps = p.kernel[0] * p.kernel[1];
         for tap in 0..taps {
-            let from = parts.add((tap * p.k_width() + k) * p.c_width());
             for c in 0..p.c {
-                let mut sum = *from.add(c);
+                let at = match p.is_swapped() {
+                    true => (tap * p.c_width() + c) * p.k_width() + k,
+                    false => (tap * p.k_width() + k) * p.c_width() + c,
+                };
+                let mut sum = *parts.add(at);
                 for part in 1..count {
-                    sum += *from.add(part * p.sums_len() + c);
+                    sum += *parts.add(part * p.sums_len() + at);
                 }
                 *dw.add(c * taps + tap) = sum;
             }

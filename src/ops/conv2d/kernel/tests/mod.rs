@@ -9,7 +9,7 @@ use super::{reference::Case, *};
 use crate::ops::cpu::Line;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use run::{filled, forward, input_grad, weight_grad};
+use run::{Way, filled, forward, input_grad, weight_grad};
 
 const DIRECT_TOLERANCE: f64 = 3e-6;
 const WINOGRAD_TOLERANCE: f64 = 3e-5;
@@ -41,11 +41,8 @@ fn check(case: Case) {
     let dx = case.input_grad(&grad, &weight);
     let dw = case.weight_grad(&x, &grad);
     for isa in Isa::available() {
-        for winograd in [false, true] {
-            if winograd && ([case.kh, case.kw, case.stride] != [3, 3, 1] || case.padding > 2) {
-                continue;
-            }
-            let tolerance = if winograd {
+        for way in Way::of(&case) {
+            let tolerance = if way == Way::Winograd {
                 WINOGRAD_TOLERANCE
             } else {
                 DIRECT_TOLERANCE
@@ -53,24 +50,16 @@ fn check(case: Case) {
             for (name, got, expected) in [
                 (
                     "forward",
-                    forward(isa, &case, winograd, &x, &weight, Around::default()),
+                    forward(isa, &case, way, &x, &weight, Around::default()),
                     &y,
                 ),
-                (
-                    "input gradient",
-                    input_grad(isa, &case, winograd, &grad, &weight),
-                    &dx,
-                ),
-                (
-                    "weight gradient",
-                    weight_grad(isa, &case, winograd, &x, &grad),
-                    &dw,
-                ),
+                ("input gradient", input_grad(isa, &case, way, &grad, &weight), &dx),
+                ("weight gradient", weight_grad(isa, &case, way, &x, &grad), &dw),
             ] {
                 let error = relative_error(&got, expected);
                 assert!(
                     error < tolerance,
-                    "{name} of {case:?}, {isa:?}, Winograd {winograd}: error {error:e}"
+                    "{name} of {case:?}, {isa:?}, {way:?}: error {error:e}"
                 );
             }
         }
@@ -130,20 +119,17 @@ fn check_around(case: Case, noises: usize) {
         after: Some(&after),
     };
     for isa in Isa::available() {
-        for winograd in [false, true] {
-            if winograd && [case.kh, case.kw, case.stride] != [3, 3, 1] {
-                continue;
-            }
-            let got = forward(isa, &case, winograd, &x, &weight, around);
+        for way in Way::of(&case) {
+            let got = forward(isa, &case, way, &x, &weight, around);
             let error = relative_error(&got, &expected);
-            let tolerance = if winograd {
+            let tolerance = if way == Way::Winograd {
                 WINOGRAD_TOLERANCE
             } else {
                 DIRECT_TOLERANCE
             };
             assert!(
                 error < tolerance,
-                "{case:?} with {noises} noises, {isa:?}, Winograd {winograd}: error {error:e}"
+                "{case:?} with {noises} noises, {isa:?}, {way:?}: error {error:e}"
             );
         }
     }
@@ -332,6 +318,46 @@ fn every_number_of_channels() {
 }
 
 #[test]
+fn few_channels_pixel_by_pixel() {
+    const POINT: Case = Case {
+        kh: 1,
+        kw: 1,
+        padding: 0,
+        ..SMALL
+    };
+    for c in 1..=70 {
+        let k = 1 + c % 4;
+        for (c, k) in [(c, k), (k, c)] {
+            let case = Case {
+                n: 1 + c % 2,
+                c,
+                h: 7,
+                k,
+                ..POINT
+            };
+            check(case);
+            check_around(case, c % 2);
+        }
+    }
+    // Around the lengths of vectors and of the pieces that planes are divided into.
+    for (h, w) in [
+        (1, 31),
+        (1, 32),
+        (1, 33),
+        (4, 16),
+        (5, 13),
+        (32, 32),
+        (25, 41),
+        (50, 41),
+        (45, 70),
+    ] {
+        let case = Case { n: 3, h, w, ..POINT };
+        check(case);
+        check_around(case, 3);
+    }
+}
+
+#[test]
 fn every_side() {
     for h in 1..=40 {
         for w in [41 - h, 1, 4, 17, 40] {
@@ -433,25 +459,25 @@ fn batches_that_span_tasks() {
 #[test]
 fn nothing_in_nothing_out() {
     let (isa, plain) = (Isa::best(), Around::default());
-    for winograd in [false, true] {
+    for way in [Way::Direct, Way::Winograd] {
         let none = Case { n: 0, ..SMALL };
-        assert!(forward(isa, &none, winograd, &[], &random(none.weight_len(), 1), plain).is_empty());
+        assert!(forward(isa, &none, way, &[], &random(none.weight_len(), 1), plain).is_empty());
         // No pictures: the sum over them is zero.
         assert!(
-            weight_grad(isa, &none, winograd, &[], &[])
+            weight_grad(isa, &none, way, &[], &[])
                 .iter()
                 .all(|&value| value == 0.0)
         );
         let none = Case { k: 0, ..SMALL };
-        assert!(forward(isa, &none, winograd, &random(none.x_len(), 1), &[], plain).is_empty());
+        assert!(forward(isa, &none, way, &random(none.x_len(), 1), &[], plain).is_empty());
         assert!(
-            input_grad(isa, &none, winograd, &[], &[])
+            input_grad(isa, &none, way, &[], &[])
                 .iter()
                 .all(|&value| value == 0.0)
         );
         let none = Case { c: 0, ..SMALL };
         assert!(
-            forward(isa, &none, winograd, &[], &[], plain)
+            forward(isa, &none, way, &[], &[], plain)
                 .iter()
                 .all(|&value| value == 0.0)
         );
@@ -473,7 +499,7 @@ fn the_number_of_threads_changes_no_bit() {
         random(case.weight_len(), 2),
         random(case.y_len(), 3),
     );
-    let run = |threads: usize, winograd: bool| {
+    let run = |threads: usize, way: Way| {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build()
@@ -481,19 +507,16 @@ fn the_number_of_threads_changes_no_bit() {
         pool.install(|| {
             let isa = Isa::best();
             [
-                forward(isa, &case, winograd, &x, &weight, Around::default()),
-                input_grad(isa, &case, winograd, &grad, &weight),
-                weight_grad(isa, &case, winograd, &x, &grad),
+                forward(isa, &case, way, &x, &weight, Around::default()),
+                input_grad(isa, &case, way, &grad, &weight),
+                weight_grad(isa, &case, way, &x, &grad),
             ]
             .map(|values| values.into_iter().map(f32::to_bits).collect::<Vec<_>>())
         })
     };
-    for winograd in [false, true] {
-        let one = run(1, winograd);
-        assert!(
-            one == run(2, winograd) && one == run(5, winograd),
-            "Winograd {winograd}"
-        );
+    for way in [Way::Direct, Way::Winograd] {
+        let one = run(1, way);
+        assert!(one == run(2, way) && one == run(5, way), "{way:?}");
     }
 }
 

@@ -2,6 +2,37 @@
 
 use super::*;
 
+/// The ways that a convolution can go.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Way {
+    Direct,
+    Winograd,
+    Pointwise,
+}
+
+impl Way {
+    /// Those that serve a case.
+    pub(super) fn of(case: &Case) -> Vec<Self> {
+        let mut ways = vec![Self::Direct];
+        if [case.kh, case.kw, case.stride] == [3, 3, 1] && case.padding <= 2 {
+            ways.push(Self::Winograd);
+        }
+        if [case.kh, case.kw, case.stride] == [1, 1, 1] && case.padding == 0 && pointwise(case).serves() {
+            ways.push(Self::Pointwise);
+        }
+        ways
+    }
+}
+
+fn pointwise(case: &Case) -> Pointwise {
+    Pointwise {
+        n: case.n,
+        c: case.c,
+        k: case.k,
+        pixels: case.h * case.w,
+    }
+}
+
 /// Runs `fill` on memory that is NaN, so that nothing can be forgotten.
 pub(super) fn filled(len: usize, fill: impl FnOnce(&mut [MaybeUninit<f32>])) -> Vec<f32> {
     let mut out = vec![MaybeUninit::new(f32::NAN); len];
@@ -15,7 +46,7 @@ pub(super) fn filled(len: usize, fill: impl FnOnce(&mut [MaybeUninit<f32>])) -> 
 pub(super) fn forward(
     isa: Isa,
     case: &Case,
-    winograd: bool,
+    way: Way,
     x: &[f32],
     weight: &[f32],
     around: Around,
@@ -35,7 +66,14 @@ pub(super) fn forward(
         [oh, ow],
     ) = (case, case.output());
     filled(case.y_len(), |y| {
-        if winograd {
+        if way == Way::Pointwise {
+            let view = DirectView {
+                out_stride: c,
+                in_stride: 1,
+            };
+            return pointwise_forward(isa, &pointwise(case), x, weight, view, around, y);
+        }
+        if way == Way::Winograd {
             let p = Problem {
                 n,
                 c,
@@ -65,7 +103,7 @@ pub(super) fn forward(
     })
 }
 
-pub(super) fn input_grad(isa: Isa, case: &Case, winograd: bool, grad: &[f32], weight: &[f32]) -> Vec<f32> {
+pub(super) fn input_grad(isa: Isa, case: &Case, way: Way, grad: &[f32], weight: &[f32]) -> Vec<f32> {
     let (
         &Case {
             n,
@@ -81,7 +119,16 @@ pub(super) fn input_grad(isa: Isa, case: &Case, winograd: bool, grad: &[f32], we
         [oh, ow],
     ) = (case, case.output());
     filled(case.x_len(), |dx| {
-        if winograd {
+        if way == Way::Pointwise {
+            let p = pointwise(case);
+            let p = Pointwise { c: p.k, k: p.c, ..p };
+            let view = DirectView {
+                out_stride: 1,
+                in_stride: c,
+            };
+            return pointwise_forward(isa, &p, grad, weight, view, Around::default(), dx);
+        }
+        if way == Way::Winograd {
             let p = Problem {
                 n,
                 c: k,
@@ -111,7 +158,7 @@ pub(super) fn input_grad(isa: Isa, case: &Case, winograd: bool, grad: &[f32], we
     })
 }
 
-pub(super) fn weight_grad(isa: Isa, case: &Case, winograd: bool, x: &[f32], grad: &[f32]) -> Vec<f32> {
+pub(super) fn weight_grad(isa: Isa, case: &Case, way: Way, x: &[f32], grad: &[f32]) -> Vec<f32> {
     let (
         &Case {
             n,
@@ -127,7 +174,10 @@ pub(super) fn weight_grad(isa: Isa, case: &Case, winograd: bool, x: &[f32], grad
         [oh, ow],
     ) = (case, case.output());
     filled(case.weight_len(), |dw| {
-        if winograd {
+        if way == Way::Pointwise {
+            return pointwise_weight_grad(isa, &pointwise(case), x, grad, dw);
+        }
+        if way == Way::Winograd {
             let p = Problem {
                 n,
                 c,

@@ -1,14 +1,11 @@
 //! A fully connected layer in one pass, for the few rows of a latent.
 
 use super::{
-    bias_act::LEAKY_SLOPE,
     cpu::{Isa, dispatch, simd::Simd},
     flex::{dims, is_plain_cpu, plain},
+    rectifier::{rectify, sides},
 };
-use burn::{
-    backend::Flex,
-    tensor::{Tensor, activation::leaky_relu},
-};
+use burn::{backend::Flex, tensor::Tensor};
 
 /// `leaky_relu(x W^T weight_gain + bias bias_gain) gain` for `x [n, d_in]`, `weight [d_out, d_in]` and `bias [d_out]`;
 /// without the rectifier and its gain where there is no `gain`.
@@ -29,13 +26,13 @@ pub fn linear_act(
     );
     assert_eq!(bias.dims(), [d_out], "one bias for each output");
     if is_plain_cpu(&x) && is_plain_cpu(&weight) && is_plain_cpu(&bias) {
-        let sides = gain.map_or([1.0; 2], |gain| [gain as f32, (gain * LEAKY_SLOPE) as f32]);
+        let sides = gain.map_or([1.0; 2], sides);
         return on_cpu(x, weight, bias, [weight_gain as f32, bias_gain as f32], sides);
     }
     // Scaling the rows and not the weights: there are fewer of them.
     let y = (x * weight_gain).matmul(weight.transpose()) + bias.unsqueeze() * bias_gain;
     match gain {
-        Some(gain) => leaky_relu(y, LEAKY_SLOPE) * gain,
+        Some(gain) => rectify(y, gain),
         None => y,
     }
 }

@@ -7,19 +7,20 @@
 //! lets one convolution serve all pictures.
 
 //!
-//! In the networks a bias follows, and mostly noise and a rectifier. On the CPU, where no gradient is asked for, all of it is
-//! one pass over memory; these functions say what that pass computes.
+//! In the networks a bias follows, and mostly noise and a rectifier. On the CPU all of it is one pass over memory, and the
+//! gradients are another; these functions say what those passes compute.
 
 use super::{
-    bias_act::{LEAKY_SLOPE, styled_act},
-    conv2d::{Layer, conv2d, conv2d_layer},
-    flex::is_plain_cpu,
+    conv2d::{Layer, conv2d, conv2d_layer, plain_demodulation},
+    flex::{is_cpu, is_plain_cpu},
+    rectifier::{rectify, sides},
     resample::upsample2d,
 };
 use burn::tensor::Tensor;
 
-/// Convolves `x [n, c_in, h, w]` with `weight [c_out, c_in, k, k]` modulated by `styles [n, c_in]` and demodulated, then ends
-/// the layer as [`styled_act`] does.
+/// `leaky_relu(conv(x, weight'') + noise * strength + bias) * gain` for `x [n, c_in, h, w]` and `weight [c_out, c_in, k, k]`
+/// modulated by `styles [n, c_in]` and demodulated, `noise [1 or n, 1, h, w]` with its `strength [1]`, if there is any, and
+/// `bias [c_out]`. No gradient flows to the noise.
 ///
 /// `k` is odd and the borders are zero, so the output keeps the size of `x`; with `up` it has twice that
 /// size, through the resample filter.
@@ -36,29 +37,46 @@ pub fn styled_conv2d(
     gain: f64,
 ) -> Tensor<4> {
     let kernel = check(&x, &weight, &styles);
-    if is_plain_cpu(&x) && is_plain_cpu(&weight) && is_plain_cpu(&styles) {
-        // One more pixel on every side takes the place of the convolution's own padding.
-        let (x, padding) = match up {
-            true => (upsample2d(x, kernel / 2), 0),
-            false => (x, kernel / 2),
-        };
+    let ([n, _, h, w], [c_out, ..]) = (x.dims(), weight.dims());
+    assert_eq!(bias.dims(), [c_out], "one bias for each channel");
+    assert!(gain > 0.0, "the gain is {gain}, expected more than zero");
+    if let Some((noise, strength)) = &noise {
+        let [noise_n, noise_c, noise_h, noise_w] = noise.dims();
+        assert!(
+            noise_n == 1 || noise_n == n,
+            "one noise for each picture, or one for all"
+        );
+        let [h, w] = [h, w].map(|side| if up { 2 * side } else { side });
+        assert_eq!(
+            [noise_c, noise_h, noise_w],
+            [1, h, w],
+            "the noise has as many pixels as the picture"
+        );
+        assert_eq!(strength.dims(), [1], "one strength for all of the noise");
+    }
+    let scale = demodulation(weight.clone(), styles.clone());
+    // One more pixel on every side takes the place of the convolution's own padding.
+    let (x, padding) = match up {
+        true => (upsample2d(x, kernel / 2), 0),
+        false => (x, kernel / 2),
+    };
+    if is_cpu(&x) {
         let layer = Layer {
             styles: Some(styles),
-            demodulate: true,
+            scale: Some(scale),
             noise,
             bias,
-            sides: [gain as f32, (gain * LEAKY_SLOPE) as f32],
+            sides: sides(gain),
         };
         return conv2d_layer(x, weight, padding, layer);
     }
-    let scale = demodulation(weight.clone(), styles.clone());
-    let x = x * per_channel(styles); // eq. 1
-    let x = match up {
-        true => conv2d(upsample2d(x, kernel / 2), weight, 1, 0),
-        false => conv2d(x, weight, 1, kernel / 2),
-    };
     // Demodulation scales the convolution's outputs, so it joins the other steps on them.
-    styled_act(x, scale, noise, bias, gain)
+    let x = conv2d(x * per_channel(styles), weight, 1, padding) * per_channel(scale);
+    let x = match noise {
+        Some((noise, strength)) => x + noise.detach() * strength.reshape([1, 1, 1, 1]),
+        None => x,
+    };
+    rectify(x + bias.reshape([1, c_out, 1, 1]), gain)
 }
 
 /// Convolves `x [n, c_in, h, w]` with `weight [c_out, c_in, k, k]` modulated by `styles [n, c_in]`, without demodulation, and
@@ -68,17 +86,17 @@ pub fn styled_conv2d(
 /// When the shapes do not fit together.
 pub fn modulated_conv2d(x: Tensor<4>, weight: Tensor<4>, styles: Tensor<2>, bias: Tensor<1>) -> Tensor<4> {
     let kernel = check(&x, &weight, &styles);
-    if is_plain_cpu(&x) && is_plain_cpu(&weight) && is_plain_cpu(&styles) {
+    let [c_out] = bias.dims();
+    if is_cpu(&x) {
         let layer = Layer {
             styles: Some(styles),
-            demodulate: false,
+            scale: None,
             noise: None,
             bias,
             sides: [1.0; 2],
         };
         return conv2d_layer(x, weight, kernel / 2, layer);
     }
-    let [c_out] = bias.dims();
     conv2d(x * per_channel(styles), weight, 1, kernel / 2) + bias.reshape([1, c_out, 1, 1])
 }
 
@@ -106,6 +124,9 @@ fn check(x: &Tensor<4>, weight: &Tensor<4>, styles: &Tensor<2>) -> usize {
 /// The factors `[n, c_out]` that bring the outputs of `weight [c_out, c_in, k, k]`, modulated by
 /// `styles [n, c_in]`, back to unit expected variance (eq. 3).
 pub fn demodulation(weight: Tensor<4>, styles: Tensor<2>) -> Tensor<2> {
+    if is_plain_cpu(&weight) && is_plain_cpu(&styles) {
+        return plain_demodulation(weight, styles);
+    }
     let [c_out, c_in, _, _] = weight.dims();
     // Without building w': sum_ik (s_i w_ijk)^2 = sum_i s_i^2 sum_k w_ijk^2.
     let energy = weight.square().sum_dims(&[2, 3]).reshape([c_out, c_in]);

@@ -2,7 +2,7 @@
 
 use crate::{
     networks::minilm::{ConfigError, Linear},
-    ops::{bias_act::bias_act, conv2d::conv2d, resample::downsample2d, unit_length::unit_length},
+    ops::{conv2d::conv2d_act, resample::downsample2d, unit_length::unit_length},
 };
 use burn::{
     module::{Module, Param},
@@ -127,7 +127,7 @@ impl Layer {
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let x = if self.halve { downsample2d(x) } else { x };
-        bias_act(conv2d(x, self.weight.val(), 1, 1), self.bias.val(), SQRT_2)
+        conv2d_act(x, self.weight.val(), 1, 1, self.bias.val(), SQRT_2)
     }
 }
 

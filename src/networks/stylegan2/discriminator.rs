@@ -9,8 +9,8 @@ use super::{
     layers::{EqualizedConv2d, EqualizedLinear, equalized, normal},
 };
 use crate::ops::{
-    bias_act::rectifier_tangent,
     conv2d::conv2d,
+    rectifier::rectifier_tangent,
     resample::{blur2d, downsample2d},
 };
 use burn::{

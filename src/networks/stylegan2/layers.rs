@@ -3,7 +3,10 @@
 //! Weights are stored with unit variance and scaled at run time, `w = w_stored * gain / sqrt(fan_in)`,
 //! so that Adam's normalized steps change every layer at the same relative speed.
 
-use crate::ops::{bias_act::bias_act, conv2d::conv2d, linear::linear_act};
+use crate::ops::{
+    conv2d::{conv2d, conv2d_act},
+    linear::linear_act,
+};
 use burn::{
     module::{Module, Param},
     tensor::{Device, Distribution, Tensor},
@@ -92,7 +95,7 @@ impl EqualizedConv2d {
 
     /// `x [n, c_in, h, w] -> [n, c_out, ..]`.
     pub fn forward(&self, x: Tensor<4>, stride: usize, padding: usize, gain: f64) -> Tensor<4> {
-        bias_act(self.linear(x, stride, padding), self.bias.val(), gain)
+        conv2d_act(x, equalized(&self.weight), stride, padding, self.bias.val(), gain)
     }
 
     /// The convolution alone: what the layer does to a tangent before its rectifier.

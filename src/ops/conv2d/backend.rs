@@ -13,7 +13,7 @@ use burn::backend::{
     tensor::FloatTensor,
 };
 
-use super::cpu;
+use super::{cpu, kernel::Around};
 
 /// The sizes that a convolution's tensors do not tell.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -89,7 +89,7 @@ impl ConvBackend for burn::backend::Cube {}
 
 impl ConvBackend for Flex {
     fn convolve(x: FloatTensor<Self>, weight: FloatTensor<Self>, sizes: ConvSizes) -> FloatTensor<Self> {
-        cpu::convolve(x, weight, sizes)
+        cpu::convolve(x, weight, sizes, Around::default())
     }
 
     fn convolve_input_grad(
@@ -105,7 +105,7 @@ impl ConvBackend for Flex {
         grad: FloatTensor<Self>,
         sizes: ConvSizes,
     ) -> FloatTensor<Self> {
-        cpu::convolve_weight_grad(x, grad, sizes)
+        cpu::convolve_weight_grad(x, grad, sizes, None)
     }
 }
 

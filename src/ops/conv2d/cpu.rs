@@ -47,13 +47,8 @@ fn contiguous(tensor: &Tensor) -> Tensor {
     tensor.to_contiguous()
 }
 
-/// [`super::conv2d`].
-pub(super) fn convolve(x: Tensor, weight: Tensor, sizes: ConvSizes) -> Tensor {
-    convolve_around(x, weight, sizes, Around::default())
-}
-
-/// The same, with something done before and after it.
-pub(super) fn convolve_around(x: Tensor, weight: Tensor, sizes: ConvSizes, around: Around) -> Tensor {
+/// [`super::conv2d`], with something done before and after it.
+pub(super) fn convolve(x: Tensor, weight: Tensor, sizes: ConvSizes, around: Around) -> Tensor {
     let (x, weight) = (contiguous(&x), contiguous(&weight));
     let ([n, c, h, w], [k, ..]) = (dims::<4>(&x), dims::<4>(&weight));
     let [oh, ow] = sizes.output();
@@ -225,8 +220,17 @@ fn direct(p: &Plan, x: &Tensor, weight: &Tensor, view: DirectView, form: Form, a
     from_values(y, [p.n, p.c_out, oh, ow])
 }
 
-/// The gradient of the weight, `[k, c, kh, kw]`.
-pub(super) fn convolve_weight_grad(x: Tensor, grad: Tensor, sizes: ConvSizes) -> Tensor {
+/// The gradient of the weight, `[k, c, kh, kw]`, with the factors that the input was convolved with, if there were any.
+pub(super) fn convolve_weight_grad(
+    x: Tensor,
+    grad: Tensor,
+    sizes: ConvSizes,
+    factors: Option<&[Line]>,
+) -> Tensor {
+    let around = Around {
+        before: factors,
+        after: None,
+    };
     let (x, grad) = (contiguous(&x), contiguous(&grad));
     let ([n, c, h, w], [_, k, oh, ow]) = (dims::<4>(&x), dims::<4>(&grad));
     let [kh, kw] = sizes.kernel;
@@ -235,7 +239,7 @@ pub(super) fn convolve_weight_grad(x: Tensor, grad: Tensor, sizes: ConvSizes) ->
         // SAFETY: the kernel writes every output.
         let (dw, ()) = unsafe {
             filled(len, |dw| {
-                kernel::pointwise_weight_grad(Isa::best(), &p, x.storage(), grad.storage(), dw)
+                kernel::pointwise_weight_grad(Isa::best(), &p, x.storage(), grad.storage(), around, dw)
             })
         };
         return from_values(dw, [k, c, kh, kw]);
@@ -255,7 +259,7 @@ pub(super) fn convolve_weight_grad(x: Tensor, grad: Tensor, sizes: ConvSizes) ->
         // SAFETY: the kernel writes every output.
         let (dw, finite) = unsafe {
             filled(len, |dw| {
-                kernel::winograd_weight_grad(Isa::best(), &p, x.storage(), grad.storage(), dw)
+                kernel::winograd_weight_grad(Isa::best(), &p, x.storage(), grad.storage(), around, dw)
             })
         };
         if finite {
@@ -275,7 +279,7 @@ pub(super) fn convolve_weight_grad(x: Tensor, grad: Tensor, sizes: ConvSizes) ->
     // SAFETY: the kernel writes every output.
     let (dw, ()) = unsafe {
         filled(len, |dw| {
-            kernel::direct_weight_grad(Isa::best(), &plan, x.storage(), grad.storage(), dw)
+            kernel::direct_weight_grad(Isa::best(), &plan, x.storage(), grad.storage(), around, dw)
         })
     };
     from_values(dw, [k, c, kh, kw])

@@ -5,14 +5,15 @@
 
 mod backend;
 mod cpu;
-mod fused;
 mod kept;
 mod kernel;
+mod layer;
 mod stack;
 
 use backend::{ConvBackend, ConvSizes};
 use burn::{backend::Dispatch, tensor::Tensor};
-pub(super) use fused::{Layer, conv2d_layer};
+pub use layer::conv2d_act;
+pub(super) use layer::{Layer, conv2d_layer, plain_demodulation};
 pub use stack::{PreluLayer, conv2d_prelu_stack};
 
 /// Convolves `x [n, c_in, h, w]` with `weight [c_out, c_in, kh, kw]` without a bias.
@@ -22,6 +23,16 @@ pub use stack::{PreluLayer, conv2d_prelu_stack};
 /// # Panics
 /// When the channels of `x` and `weight` differ, `stride` is zero, or the kernel is larger than the padded input.
 pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: usize) -> Tensor<4> {
+    let sizes = check(&x, &weight, stride, padding);
+    Tensor::from_dispatch(Dispatch::convolve(
+        x.into_dispatch(),
+        weight.into_dispatch(),
+        sizes,
+    ))
+}
+
+/// The sizes of a convolution, if it is one.
+fn check(x: &Tensor<4>, weight: &Tensor<4>, stride: usize, padding: usize) -> ConvSizes {
     let [_, c_in, h, w] = x.dims();
     let [_, weight_c_in, kh, kw] = weight.dims();
     assert_eq!(
@@ -33,17 +44,12 @@ pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: usize) ->
         kh <= h + 2 * padding && kw <= w + 2 * padding,
         "a {kh}x{kw} kernel does not fit an input of {h}x{w} with a padding of {padding}"
     );
-    let sizes = ConvSizes {
+    ConvSizes {
         kernel: [kh, kw],
         input: [h, w],
         stride,
         padding,
-    };
-    Tensor::from_dispatch(Dispatch::convolve(
-        x.into_dispatch(),
-        weight.into_dispatch(),
-        sizes,
-    ))
+    }
 }
 
 /// The transposed convolution: the gradient of [`conv2d`] with respect to its input, as a forward operation.

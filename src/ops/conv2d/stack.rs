@@ -2,8 +2,8 @@
 
 use super::{
     conv2d, cpu,
-    fused::{ONE, blocks},
     kernel::{self, Lanes},
+    layer::{ONE, blocks},
 };
 use crate::ops::{
     cpu::Isa,
@@ -68,9 +68,9 @@ fn in_frames(x: Tensor<4>, layers: &[PreluLayer]) -> Option<Tensor<4>> {
     let x = plain(x);
     let [n, c, h, w] = dims(&x);
     let prepared = layers.iter().map(|layer| {
-        let bias = blocks(plain(layer.bias.clone()).storage(), 1, layer.bias.dims()[0]);
+        let bias = blocks(&plain(layer.bias.clone()));
         let down = match &layer.slope {
-            Some(slope) => blocks(plain(slope.clone()).storage(), 1, slope.dims()[0]),
+            Some(slope) => blocks(&plain(slope.clone())),
             None => vec![ONE; bias.len()],
         };
         let lanes = bias.into_iter().zip(down).map(|(bias, down)| Lanes {

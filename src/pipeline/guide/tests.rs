@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     networks::stylegan2::StyleGan2Config,
-    ops::{bias_act::bias_act, conv2d::conv2d, unit_length::unit_length},
+    ops::{conv2d::conv2d_act, unit_length::unit_length},
     pipeline::z_from_seed,
     weights::{apply, collect},
 };
@@ -40,8 +40,8 @@ impl ImageEncoder for RandomEncoder {
     fn embed(&self, images: Tensor<4>) -> Tensor<2> {
         let device = images.device().without_autodiff();
         let bias = Tensor::zeros([8], &device);
-        let x = bias_act(conv2d(images, self.first.clone(), 2, 1), bias.clone(), 1.0);
-        let x = bias_act(conv2d(x, self.second.clone(), 2, 1), bias, 1.0);
+        let x = conv2d_act(images, self.first.clone(), 2, 1, bias.clone(), 1.0);
+        let x = conv2d_act(x, self.second.clone(), 2, 1, bias, 1.0);
         let [n, ..] = x.dims();
         unit_length(x.reshape([n, 8 * 9]).matmul(self.head.clone()))
     }

@@ -49,32 +49,57 @@ pub(crate) struct Lanes {
 }
 
 impl Lanes {
-    /// The end of the layer for the `S::LANES` channels from `l` on, of results and the noise of their pixel.
+    /// The end of the layer for the `S::LANES` channels from `l` on.
     #[inline(always)]
-    pub(super) unsafe fn end<S: Simd>(&self, l: usize) -> impl Fn(S::V, Option<S::V>) -> S::V + Copy {
+    pub(super) unsafe fn end<S: Simd>(&self, l: usize) -> End<S> {
         // SAFETY: a line has 16 floats.
-        self.end_with::<S>(move |line| unsafe { S::load(line.0.as_ptr().add(l)) })
+        unsafe {
+            let load = |line: &Line| line.0.as_ptr().add(l);
+            End {
+                scale: S::load(load(&self.scale)),
+                bias: S::load(load(&self.bias)),
+                up: S::load(load(&self.up)),
+                down: S::load(load(&self.down)),
+            }
+        }
     }
 
-    /// The end of the layer for one channel, of the results and the noise of `S::LANES` pixels.
+    /// The end of the layer for one channel and `S::LANES` pixels.
     #[inline(always)]
-    pub(super) unsafe fn end_of_channel<S: Simd>(
-        &self,
-        lane: usize,
-    ) -> impl Fn(S::V, Option<S::V>) -> S::V + Copy {
+    pub(super) unsafe fn end_of_channel<S: Simd>(&self, lane: usize) -> End<S> {
         // SAFETY: registers only; the instruction set is the caller's promise.
-        self.end_with::<S>(move |line| unsafe { S::splat(line.0[lane]) })
+        unsafe {
+            End {
+                scale: S::splat(self.scale.0[lane]),
+                bias: S::splat(self.bias.0[lane]),
+                up: S::splat(self.up.0[lane]),
+                down: S::splat(self.down.0[lane]),
+            }
+        }
     }
+}
 
+/// The end of a layer with its constants in registers. Its function is no closure, because closures are not always made
+/// part of their caller, and outside of it they would not be compiled for the instruction set.
+#[derive(Clone, Copy)]
+pub(super) struct End<S: Simd> {
+    scale: S::V,
+    bias: S::V,
+    up: S::V,
+    down: S::V,
+}
+
+impl<S: Simd> End<S> {
+    /// The results for `x` and the noise of its pixels.
     #[inline(always)]
-    fn end_with<S: Simd>(&self, load: impl Fn(&Line) -> S::V) -> impl Fn(S::V, Option<S::V>) -> S::V + Copy {
-        let (scale, bias) = (load(&self.scale), load(&self.bias));
-        let (up, down) = (load(&self.up), load(&self.down));
-        // SAFETY: registers only; the instruction set is the callers' promise.
-        move |x, noise| unsafe {
-            let v = S::mul_add(x, scale, bias);
-            let v = noise.map_or(v, |noise| S::add(v, noise));
-            S::mul(v, S::where_negative(v, down, up))
+    pub(super) unsafe fn of(&self, x: S::V, noise: Option<S::V>) -> S::V {
+        // SAFETY: registers only; the instruction set is the caller's promise.
+        unsafe {
+            let mut v = S::mul_add(x, self.scale, self.bias);
+            if let Some(noise) = noise {
+                v = S::add(v, noise);
+            }
+            S::mul(v, S::where_negative(v, self.down, self.up))
         }
     }
 }
@@ -97,10 +122,20 @@ impl After {
         unsafe {
             for l in (0..16).step_by(S::LANES) {
                 let end = lanes.end::<S>(l);
-                for pixel in 0..count {
-                    let noise = noise.map(|noise| S::splat(noise[pixel]));
-                    let at = at.add(pixel * step + l);
-                    S::store(at, end(S::load(at), noise));
+                let at = at.add(l);
+                match noise {
+                    Some(noise) => {
+                        for (pixel, &noise) in noise[..count].iter().enumerate() {
+                            let at = at.add(pixel * step);
+                            S::store(at, end.of(S::load(at), Some(S::splat(noise))));
+                        }
+                    }
+                    None => {
+                        for pixel in 0..count {
+                            let at = at.add(pixel * step);
+                            S::store(at, end.of(S::load(at), None));
+                        }
+                    }
                 }
             }
         }

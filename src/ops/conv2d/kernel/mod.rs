@@ -188,16 +188,18 @@ pub(crate) fn winograd_weight_grad(
     p: &Problem,
     x: &[f32],
     grad: &[f32],
+    around: Around,
     dw: &mut [MaybeUninit<f32>],
 ) -> bool {
     assert_eq!(x.len(), p.n * p.c * p.h * p.w);
     assert_eq!(grad.len(), p.n * p.k * p.oh * p.ow);
     assert_eq!(dw.len(), p.k * p.c * 9);
     assert!(p.oh + 2 == p.h + 2 * p.pad && p.ow + 2 == p.w + 2 * p.pad);
+    around.check(p.n, [p.c, p.k], p.oh * p.ow);
     if nothing_to_sum(dw, x.len().min(grad.len())) {
         return true;
     }
-    let accumulate = dispatch!(isa, fn accumulate(p: &Problem, x: *const f32, grad: *const f32, du: *mut f32, rows: Rows, fresh: bool, scratch: *mut f32) = winograd::weight_grad);
+    let accumulate = dispatch!(isa, fn accumulate(p: &Problem, x: *const f32, grad: *const f32, du: *mut f32, rows: Rows, around: Around, fresh: bool, scratch: *mut f32) = winograd::weight_grad);
     let finish = dispatch!(isa, fn finish(p: &Problem, parts: *const f32, count: usize, k: usize, dw: *mut f32) = winograd::finish_weight_grad);
     // The number of parts depends on the sizes alone, so that sums come out the same on any number of threads.
     let per_task = p.rows_per_task(2);
@@ -214,7 +216,8 @@ pub(crate) fn winograd_weight_grad(
             // sizes asserted above.
             scratch(len, |scratch| unsafe {
                 let du = du.get().add(part * p.du_len());
-                accumulate(p, x.as_ptr(), grad.as_ptr(), du, rows, task == start, scratch);
+                let (x, grad) = (x.as_ptr(), grad.as_ptr());
+                accumulate(p, x, grad, du, rows, around, task == start, scratch);
             });
         }
     });
@@ -291,16 +294,18 @@ pub(crate) fn direct_weight_grad(
     p: &GradPlan,
     x: &[f32],
     grad: &[f32],
+    around: Around,
     dw: &mut [MaybeUninit<f32>],
 ) {
     assert_eq!(x.len(), p.n * p.c * p.input[0] * p.input[1]);
     assert_eq!(grad.len(), p.n * p.k * p.output[0] * p.output[1]);
     let taps = p.kernel[0] * p.kernel[1];
     assert_eq!(dw.len(), p.k * p.c * taps);
+    around.check(p.n, [p.c, p.k], p.output[0] * p.output[1]);
     if nothing_to_sum(dw, x.len().min(grad.len())) {
         return;
     }
-    let accumulate = dispatch!(isa, fn accumulate(p: &GradPlan, x: *const f32, grad: *const f32, sums: *mut f32, image: usize, first: usize, steps: usize, fresh: bool, scratch: *mut f32) = direct::weight_grad);
+    let accumulate = dispatch!(isa, fn accumulate(p: &GradPlan, x: *const f32, grad: *const f32, sums: *mut f32, image: usize, first: usize, steps: usize, around: Around, fresh: bool, scratch: *mut f32) = direct::weight_grad);
     let finish = dispatch!(isa, fn finish(p: &GradPlan, parts: *const f32, count: usize, k: usize, dw: *mut f32) = direct::finish_weight_grad);
     // The number of parts depends on the sizes alone, so that sums come out the same on any number of threads.
     let per_task = p.steps_per_task();
@@ -330,6 +335,7 @@ pub(crate) fn direct_weight_grad(
                         image,
                         first,
                         steps,
+                        around,
                         fresh,
                         scratch,
                     );
@@ -386,16 +392,18 @@ pub(crate) fn pointwise_weight_grad(
     p: &Pointwise,
     x: &[f32],
     grad: &[f32],
+    around: Around,
     dw: &mut [MaybeUninit<f32>],
 ) {
     assert_eq!(x.len(), p.n * p.c * p.pixels);
     assert_eq!(grad.len(), p.n * p.k * p.pixels);
     assert_eq!(dw.len(), p.k * p.c);
+    around.check(p.n, [p.c, p.k], p.pixels);
     if nothing_to_sum(dw, x.len().min(grad.len())) {
         return;
     }
     assert!(p.serves());
-    let accumulate = dispatch!(isa, fn accumulate(p: &Pointwise, x: *const f32, grad: *const f32, sums: *mut f32, task: usize, fresh: bool) = pointwise::weight_grad);
+    let accumulate = dispatch!(isa, fn accumulate(p: &Pointwise, x: *const f32, grad: *const f32, sums: *mut f32, task: usize, around: Around, fresh: bool) = pointwise::weight_grad);
     // The number of parts depends on the sizes alone, so that sums come out the same on any number of threads.
     let tasks = p.n * p.chunks();
     let parts = tasks.min(8);
@@ -407,7 +415,7 @@ pub(crate) fn pointwise_weight_grad(
             // SAFETY: each part has sums of its own; the slices have the sizes asserted above.
             unsafe {
                 let sums = shared.get().add(part * p.k * p.c);
-                accumulate(p, x.as_ptr(), grad.as_ptr(), sums, task, task == start);
+                accumulate(p, x.as_ptr(), grad.as_ptr(), sums, task, around, task == start);
             }
         }
     });

@@ -70,9 +70,7 @@ pub(crate) unsafe fn forward<S: Simd>(
     // SAFETY: the indices stay within the sizes that the caller vouches for.
     unsafe {
         for c in 0..p.c {
-            let factor = around
-                .before(image, p.c, c / 16)
-                .map_or(1.0, |line| line.0[c % 16]);
+            let factor = factor(around, p, image, c);
             for k in 0..p.k {
                 *scratch.add(k * p.c + c) = *weight.add(k * view.out_stride + c * view.in_stride) * factor;
             }
@@ -84,21 +82,28 @@ pub(crate) unsafe fn forward<S: Simd>(
         macro_rules! rows_of {
             ($rows:literal) => {
                 while p.k - row >= $rows {
-                    let ends: [_; $rows] = core::array::from_fn(|r| {
-                        let (k, blocks) = (row + r, p.k.div_ceil(16));
-                        let lanes = around
+                    let lanes = |k: usize| {
+                        let blocks = p.k.div_ceil(16);
+                        around
                             .after
-                            .map(|after| &after.lanes[image * blocks + k / 16]);
-                        lanes.map(|lanes| lanes.end_of_channel::<S>(k % 16))
-                    });
+                            .map(|after| &after.lanes[image * blocks + k / 16])
+                    };
                     for at in vectors(chunk.clone(), S::LANES * 2) {
                         let sums = products::<S, $rows>(p, x.add(at), scratch.add(row * p.c));
                         for (r, sums) in sums.iter().enumerate() {
+                            let k = row + r;
+                            let to = y.add(k * p.pixels + at);
                             for (v, &sum) in sums.iter().enumerate() {
-                                let at = at + v * S::LANES;
-                                let noise = noise.map(|noise| S::load(noise.as_ptr().add(at)));
-                                let value = ends[r].map_or(sum, |end| end(sum, noise));
-                                S::store(y.add((row + r) * p.pixels + at), value);
+                                let mut value = sum;
+                                if let Some(lanes) = lanes(k) {
+                                    let end = lanes.end_of_channel::<S>(k % 16);
+                                    let noise = match noise {
+                                        Some(noise) => Some(S::load(noise.as_ptr().add(at + v * S::LANES))),
+                                        None => None,
+                                    };
+                                    value = end.of(sum, noise);
+                                }
+                                S::store(to.add(v * S::LANES), value);
                             }
                         }
                     }
@@ -110,6 +115,13 @@ pub(crate) unsafe fn forward<S: Simd>(
         rows_of!(3);
         rows_of!(1);
     }
+}
+
+/// What one channel of one picture is multiplied with before the convolution.
+fn factor(around: Around, p: &Pointwise, image: usize, c: usize) -> f32 {
+    around
+        .before(image, p.c, c / 16)
+        .map_or(1.0, |line| line.0[c % 16])
 }
 
 /// `sum over c of weight[r][c] x[c]` for `R` rows and two vectors of pixels.
@@ -137,7 +149,7 @@ unsafe fn products<S: Simd, const R: usize>(
 }
 
 /// Adds one chunk of one picture to the gradient of the weights, `sums[k][c] += sum over p of grad[k][p] x[c][p]`, or sets
-/// it when it is `fresh`.
+/// it when it is `fresh`; what is before the convolution in `around` was done to `x`.
 ///
 /// # Safety
 /// `x [n, c, pixels]`, `grad [n, k, pixels]` and `sums [k, c]` must be there, nobody else may touch `sums`, and the
@@ -149,6 +161,7 @@ pub(crate) unsafe fn weight_grad<S: Simd>(
     grad: *const f32,
     sums: *mut f32,
     task: usize,
+    around: Around,
     fresh: bool,
 ) {
     let (image, chunk) = (task / p.chunks(), p.chunk(task % p.chunks()));
@@ -162,6 +175,7 @@ pub(crate) unsafe fn weight_grad<S: Simd>(
             ($rows:literal) => {
                 while p.k - row >= $rows {
                     for c in 0..p.c {
+                        let factor = factor(around, p, image, c);
                         let x = x.add(c * p.pixels);
                         let grad = grad.add(row * p.pixels);
                         let mut vectors = [S::splat(0.0); $rows];
@@ -178,6 +192,7 @@ pub(crate) unsafe fn weight_grad<S: Simd>(
                             for at in whole..chunk.len() {
                                 sum += *grad.add(r * p.pixels + at) * *x.add(at);
                             }
+                            sum *= factor;
                             let to = sums.add((row + r) * p.c + c);
                             *to = if fresh { sum } else { *to + sum };
                         }

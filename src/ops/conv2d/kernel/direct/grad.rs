@@ -1,6 +1,9 @@
 //! The gradient of the weights, directly.
 
-use super::{super::micro::accumulate_rows, group_width, pack_blocks};
+use super::{
+    super::{around::Around, micro::accumulate_rows},
+    group_width, pack_blocks,
+};
 use crate::ops::cpu::simd::Simd;
 
 /// The weight gradient of a convolution, prepared: `x [n, c, input]`, `grad [n, k, output]`.
@@ -50,7 +53,7 @@ impl GradPlan {
 }
 
 /// Adds the weight gradient of output rows `first..first + steps` of one picture to `sums`, or sets
-/// them when they are `fresh`.
+/// them when they are `fresh`; what is before the convolution in `around` was done to `x`.
 ///
 /// # Safety
 /// `x`, `grad` and `sums` must have the sizes that `p` says, `scratch` [`GradPlan::scratch_len`] floats, nobody else
@@ -64,6 +67,7 @@ pub(crate) unsafe fn weight_grad<S: Simd>(
     image: usize,
     first: usize,
     steps: usize,
+    around: Around,
     fresh: bool,
     scratch: *mut f32,
 ) {
@@ -74,9 +78,9 @@ pub(crate) unsafe fn weight_grad<S: Simd>(
         let packed_grad = packed.add(rows * columns * p.c_width());
         let first_row = (first * p.stride) as isize - p.padding as isize;
         let picture = x.add(image * p.c * p.input[0] * p.input[1]);
-        let plain = |_| None;
+        let factors = |block| around.before(image, p.c, block);
         pack_blocks::<S>(
-            picture, p.c, p.input, first_row, rows, p.padding, columns, plain, packed,
+            picture, p.c, p.input, first_row, rows, p.padding, columns, factors, packed,
         );
         let picture = grad.add(image * p.k * p.output[0] * ow);
         pack_blocks::<S>(
@@ -87,7 +91,7 @@ pub(crate) unsafe fn weight_grad<S: Simd>(
             steps,
             0,
             ow,
-            plain,
+            |_| None,
             packed_grad,
         );
 

@@ -3,7 +3,9 @@
 //! Tolerances are relative to the largest value. Directly, sums of up to a few thousand products lose a few units in
 //! the last place. Winograd's transforms multiply by up to 8 and cancel again, which costs two decimal digits.
 
+mod pointwise;
 mod run;
+mod stack;
 
 use super::{reference::Case, *};
 use crate::ops::cpu::Line;
@@ -135,119 +137,6 @@ fn check_around(case: Case, noises: usize) {
     }
 }
 
-/// Holds layers on top of each other against the definition of all of them; their channels are `widths`.
-fn check_stack(n: usize, [h, w]: [usize; 2], widths: &[usize]) {
-    let x = random(n * widths[0] * h * w, 1);
-    let mut expected: Vec<f64> = x.iter().map(|&v| v.into()).collect();
-    let mut parts = vec![];
-    for (i, channels) in widths.windows(2).enumerate() {
-        let (c, k) = (channels[0], channels[1]);
-        let case = Case {
-            n,
-            c,
-            h,
-            w,
-            k,
-            ..SMALL
-        };
-        let (weight, bias) = (
-            random(case.weight_len(), i as u64 * 3 + 2),
-            random(k, i as u64 * 3 + 3),
-        );
-        let down = random(k, i as u64 * 3 + 4);
-        let before: Vec<f32> = expected.iter().map(|&v| v as f32).collect();
-        let end = |(i, v): (usize, &f64)| {
-            let k = i / (h * w) % k;
-            let v = v + f64::from(bias[k]);
-            v * if v < 0.0 { f64::from(down[k]) } else { 1.0 }
-        };
-        let sums = case.forward(&before, &weight);
-        expected = sums.iter().enumerate().map(end).collect();
-        let one = Line([1.0; 16]);
-        let lanes = blocks(&bias, k).into_iter().zip(blocks(&down, k));
-        let lanes = lanes.map(|(bias, down)| Lanes {
-            scale: one,
-            bias,
-            up: one,
-            down,
-        });
-        parts.push((weight, [k, c], lanes.collect::<Vec<_>>()));
-    }
-    for isa in Isa::available() {
-        let us: Vec<_> = parts
-            .iter()
-            .map(|(weight, channels, _)| {
-                let view = WeightView {
-                    k_stride: channels[1] * 9,
-                    c_stride: 9,
-                    flipped: false,
-                };
-                winograd_weights(isa, *channels, weight, view)
-            })
-            .collect();
-        let layers: Vec<_> = parts
-            .iter()
-            .zip(&us)
-            .map(|((_, [k, _], lanes), u)| StackLayer { k: *k, u, lanes })
-            .collect();
-        let got = filled(expected.len(), |y| {
-            assert!(winograd_stack(isa, [n, widths[0], h, w], &x, &layers, y));
-        });
-        let error = relative_error(&got, &expected);
-        // Each layer adds its share.
-        let tolerance = WINOGRAD_TOLERANCE * layers.len() as f64;
-        assert!(
-            error < tolerance,
-            "{n}x{h}x{w}, {widths:?}, {isa:?}: error {error:e}"
-        );
-    }
-}
-
-#[test]
-fn layers_on_top_of_each_other() {
-    for c in 1..=70 {
-        check_stack(1 + c % 2, [9, 6], &[71 - c, c, 3, c]);
-    }
-    for side in 1..=40 {
-        check_stack(2, [side, 41 - side], &[3, 5, 18]);
-    }
-    check_stack(1, [64, 64], &[3, 64, 64, 48]);
-}
-
-#[test]
-fn layers_on_top_of_each_other_say_when_something_is_not_finite() {
-    for isa in Isa::available() {
-        let view = WeightView {
-            k_stride: 9,
-            c_stride: 9,
-            flipped: false,
-        };
-        let u = winograd_weights(isa, [1, 1], &[1.0; 9], view);
-        // A slope of zero takes negative numbers to zero, but not a negative infinity.
-        let [zero, one] = [0.0, 1.0].map(|v| Line([v; 16]));
-        let lanes = [Lanes {
-            scale: one,
-            bias: zero,
-            up: one,
-            down: zero,
-        }];
-        let layer = || StackLayer {
-            k: 1,
-            u: &u,
-            lanes: &lanes,
-        };
-        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 3e38] {
-            let mut x = vec![1.0; 64];
-            x[27] = bad;
-            let mut finite = true;
-            filled(64, |y| {
-                finite = winograd_stack(isa, [1, 1, 8, 8], &x, &[layer(), layer(), layer()], y);
-            });
-            assert!(!finite, "{bad} with {isa:?}");
-        }
-    }
-}
-
 const SMALL: Case = Case {
     n: 1,
     c: 3,
@@ -314,46 +203,6 @@ fn every_number_of_channels() {
     }
     for (c, k) in [(96, 96), (97, 16), (128, 33), (16, 130)] {
         check(Case { c, k, ..SMALL });
-    }
-}
-
-#[test]
-fn few_channels_pixel_by_pixel() {
-    const POINT: Case = Case {
-        kh: 1,
-        kw: 1,
-        padding: 0,
-        ..SMALL
-    };
-    for c in 1..=70 {
-        let k = 1 + c % 4;
-        for (c, k) in [(c, k), (k, c)] {
-            let case = Case {
-                n: 1 + c % 2,
-                c,
-                h: 7,
-                k,
-                ..POINT
-            };
-            check(case);
-            check_around(case, c % 2);
-        }
-    }
-    // Around the lengths of vectors and of the pieces that planes are divided into.
-    for (h, w) in [
-        (1, 31),
-        (1, 32),
-        (1, 33),
-        (4, 16),
-        (5, 13),
-        (32, 32),
-        (25, 41),
-        (50, 41),
-        (45, 70),
-    ] {
-        let case = Case { n: 3, h, w, ..POINT };
-        check(case);
-        check_around(case, 3);
     }
 }
 
@@ -547,7 +396,9 @@ fn winograd_says_when_an_output_is_not_finite() {
                 finite = winograd_forward(isa, &p, &x, &u, Around::default(), y);
             });
             assert!(!finite, "{bad} with {isa:?}");
-            filled(9, |dw| finite = winograd_weight_grad(isa, &p, &x, &[1e3; 64], dw));
+            filled(9, |dw| {
+                finite = winograd_weight_grad(isa, &p, &x, &[1e3; 64], Around::default(), dw)
+            });
             assert!(!finite, "{bad} in the weight gradient with {isa:?}");
         }
     }

@@ -175,7 +175,7 @@ pub(super) fn weight_grad(isa: Isa, case: &Case, way: Way, x: &[f32], grad: &[f3
     ) = (case, case.output());
     filled(case.weight_len(), |dw| {
         if way == Way::Pointwise {
-            return pointwise_weight_grad(isa, &pointwise(case), x, grad, dw);
+            return pointwise_weight_grad(isa, &pointwise(case), x, grad, Around::default(), dw);
         }
         if way == Way::Winograd {
             let p = Problem {
@@ -188,7 +188,7 @@ pub(super) fn weight_grad(isa: Isa, case: &Case, way: Way, x: &[f32], grad: &[f3
                 ow,
                 pad: padding,
             };
-            assert!(winograd_weight_grad(isa, &p, x, grad, dw));
+            assert!(winograd_weight_grad(isa, &p, x, grad, Around::default(), dw));
         } else {
             let (input, output, kernel) = ([h, w], [oh, ow], [kh, kw]);
             let plan = GradPlan {
@@ -201,7 +201,7 @@ pub(super) fn weight_grad(isa: Isa, case: &Case, way: Way, x: &[f32], grad: &[f3
                 stride,
                 padding,
             };
-            direct_weight_grad(isa, &plan, x, grad, dw);
+            direct_weight_grad(isa, &plan, x, grad, Around::default(), dw);
         }
     })
 }

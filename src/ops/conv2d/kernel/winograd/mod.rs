@@ -21,7 +21,7 @@ use super::{
 };
 use crate::ops::cpu::simd::Simd;
 use gather::{gather_input, gather_output_grad, packed_rows, stretches};
-use transform::{transform_output, weight_grad_1d};
+use transform::{output_columns, output_row, weight_grad_1d};
 
 /// Floats from tile to tile in the transform domain, for one block of 16 channels. One vector more than the 36 that
 /// are used makes it an odd number of cache lines, which spreads tiles over all sets of a cache.
@@ -203,10 +203,15 @@ pub(crate) unsafe fn forward<S: Simd>(
                 for tx in 0..p.tile_columns() {
                     let from = m.add((block * tiles + before + tx) * TILE);
                     let to = packed.add(tx * 64);
-                    transform_output::<S>(from, |row, column, l, value| {
-                        S::store(to.add((row * columns + column) * 16 + l), value);
-                        not_finite = S::mul_add(value, S::splat(0.0), not_finite);
-                    });
+                    for l in (0..16).step_by(S::LANES) {
+                        let half = output_columns::<S>(from, l);
+                        for row in 0..4 {
+                            for (column, value) in output_row::<S>(&half, row).into_iter().enumerate() {
+                                S::store(to.add((row * columns + column) * 16 + l), value);
+                                not_finite = S::mul_add(value, S::splat(0.0), not_finite);
+                            }
+                        }
+                    }
                 }
                 let plane = y.add((image * p.k + block * 16) * p.oh * p.ow);
                 let channels = (p.k - block * 16).min(16);
@@ -234,7 +239,7 @@ pub(crate) unsafe fn forward<S: Simd>(
 }
 
 /// Adds the weight gradient of `rows` of tiles, in the transform domain, to `du [36][k][c]` (both padded to 16),
-/// or sets it when it is `fresh`.
+/// or sets it when it is `fresh`; what is before the convolution in `around` was done to `x`.
 ///
 /// # Safety
 /// As for [`forward`]; nobody else may touch `du`.
@@ -245,6 +250,7 @@ pub(crate) unsafe fn weight_grad<S: Simd>(
     grad: *const f32,
     du: *mut f32,
     rows: core::ops::Range<usize>,
+    around: Around,
     fresh: bool,
     scratch: *mut f32,
 ) {
@@ -254,7 +260,7 @@ pub(crate) unsafe fn weight_grad<S: Simd>(
         let packed = scratch;
         let v = packed.add(packed_len);
         let m = v.add(v_len);
-        gather_input::<S>(p, x, rows.clone(), Around::default(), packed, v);
+        gather_input::<S>(p, x, rows.clone(), around, packed, v);
         gather_output_grad::<S>(p, grad, rows.clone(), packed, m);
 
         let tiles = rows.len() * p.tile_columns();

@@ -4,7 +4,7 @@
 use super::{
     super::{around::Lanes, pack::pack},
     Problem, TILE, multiply_tiles, scratch_parts, stretches,
-    transform::{transform_input, transform_output},
+    transform::{output_columns, output_row, transform_input},
 };
 use crate::ops::cpu::simd::Simd;
 
@@ -113,11 +113,16 @@ pub(crate) unsafe fn stack_layer<S: Simd>(
                     let to = row.add(tx * 64);
                     // The frame has to stay zero where the last tiles reach beyond the picture.
                     let (height, width) = (p.oh - ty * 4, p.ow - tx * 4);
-                    transform_output::<S>(from, |i, j, l, value| {
-                        if i < height && j < width {
-                            S::store(to.add((i * columns + j) * 16 + l), lanes.end::<S>(l)(value, None));
+                    for l in (0..16).step_by(S::LANES) {
+                        let end = lanes.end::<S>(l);
+                        let half = output_columns::<S>(from, l);
+                        for i in 0..4.min(height) {
+                            let row = output_row::<S>(&half, i);
+                            for (j, value) in row.into_iter().enumerate().take(width) {
+                                S::store(to.add((i * columns + j) * 16 + l), end.of(value, None));
+                            }
                         }
-                    });
+                    }
                 }
             }
         }

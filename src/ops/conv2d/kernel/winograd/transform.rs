@@ -230,28 +230,28 @@ pub(super) unsafe fn transform_output_grad<S: Simd>(from: *const f32, columns: u
     }
 }
 
-/// Transforms 36 vectors back to 4x4 outputs, and hands them to `store(row, column, lane, values)`, `S::LANES` from `lane` on.
+/// The first half of the way back of 36 vectors, those of lanes `l..l + S::LANES`: along the columns. [`output_row`] is the
+/// second.
 #[inline(always)]
-pub(super) unsafe fn transform_output<S: Simd>(
-    from: *const f32,
-    mut store: impl FnMut(usize, usize, usize, S::V),
-) {
+pub(super) unsafe fn output_columns<S: Simd>(from: *const f32, l: usize) -> [[S::V; 4]; 6] {
     // SAFETY: the caller vouches for the 36 vectors.
     unsafe {
-        for l in (0..16).step_by(S::LANES) {
-            let mut half = [[S::splat(0.0); 4]; 6];
-            for j in 0..6 {
-                let at = |i: usize| S::load(from.add((i * 6 + j) * 16 + l));
-                half[j] = output_1d::<S>([at(0), at(1), at(2), at(3), at(4), at(5)]);
-            }
-            for i in 0..4 {
-                let row = output_1d::<S>([
-                    half[0][i], half[1][i], half[2][i], half[3][i], half[4][i], half[5][i],
-                ]);
-                for (j, value) in row.iter().enumerate() {
-                    store(i, j, l, *value);
-                }
-            }
+        let mut half = [[S::splat(0.0); 4]; 6];
+        for j in 0..6 {
+            let at = |i: usize| S::load(from.add((i * 6 + j) * 16 + l));
+            half[j] = output_1d::<S>([at(0), at(1), at(2), at(3), at(4), at(5)]);
         }
+        half
+    }
+}
+
+/// The outputs of row `i` of four.
+#[inline(always)]
+pub(super) unsafe fn output_row<S: Simd>(half: &[[S::V; 4]; 6], i: usize) -> [S::V; 4] {
+    // SAFETY: registers only; the instruction set is the caller's promise.
+    unsafe {
+        output_1d::<S>([
+            half[0][i], half[1][i], half[2][i], half[3][i], half[4][i], half[5][i],
+        ])
     }
 }

@@ -1,0 +1,148 @@
+//! A convolution with all that belongs to its layer, on the CPU in one pass over memory: factors on the way into the
+//! convolution, everything else before its results leave the cache. The backward pass is fused the same way. On a GPU the
+//! parts are composed.
+
+mod backend;
+mod kernel;
+
+use super::{
+    backend::ConvSizes,
+    conv2d,
+    kept::{Form, kept},
+};
+use crate::ops::{
+    cpu::Line,
+    flex::{FlexTensor, dims, from_values, is_cpu, plain},
+    rectifier::{rectify, sides},
+};
+use backend::LayerBackend;
+use burn::{
+    backend::{Dispatch, Flex, TensorMetadata},
+    tensor::Tensor,
+};
+
+/// `leaky_relu(conv(x, weight) + bias) * gain` for `x [n, c_in, h, w]`, `weight [c_out, c_in, kh, kw]` and `bias [c_out]`.
+///
+/// # Panics
+/// As [`conv2d`], when `bias` has not one value for each output channel, or `gain` is not positive.
+pub fn conv2d_act(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    stride: usize,
+    padding: usize,
+    bias: Tensor<1>,
+    gain: f64,
+) -> Tensor<4> {
+    let [c_out, ..] = weight.dims();
+    assert_eq!(bias.dims(), [c_out], "one bias for each channel");
+    assert!(gain > 0.0, "the gain is {gain}, expected more than zero");
+    if is_cpu(&x) {
+        let sizes = super::check(&x, &weight, stride, padding);
+        return conv_layer(x, weight, Layer::new(bias, sides(gain)), sizes);
+    }
+    rectify(
+        conv2d(x, weight, stride, padding) + bias.reshape([1, c_out, 1, 1]),
+        gain,
+    )
+}
+
+/// What surrounds a convolution of `x [n, c_in, h, w]` to `c_out` channels.
+pub(crate) struct Layer {
+    /// `[n, c_in]`: factors of the input.
+    pub styles: Option<Tensor<2>>,
+    /// `[n, c_out]`: factors of the output.
+    pub scale: Option<Tensor<2>>,
+    /// `[n or 1, 1, h, w]`, and its strength `[1]`.
+    pub noise: Option<(Tensor<4>, Tensor<1>)>,
+    /// `[c_out]`.
+    pub bias: Tensor<1>,
+    /// Factors of positive and of negative results.
+    pub sides: [f32; 2],
+}
+
+impl Layer {
+    fn new(bias: Tensor<1>, sides: [f32; 2]) -> Self {
+        Self {
+            styles: None,
+            scale: None,
+            noise: None,
+            bias,
+            sides,
+        }
+    }
+}
+
+/// The same for tensors for which [`is_cpu`], with a layer's other parts at a stride of one.
+pub(crate) fn conv2d_layer(x: Tensor<4>, weight: Tensor<4>, padding: usize, layer: Layer) -> Tensor<4> {
+    let sizes = super::check(&x, &weight, 1, padding);
+    conv_layer(x, weight, layer, sizes)
+}
+
+fn conv_layer(x: Tensor<4>, weight: Tensor<4>, layer: Layer, sizes: ConvSizes) -> Tensor<4> {
+    let nothing = || Tensor::<1>::zeros([0], &x.device().without_autodiff()).into_dispatch();
+    let [styles, scale] =
+        [layer.styles, layer.scale].map(|it| it.map_or_else(nothing, Tensor::into_dispatch));
+    let (noise, strength) = match layer.noise {
+        Some((noise, strength)) => (noise.into_dispatch(), strength.into_dispatch()),
+        None => (nothing(), nothing()),
+    };
+    Tensor::from_dispatch(Dispatch::conv_layer(
+        x.into_dispatch(),
+        weight.into_dispatch(),
+        layer.bias.into_dispatch(),
+        styles,
+        scale,
+        noise,
+        strength,
+        sizes,
+        layer.sides,
+    ))
+}
+
+pub(super) const ONE: Line = Line([1.0; 16]);
+
+/// The rows of a tensor `[rows, columns]`, or a single one, in lines of their own, zeros at the end of each row.
+pub(super) fn blocks(tensor: &FlexTensor) -> Vec<Line> {
+    let tensor = tensor.to_contiguous();
+    let columns = tensor.shape().last().copied().unwrap_or(0);
+    rows_in_blocks(tensor.storage(), columns)
+}
+
+fn rows_in_blocks(values: &[f32], columns: usize) -> Vec<Line> {
+    let line = |values: &[f32]| {
+        let mut line = Line([0.0; 16]);
+        line.0[..values.len()].copy_from_slice(values);
+        line
+    };
+    let rows = values.chunks_exact(columns.max(1));
+    rows.flat_map(|row| row.chunks(16).map(line)).collect()
+}
+
+/// `1 / sqrt(sum_i s_i^2 sum_k w_ijk^2 + 1e-8)`, `[n, c_out]`, of tensors for which nobody will ask for a gradient. What it
+/// needs of the weight is kept.
+pub(crate) fn plain_demodulation(weight: Tensor<4>, styles: Tensor<2>) -> Tensor<2> {
+    let (weight, styles) = (plain(weight), plain(styles));
+    let ([c_out, c_in, kh, kw], [n, _]) = (dims::<4>(&weight), dims::<2>(&styles));
+    let energy = kept(&weight, Form::Energy, || {
+        let sums: Vec<f32> = weight
+            .storage::<f32>()
+            .chunks_exact(kh * kw)
+            .map(|taps| taps.iter().map(|w| w * w).sum())
+            .collect();
+        rows_in_blocks(&sums, c_in)
+    });
+    let width = c_in.div_ceil(16);
+    let mut scales = Vec::with_capacity(n * c_out);
+    for styles in blocks(&styles).chunks_exact(width) {
+        for energy in energy.chunks_exact(width) {
+            let mut sums = [0.0_f32; 16];
+            for (energy, styles) in energy.iter().zip(styles) {
+                for ((sum, energy), style) in sums.iter_mut().zip(energy.0).zip(styles.0) {
+                    *sum += energy * style * style;
+                }
+            }
+            scales.push((sums.iter().sum::<f32>() + 1e-8).sqrt().recip());
+        }
+    }
+    Tensor::from_primitive::<Flex>(from_values(scales, [n, c_out]))
+}

@@ -29,6 +29,11 @@ pub fn linear_act(
         let sides = gain.map_or([1.0; 2], sides);
         return on_cpu(x, weight, bias, [weight_gain as f32, bias_gain as f32], sides);
     }
+    #[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
+    if super::gpu::is_plain(&x) && super::gpu::is_plain(&weight) && super::gpu::is_plain(&bias) {
+        let sides = gain.map_or([1.0; 2], sides);
+        return super::gpu::linear_act(x, weight, bias, [weight_gain as f32, bias_gain as f32], sides);
+    }
     // Scaling the rows and not the weights: there are fewer of them.
     let y = (x * weight_gain).matmul(weight.transpose()) + bias.unsqueeze() * bias_gain;
     match gain {

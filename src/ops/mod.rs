@@ -4,6 +4,8 @@ pub mod conv2d;
 mod cpu;
 pub mod cutouts;
 mod flex;
+#[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
+mod gpu;
 pub mod linear;
 pub mod modulated_conv2d;
 pub mod rectifier;

@@ -10,6 +10,8 @@
 //! In the networks a bias follows, and mostly noise and a rectifier. On the CPU all of it is one pass over memory, and the
 //! gradients are another; these functions say what those passes compute.
 
+#[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
+use super::gpu;
 use super::{
     conv2d::{Layer, conv2d, conv2d_layer, plain_demodulation},
     flex::{is_cpu, is_plain_cpu},
@@ -70,6 +72,17 @@ pub fn styled_conv2d(
         };
         return conv2d_layer(x, weight, padding, layer);
     }
+    #[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
+    if gpu::is_plain(&x) && gpu::is_plain(&weight) && gpu::is_plain(&styles) {
+        let layer = Layer {
+            styles: Some(styles),
+            scale: Some(scale),
+            noise,
+            bias,
+            sides: sides(gain),
+        };
+        return gpu::conv2d_layer(x, weight, padding, layer);
+    }
     // Demodulation scales the convolution's outputs, so it joins the other steps on them.
     let x = conv2d(x * per_channel(styles), weight, 1, padding) * per_channel(scale);
     let x = match noise {
@@ -96,6 +109,17 @@ pub fn modulated_conv2d(x: Tensor<4>, weight: Tensor<4>, styles: Tensor<2>, bias
             sides: [1.0; 2],
         };
         return conv2d_layer(x, weight, kernel / 2, layer);
+    }
+    #[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
+    if gpu::is_plain(&x) && gpu::is_plain(&weight) && gpu::is_plain(&styles) {
+        let layer = Layer {
+            styles: Some(styles),
+            scale: None,
+            noise: None,
+            bias,
+            sides: [1.0; 2],
+        };
+        return gpu::conv2d_layer(x, weight, kernel / 2, layer);
     }
     conv2d(x * per_channel(styles), weight, 1, kernel / 2) + bias.reshape([1, c_out, 1, 1])
 }
@@ -126,6 +150,10 @@ fn check(x: &Tensor<4>, weight: &Tensor<4>, styles: &Tensor<2>) -> usize {
 pub fn demodulation(weight: Tensor<4>, styles: Tensor<2>) -> Tensor<2> {
     if is_plain_cpu(&weight) && is_plain_cpu(&styles) {
         return plain_demodulation(weight, styles);
+    }
+    #[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
+    if gpu::is_plain(&weight) && gpu::is_plain(&styles) {
+        return gpu::demodulation(weight, styles);
     }
     let [c_out, c_in, _, _] = weight.dims();
     // Without building w': sum_ik (s_i w_ijk)^2 = sum_i s_i^2 sum_k w_ijk^2.

@@ -5,6 +5,7 @@ use super::{
     manifest::{Credit, File, Part},
 };
 use crate::networks::{
+    arrange,
     collection_clip::{ImageTowerConfig, TextTowerConfig},
     mapper::MapperConfig,
     srvgg::SrvggNetCompactConfig,
@@ -32,7 +33,7 @@ pub fn load_generator(
     device: &Device,
 ) -> Result<Generator, Error> {
     let tensors = open(part, contents, generator_weights(&part.config))?;
-    apply(part.config.init_generator(device), &tensors)
+    apply(part.config.init_generator(device), &tensors).map(arrange)
 }
 
 /// The super-resolution network that `part` describes, from the `contents` of its file.
@@ -46,7 +47,7 @@ pub fn load_upscaler(
     device: &Device,
 ) -> Result<SrvggNetCompact, Error> {
     let tensors = open(part, contents, upscaler_weights(&part.config))?;
-    apply(part.config.init(device), &tensors)
+    apply(part.config.init(device), &tensors).map(arrange)
 }
 
 /// The image tower that `part` describes, from the `contents` of its file.
@@ -60,7 +61,7 @@ pub fn load_image_tower(
     device: &Device,
 ) -> Result<ImageTower, Error> {
     let tensors = open(part, contents, part.config.weights())?;
-    apply(part.config.init(device), &tensors)
+    apply(part.config.init(device), &tensors).map(arrange)
 }
 
 /// The text tower that `part` describes, from the `contents` of its file.

@@ -56,6 +56,10 @@ pub fn conv2d_prelu_stack(x: Tensor<4>, layers: &[PreluLayer]) -> Tensor<4> {
         }
         c = c_out;
     }
+    #[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
+    if crate::ops::gpu::is_plain(&x) {
+        return crate::ops::gpu::conv2d_prelu_stack(x, layers);
+    }
     let in_frames = match is_plain_cpu(&x) && !layers.is_empty() {
         true => in_frames(x.clone(), layers),
         false => None,

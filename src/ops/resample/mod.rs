@@ -8,11 +8,11 @@ use backend::ResampleBackend;
 use burn::{backend::Dispatch, tensor::Tensor};
 
 /// The one-dimensional `resample_filter`, normalised to a sum of one.
-const RESAMPLE_FILTER: [f32; 4] = [0.125, 0.375, 0.375, 0.125];
+pub(super) const RESAMPLE_FILTER: [f32; 4] = [0.125, 0.375, 0.375, 0.125];
 
 /// What happens to the rate of the samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rate {
+pub(super) enum Rate {
     /// Twice as many: zeros between them, then the filter.
     Up,
     /// As many: the filter alone.
@@ -25,13 +25,13 @@ enum Rate {
 /// going down, and the adjoint of that going up; samples outside are zero.
 #[derive(Clone, Copy, Debug)]
 pub struct Resample {
-    rate: Rate,
+    pub(super) rate: Rate,
     /// Rows and columns of the input.
     input: [usize; 2],
     /// Rows and columns of the output.
-    output: [usize; 2],
-    pad: isize,
-    gain: f32,
+    pub(super) output: [usize; 2],
+    pub(super) pad: isize,
+    pub(super) gain: f32,
 }
 
 impl Resample {
@@ -123,9 +123,4 @@ pub fn blur2d(x: Tensor<4>, pad0: usize, pad1: usize, gain: f32) -> Tensor<4> {
         gain,
     }
     .apply(x)
-}
-
-/// The two-dimensional filter, row by row, times `gain`.
-fn filter2d(gain: f32) -> [f32; 16] {
-    core::array::from_fn(|i| RESAMPLE_FILTER[i / 4] * RESAMPLE_FILTER[i % 4] * gain)
 }

@@ -10,6 +10,8 @@ use super::{
     conv2d,
     kept::{Form, kept},
 };
+#[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
+use crate::ops::gpu;
 use crate::ops::{
     cpu::Line,
     flex::{FlexTensor, dims, from_values, is_cpu, plain},
@@ -39,6 +41,11 @@ pub fn conv2d_act(
     if is_cpu(&x) {
         let sizes = super::check(&x, &weight, stride, padding);
         return conv_layer(x, weight, Layer::new(bias, sides(gain)), sizes);
+    }
+    #[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
+    if stride == 1 && gpu::is_plain(&x) && gpu::is_plain(&weight) {
+        super::check(&x, &weight, stride, padding);
+        return gpu::conv2d_layer(x, weight, padding, Layer::new(bias, sides(gain)));
     }
     rectify(
         conv2d(x, weight, stride, padding) + bias.reshape([1, c_out, 1, 1]),

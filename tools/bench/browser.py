@@ -28,7 +28,8 @@ def prepare_site(bench):
         sys.exit("bench: dist/ is missing: run ./x build first")
     model = re.search(r'name="guise-model" content="([^"]+)"', (dist / "index.html").read_text())[1]
     bundle = bench.bundle or dist / model
-    config = {name: part["config"] for name, part in json.loads((bundle / "model.json").read_text())["parts"].items()}
+    parts = json.loads((bundle / "model.json").read_text())["parts"]
+    config = {name: parts[name]["config"] for name in NAMES if name in parts}
 
     site = bench.work_dir / "site"
     shutil.rmtree(site, ignore_errors=True)

@@ -70,8 +70,8 @@ fn launch(client: &Client, units: usize) -> (CubeCount, CubeDim) {
     (cubecl::calculate_cube_count_elemwise(client, units, dim), dim)
 }
 
-/// Fewer units than this leave a GPU idle, so each computes one pixel only.
-const ENOUGH_UNITS: usize = 8192;
+/// Fewer units than this leave even a small GPU idle.
+const ENOUGH_UNITS: usize = 2048;
 
 /// The programs' noise: none, one plane for all pictures, or one for each.
 fn noises(noise: &Option<CubeTensor>) -> usize {
@@ -105,7 +105,10 @@ fn layer(x: CubeTensor, weight: CubeTensor, padding: usize, parts: Parts) -> Cub
     let y = empty([n, oh, ow, k], &x);
     let (lanes_in, lanes_out) = (lanes(c), lanes(k));
     let rows = n * oh * (k / lanes_out);
-    let pixels = if rows * ow / 4 >= ENOUGH_UNITS { 4 } else { 1 };
+    let pixels = [4, 2]
+        .into_iter()
+        .find(|pixels| rows * ow.div_ceil(*pixels) >= ENOUGH_UNITS);
+    let pixels = pixels.unwrap_or(1);
     let client = x.client.clone();
     let (count, dim) = launch(&client, rows * ow.div_ceil(pixels));
     let Parts {

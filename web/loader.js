@@ -1,5 +1,6 @@
 // Starts the engine in its worker and reports how much of it has arrived, in the words of web/src/protocol.rs.
-// The page names the engine's files in this script's address: their names change with their contents.
+// The page names the engine's files in this script's address: their names change with their contents. An engine starts its
+// assistants by the same address with `assists` at its end, and hands them its own compiled program.
 
 const address = new URL(import.meta.url).searchParams;
 const engine = address.get("engine") ?? "";
@@ -16,13 +17,23 @@ function report(done) {
   postMessage({ text: JSON.stringify({ Progress: { stage: "Engine", done, total: Math.max(total, done) } }) });
 }
 
+// The program that another engine hands over, with its first message: nothing is fetched, compiled or kept in memory twice.
+function handedOver() {
+  return new Promise((done) => addEventListener("message", ({ data }) => done(data), { once: true }));
+}
+
 async function start() {
   if (!/^engine-[0-9a-f]+$/.test(engine)) throw new Error("the page names no engine");
-  const kind = WebAssembly.validate(RELAXED_SIMD) ? "" : "-plain";
-  const [{ default: init }, response] = await Promise.all([
+  const [{ default: init }, program] = await Promise.all([
     import(`./${engine}.js`),
-    fetch(`./${engine}${kind}_bg.wasm`),
+    address.has("assists") ? handedOver() : fetched(),
   ]);
+  await init({ module_or_path: program });
+}
+
+async function fetched() {
+  const kind = WebAssembly.validate(RELAXED_SIMD) ? "" : "-plain";
+  const response = await fetch(`./${engine}${kind}_bg.wasm`);
   if (!response.ok) throw new Error(`the server answered ${response.status}`);
   let done = 0;
   const counted = response.body.pipeThrough(
@@ -35,7 +46,7 @@ async function start() {
     }),
   );
   // The type is set here so that the engine compiles while it arrives even from servers that do not know .wasm.
-  await init({ module_or_path: new Response(counted, { headers: { "content-type": "application/wasm" } }) });
+  return new Response(counted, { headers: { "content-type": "application/wasm" } });
 }
 
 start().catch((error) => {

@@ -101,6 +101,14 @@ impl ImagineRequest {
         }
     }
 
+    /// The settings of the guidance that follows the draft.
+    pub fn guide_settings(&self) -> GuideSettings {
+        GuideSettings {
+            truncation_psi: self.truncation_psi,
+            ..self.guidance.clone()
+        }
+    }
+
     fn validate(&self) -> Result<(), Error> {
         let variation = self.locked.as_ref().map_or(0.0, |locked| locked.variation);
         let reason = if !(1..=64).contains(&self.count) {
@@ -123,11 +131,20 @@ impl ImagineRequest {
 /// Guesses that are drawn and judged at once.
 const BATCH: usize = 8;
 
+/// What guidance starts from, best first.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// `z [count, 1, z_dim]` in the space z and `ws [count, num_ws, w_dim]` otherwise, as [`guide`] takes them.
+    pub latents: Tensor<3>,
+    /// The weighted mean of each avatar's cosines to the targets, `[count]`; zeros where there are none.
+    pub scores: Vec<f32>,
+}
+
 /// Imagines `request.count` avatars for `targets`, best first as the draft has them.
 ///
-/// The draft counts its guesses with [`Event::Progress`]; then everything is as [`guide`] tells it, each picture by its
-/// avatar's place in the result. Without targets nothing is judged or guided, and scores are zero: with a locked avatar
-/// its variations, otherwise random ones.
+/// First it is all as [`draft`] tells it, then as [`guide`] does, each picture by its avatar's place in the result.
+/// Without targets nothing is judged or guided, and scores are zero: with a locked avatar its variations, otherwise
+/// random ones.
 ///
 /// # Errors
 ///
@@ -140,12 +157,37 @@ pub async fn imagine<E: ImageEncoder + ?Sized>(
     cancel: &Cancel,
     mut emit: impl AsyncFnMut(Event),
 ) -> Result<Vec<Avatar>, Error> {
+    let Draft { latents, scores } = draft(networks, targets, request, device, cancel, &mut emit).await?;
+    let generator = networks.generator;
+    if let Some((targets, encoder)) = judged(networks, targets)? {
+        let settings = request.guide_settings();
+        return guide(generator, encoder, targets, latents, &settings, cancel, &mut emit).await;
+    }
+    let ws = ws_from_latents(generator, request, latents);
+    let images = generator.synthesis.forward(ws.clone(), NoiseMode::Const);
+    for (index, image) in pictures_from_images(images).await?.into_iter().enumerate() {
+        emit(Event::Picture { index, image }).await;
+    }
+    avatars(ws, scores).await
+}
+
+/// Guesses, and chooses those whose pictures score best: the first half of [`imagine`], for those who guide the
+/// avatars themselves. It counts its guesses with [`Event::Progress`] and shows nothing.
+///
+/// # Errors
+///
+/// [`Error::Request`] when request, targets and networks do not go together, [`Error::Cancelled`] and
+/// [`Error::Device`] as [`guide`].
+pub async fn draft<E: ImageEncoder + ?Sized>(
+    networks: &Imagination<'_, E>,
+    targets: Option<&Targets>,
+    request: &ImagineRequest,
+    device: &Device,
+    cancel: &Cancel,
+    mut emit: impl AsyncFnMut(Event),
+) -> Result<Draft, Error> {
     request.validate()?;
-    let judged = match (targets, networks.encoder) {
-        (Some(targets), Some(encoder)) => Some((targets, encoder)),
-        (Some(_), None) => return Err(Error::Request("there is no network to judge pictures by".into())),
-        (None, _) => None,
-    };
+    let judged = judged(networks, targets)?;
     let guesses = Guesses::new(networks, targets, request, device)?;
     let mut rng = ChaCha8Rng::seed_from_u64(request.seed);
     let total = match judged {
@@ -158,10 +200,8 @@ pub async fn imagine<E: ImageEncoder + ?Sized>(
         let batch = guesses.draw(first..total.min(first + BATCH), &mut rng);
         match judged {
             Some((targets, encoder)) => {
-                let images = networks
-                    .generator
-                    .synthesis
-                    .forward(guesses.ws(batch.clone()), NoiseMode::Const);
+                let ws = ws_from_latents(networks.generator, request, batch.clone());
+                let images = networks.generator.synthesis.forward(ws, NoiseMode::Const);
                 scores.extend(read(targets.scores(judge(encoder, images))).await?);
             }
             None => scores.resize(scores.len() + batch.dims()[0], 0.0),
@@ -180,29 +220,32 @@ pub async fn imagine<E: ImageEncoder + ?Sized>(
     order.truncate(request.count);
     let indices: Vec<i32> = order.iter().map(|&index| index as i32).collect();
     let indices = Tensor::<1, Int>::from_data(TensorData::new(indices, [request.count]), device);
-    let start = Tensor::cat(latents, 0).select(0, indices);
-    let Some((targets, encoder)) = judged else {
-        let ws = guesses.ws(start);
-        let images = networks.generator.synthesis.forward(ws.clone(), NoiseMode::Const);
-        for (index, image) in pictures_from_images(images).await?.into_iter().enumerate() {
-            emit(Event::Picture { index, image }).await;
-        }
-        return avatars(ws, vec![0.0; request.count]).await;
-    };
-    let settings = GuideSettings {
-        truncation_psi: request.truncation_psi,
-        ..request.guidance.clone()
-    };
-    guide(
-        networks.generator,
-        encoder,
-        targets,
-        start,
-        &settings,
-        cancel,
-        &mut emit,
-    )
-    .await
+    Ok(Draft {
+        latents: Tensor::cat(latents, 0).select(0, indices),
+        scores: order.into_iter().map(|index| scores[index]).collect(),
+    })
+}
+
+/// The targets with what pictures are judged by, if there are targets.
+fn judged<'a, E: ?Sized>(
+    networks: &Imagination<'a, E>,
+    targets: Option<&'a Targets>,
+) -> Result<Option<(&'a Targets, &'a E)>, Error> {
+    match (targets, networks.encoder) {
+        (Some(targets), Some(encoder)) => Ok(Some((targets, encoder))),
+        (Some(_), None) => Err(Error::Request("there is no network to judge pictures by".into())),
+        (None, _) => Ok(None),
+    }
+}
+
+/// `ws [n, num_ws, w_dim]` of the latents that `request` starts from.
+fn ws_from_latents(generator: &Generator, request: &ImagineRequest, latents: Tensor<3>) -> Tensor<3> {
+    match request.guidance.space {
+        Space::Z => generator
+            .mapping
+            .forward(latents.squeeze_dim(1), request.truncation_psi),
+        Space::W | Space::WPlus => latents,
+    }
 }
 
 /// Where guesses come from.
@@ -266,17 +309,6 @@ impl<'a> Guesses<'a> {
                 let difference = mapping.w_from_z(normal(z_dim(self.generator))) - w_avg;
                 ws.clone() + mapping.broadcast(difference * *variation)
             }
-        }
-    }
-
-    /// `ws [n, num_ws, w_dim]` of guesses.
-    fn ws(&self, latents: Tensor<3>) -> Tensor<3> {
-        match self.source {
-            Source::Z => self
-                .generator
-                .mapping
-                .forward(latents.squeeze_dim(1), self.truncation_psi),
-            _ => latents,
         }
     }
 }
@@ -405,6 +437,58 @@ mod tests {
                     draft.score
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_draft_refined_in_parts_is_the_one_refined_at_once() {
+        let device = Device::flex();
+        let (generator, encoder, mapper) = (tiny(&device), RandomEncoder::new(&device), mapper(&device));
+        let networks = Imagination {
+            generator: &generator,
+            encoder: Some(&encoder),
+            mapper: Some(&mapper),
+        };
+        let (targets, cancel) = (targets(&device), Cancel::default());
+        let request = ImagineRequest::new(Quality::Normal, 3, 5);
+        let settings = request.guide_settings();
+        assert!(settings.is_separable());
+        let mut events = vec![];
+        let draft = block_on(draft(
+            &networks,
+            Some(&targets),
+            &request,
+            &device,
+            &cancel,
+            async |event| events.push(event),
+        ))
+        .unwrap();
+        assert!(pictures(&events).is_empty() && events.len() == 8, "{events:?}");
+        let (told, whole) = run(&request, true, true).unwrap();
+        let first_scores = told.iter().find_map(|event| match event {
+            Event::Step { scores, .. } => Some(scores),
+            _ => None,
+        });
+        let close = |a: &[f32], b: &[f32], tolerance: f32| {
+            assert_eq!(a.len(), b.len());
+            assert!(
+                a.iter().zip(b).all(|(a, b)| (a - b).abs() < tolerance),
+                "{a:?} {b:?}"
+            );
+        };
+        close(&draft.scores, first_scores.unwrap(), 1e-5);
+        let part = |range: std::ops::Range<usize>| {
+            let start = draft.latents.clone().narrow(0, range.start, range.len());
+            let emit = &mut async |_| {};
+            block_on(guide(
+                &generator, &encoder, &targets, start, &settings, &cancel, emit,
+            ))
+            .unwrap()
+        };
+        let parts = [part(0..1), part(1..3)].concat();
+        for (part, whole) in parts.iter().zip(&whole) {
+            close(&[part.score], &[whole.score], 1e-4);
+            close(&part.ws, &whole.ws, 1e-3);
         }
     }
 

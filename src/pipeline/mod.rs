@@ -6,10 +6,11 @@ pub mod imagine;
 pub mod latent;
 pub mod prompt;
 pub mod sample;
+pub mod shares;
 pub mod upscale;
 
 pub use guide::{Avatar, GuideSettings, ImageEncoder, Targets, guide};
-pub use imagine::{Imagination, ImagineRequest, Quality, imagine};
+pub use imagine::{Draft, Imagination, ImagineRequest, Quality, draft, imagine};
 pub use latent::{mix_ws, z_from_seed};
 pub use prompt::Prompt;
 pub use sample::{SampleRequest, sample};

@@ -28,7 +28,7 @@ pub enum DeviceWish {
 pub enum DeviceInUse {
     /// The graphics adapter, through WebGPU.
     WebGpu,
-    /// One thread of the processor, with wasm SIMD.
+    /// The processor, with wasm SIMD: one thread of it, and others where avatars are refined.
     Cpu,
 }
 

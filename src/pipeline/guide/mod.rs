@@ -9,7 +9,9 @@ mod targets;
 pub use adam::{Optimizer, WEIGHT_DECAY};
 pub use space::Space;
 pub(super) use space::z_dim;
-pub use targets::{ImageEncoder, Loss, Modality, TargetGroup, Targets, image_target, text_targets};
+pub use targets::{
+    ImageEncoder, Loss, Modality, PlainTarget, TargetGroup, Targets, image_target, text_targets,
+};
 
 use super::{Cancel, Error, Event, sample::pictures_from_images};
 use crate::{
@@ -110,6 +112,13 @@ impl GuideSettings {
             return cutouts.validate().map_err(Error::Request);
         };
         Err(Error::Request(reason))
+    }
+
+    /// Whether avatars that are optimised in parts are those that are optimised together: the loss is a sum over
+    /// avatars and Adam works number by number, so that all they would share are the random numbers of noise and
+    /// cutouts. Sums of other lengths may be rounded differently.
+    pub fn is_separable(&self) -> bool {
+        self.latent_noise == 0.0 && self.cutouts.num_cutouts == 0
     }
 
     fn rate(&self, step: usize) -> f64 {

@@ -1,5 +1,6 @@
 //! What pictures are to resemble, as embeddings, and how far they are from it.
 
+use super::read;
 use crate::{
     networks::{
         collection_clip::{ImageTower, TextTower},
@@ -33,7 +34,8 @@ impl ImageEncoder for ImageTower {
 }
 
 /// Which half of a CLIP an embedding comes from. The two halves embed into separate regions of one sphere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Modality {
     /// Words.
     Text,
@@ -48,6 +50,17 @@ pub struct Targets {
     embeddings: Tensor<2>,
     weights: Vec<f32>,
     modalities: Vec<Modality>,
+}
+
+/// One of [`Targets`] as plain numbers, for whoever works on another device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlainTarget {
+    /// `[d]`, of unit length.
+    pub embedding: Vec<f32>,
+    /// How much it counts.
+    pub weight: f32,
+    /// Where it comes from.
+    pub modality: Modality,
 }
 
 /// Embeddings `[k, d]` of one kind, with the weight of each.
@@ -129,6 +142,38 @@ impl Targets {
             weights,
             modalities,
         })
+    }
+
+    /// Targets on `device` from what [`Targets::to_plain`] gave.
+    ///
+    /// # Errors
+    ///
+    /// As [`Targets::new`].
+    pub fn from_plain(targets: Vec<PlainTarget>, device: &Device) -> Result<Self, Error> {
+        let group = |target: PlainTarget| {
+            let width = target.embedding.len();
+            let embedding = Tensor::from_data(TensorData::new(target.embedding, [1, width]), device);
+            (embedding, vec![target.weight], target.modality)
+        };
+        Self::new(targets.into_iter().map(group).collect())
+    }
+
+    /// All of them as plain numbers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`] when the device fails.
+    pub async fn to_plain(&self) -> Result<Vec<PlainTarget>, Error> {
+        let embeddings = read(self.embeddings.clone()).await?;
+        let each = embeddings.chunks_exact(self.width()).zip(&self.weights);
+        let plain = each.zip(&self.modalities);
+        Ok(plain
+            .map(|((embedding, &weight), &modality)| PlainTarget {
+                embedding: embedding.to_vec(),
+                weight,
+                modality,
+            })
+            .collect())
     }
 
     /// How many there are.

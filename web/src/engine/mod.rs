@@ -2,7 +2,10 @@
 //!
 //! One job runs at a time. A newer one stops the one before it, and [`Request::Cancel`] stops it for
 //! nothing: jobs give the browser a turn after every picture and tile, so that such messages are heard.
+//!
+//! The same program is what an engine's assistants run ([`assistants`]), which hear [`assistants::Order`]s.
 
+mod assistants;
 mod device;
 mod fetch;
 mod load;
@@ -11,11 +14,12 @@ mod store;
 mod upload;
 mod words;
 
-use crate::protocol::{DeviceWish, JobId, Reply, Request, WayOn, pack, to_buffer, unpack};
+use crate::protocol::{JobId, Reply, Request, WayOn, pack, unpack};
+use assistants::Order;
 use futures::lock::Mutex;
 use guise::pipeline::{self, Cancel};
 use js_sys::{ArrayBuffer, Promise, Uint8Array};
-use model::Model;
+use model::{Model, Trouble};
 use std::{cell::RefCell, rc::Rc};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -28,6 +32,8 @@ pub fn run() {
     let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
         if let Some((request, bytes)) = unpack(&event.data()) {
             engine.clone().hear(request, bytes);
+        } else if let Some((order, _)) = unpack(&event.data()) {
+            engine.clone().obey(order);
         }
     });
     scope().set_onmessage(Some(on_message.as_ref().unchecked_ref()));
@@ -45,16 +51,14 @@ struct Engine {
 
 impl Engine {
     fn hear(self: Rc<Self>, request: Request, png: Option<ArrayBuffer>) {
-        self.cancel.borrow().cancel();
+        let cancel = self.stop();
         if request == Request::Cancel {
             return;
         }
-        let cancel = Cancel::default();
-        self.cancel.replace(cancel.clone());
         spawn_local(async move {
             let mut model = self.model.lock().await;
             match request {
-                Request::Load { bundle, device } => *model = open(&bundle, device).await,
+                Request::Load { bundle, device } => *model = opened(Model::open(&bundle, device).await),
                 Request::Sample {
                     job,
                     seeds,
@@ -102,24 +106,42 @@ impl Engine {
             }
         });
     }
+
+    fn obey(self: Rc<Self>, order: Order) {
+        let cancel = self.stop();
+        spawn_local(async move {
+            let mut model = self.model.lock().await;
+            match order {
+                Order::Open { folder, manifest } => {
+                    *model = opened(Model::open_as_assistant(folder, *manifest).await);
+                }
+                Order::Refine(task) => {
+                    finish(task.job, &model, async |model| model.assist(task, cancel).await).await;
+                }
+            }
+        });
+    }
+
+    /// Stops the newest job, and gives the switch that stops the next one.
+    fn stop(&self) -> Cancel {
+        self.cancel.borrow().cancel();
+        let cancel = Cancel::default();
+        self.cancel.replace(cancel.clone());
+        cancel
+    }
 }
 
-/// Opens a bundle and says how that went.
-async fn open(bundle: &str, device: DeviceWish) -> Option<Model> {
-    match Model::open(bundle, device).await {
-        Ok(model) => Some(model),
-        Err((sentence, ways_on)) => {
-            say(
-                &Reply::Failed {
-                    job: None,
-                    sentence,
-                    ways_on,
-                },
-                None,
-            );
-            None
-        }
-    }
+/// What was opened, or nothing, and then it is said why.
+fn opened(result: Result<Model, Trouble>) -> Option<Model> {
+    let say_why = |(sentence, ways_on)| {
+        let failed = Reply::Failed {
+            job: None,
+            sentence,
+            ways_on,
+        };
+        say(&failed, None);
+    };
+    result.map_err(say_why).ok()
 }
 
 /// Why a job did not end well.
@@ -167,9 +189,9 @@ async fn finish(job: JobId, model: &Option<Model>, work: impl AsyncFnOnce(&Model
     say(&reply, None);
 }
 
-/// Speaks to the page; `bytes` travel with the message.
-fn say(reply: &Reply, bytes: Option<&[u8]>) {
-    let (message, transfer) = pack(reply, bytes.map(to_buffer));
+/// Speaks to the page, or to the engine that this one assists; `bytes` travel with the message.
+fn say(reply: &Reply, bytes: Option<ArrayBuffer>) {
+    let (message, transfer) = pack(reply, bytes);
     // Posting plain text and a fresh buffer cannot fail.
     let _ = scope().post_message_with_transfer(&message, &transfer);
 }

@@ -1,14 +1,16 @@
 //! An open bundle: its networks on a device, and the jobs they do.
 
 use super::{
-    Failure, device,
+    Failure,
+    assistants::Assistants,
+    device,
     load::{self, Files},
     now_ms, say,
     store::Store,
     turn,
     words::Words,
 };
-use crate::protocol::{Credit, DeviceInUse, DeviceWish, JobId, ModelFacts, Reply, Stage, WayOn};
+use crate::protocol::{Credit, DeviceInUse, DeviceWish, JobId, ModelFacts, Reply, Stage, WayOn, to_buffer};
 use burn::tensor::Device;
 use guise::{
     pipeline::{
@@ -17,7 +19,7 @@ use guise::{
         upscale::upscale,
     },
     weights::{
-        bundle::{Generator, SrvggNetCompact, load_generator, load_upscaler},
+        bundle::{Generator, ImageTower, SrvggNetCompact, load_generator, load_image_tower, load_upscaler},
         manifest::{self, Manifest},
     },
 };
@@ -31,7 +33,7 @@ const TILE: usize = 64;
 const PROGRESS_MS: f64 = 50.0;
 
 /// What a failure to open comes to: a sentence, and what helps.
-type Trouble = (String, Vec<WayOn>);
+pub type Trouble = (String, Vec<WayOn>);
 
 /// The networks of a bundle, ready to draw.
 pub struct Model {
@@ -40,8 +42,12 @@ pub struct Model {
     pub(super) device: Device,
     kind: DeviceInUse,
     pub(super) source: Source,
-    /// What understands words, once somebody has used some.
+    /// What judges pictures, once somebody has used words.
+    pub(super) judge: OnceCell<ImageTower>,
+    /// What else understands words, from then on.
     pub(super) words: OnceCell<Words>,
+    /// Who helps with refining.
+    pub(super) assistants: Assistants,
 }
 
 /// Where the parts of a bundle come from.
@@ -84,8 +90,7 @@ impl Model {
     pub async fn open(folder: &str, wish: DeviceWish) -> Result<Self, Trouble> {
         let again = |sentence: String| (sentence, vec![WayOn::TryAgain]);
         let failed = |error: load::Error| again(error.to_string());
-        let site = folder.rsplit_once("models/").map_or(folder, |(site, _)| site);
-        let store = Store::open(site).await;
+        let store = open_store(folder).await;
         let source = Source {
             manifest: load::manifest(folder, store.as_ref()).await.map_err(failed)?,
             folder: folder.into(),
@@ -141,7 +146,56 @@ impl Model {
             upscaler,
             device,
             kind,
+            assistants: Assistants::new(&source),
             source,
+            judge: OnceCell::new(),
+            words: OnceCell::new(),
+        })
+    }
+
+    /// Opens what refining takes, on the CPU, of a bundle that another engine has opened: its generator and its image
+    /// tower. The manifest is that engine's, so that both draw with the same weights, whatever became of the server's.
+    pub async fn open_as_assistant(folder: String, manifest: Manifest) -> Result<Self, Trouble> {
+        let useless = |sentence: String| (sentence, vec![]);
+        let store = open_store(&folder).await;
+        let source = Source {
+            folder,
+            store,
+            manifest,
+        };
+        let Manifest { parts, .. } = &source.manifest;
+        let tower = parts
+            .image_tower
+            .as_ref()
+            .ok_or_else(|| useless("This model judges no pictures.".into()))?;
+        let wanted = [&parts.generator.file, &tower.file];
+        let files = source
+            .files(&wanted, Stage::Download, None)
+            .await
+            .map_err(|error| useless(error.to_string()))?;
+        let device::Opened { device, kind, why } =
+            device::open(DeviceWish::Cpu, |_| {}).await.map_err(useless)?;
+        let unusable = |error: guise::weights::Error| useless(format!("This model cannot be used: {error}."));
+        let file = |file: &manifest::File| files.contents[&file.name].as_slice();
+        let generator =
+            load_generator(&parts.generator, file(&parts.generator.file), &device).map_err(unusable)?;
+        let judge = load_image_tower(tower, file(&tower.file), &device).map_err(unusable)?;
+        let reply = Reply::Ready {
+            device: kind,
+            why,
+            fetched: files.fetched,
+            kept: files.kept,
+            model: facts(&source.manifest, None),
+        };
+        say(&reply, None);
+        Ok(Self {
+            generator,
+            upscaler: None,
+            device,
+            kind,
+            assistants: Assistants::new(&source),
+            source,
+            judge: judge.into(),
             words: OnceCell::new(),
         })
     }
@@ -195,6 +249,12 @@ impl Model {
     }
 }
 
+/// What is kept of the site that the bundle in `folder` belongs to.
+async fn open_store(folder: &str) -> Option<Store> {
+    let site = folder.rsplit_once("models/").map_or(folder, |(site, _)| site);
+    Store::open(site).await
+}
+
 /// Passes an event on to the page, then lets the browser hand over whatever the page has said meanwhile.
 pub(super) async fn tell(job: JobId, stage: Stage, event: Event) -> Result<(), Error> {
     let progress = |done: usize, total: usize| Reply::Progress {
@@ -219,7 +279,7 @@ pub(super) async fn tell(job: JobId, stage: Stage, event: Event) -> Result<(), E
                     index,
                     side: image.width(),
                 },
-                Some(&png),
+                Some(to_buffer(&png)),
             );
         }
     }

@@ -13,7 +13,7 @@ use futures::{
 use gloo_timers::future::TimeoutFuture;
 use guise::{
     pipeline::{
-        Avatar, Cancel, Error, Event, Imagination, ImagineRequest, Quality, Targets,
+        Avatar, Cancel, Error, Event, Imagination, ImagineRequest, Quality, Targets, draft,
         guide::{image_target, text_targets},
         imagine,
         imagine::Locked,
@@ -36,9 +36,8 @@ const VARIATION: f32 = 0.5;
 /// How often a download looks whether somebody still wants it.
 const CANCEL_MS: u32 = 100;
 
-/// The networks that understand words, and the one that guesses avatars for them.
+/// The networks that read words, and the one that guesses avatars for them.
 pub struct Words {
-    image_tower: ImageTower,
     text_tower: TextTower,
     tokenizer: Tokenizer,
     mapper: Option<Mapper>,
@@ -77,23 +76,26 @@ impl Model {
             }));
         }
         // Variations of an avatar by chance take nothing that would have to be fetched.
-        let words = match prompts.is_empty() && wish.picture.is_none() {
-            true => None,
-            false => Some(self.words(job, &cancel).await?),
+        let (judge, words) = match prompts.is_empty() && wish.picture.is_none() {
+            true => (None, None),
+            false => self
+                .words(job, &cancel)
+                .await
+                .map(|(judge, words)| (Some(judge), Some(words)))?,
         };
         let networks = Imagination {
             generator: &self.generator,
-            encoder: words.map(|words| &words.image_tower),
+            encoder: judge,
             mapper: words.and_then(|words| words.mapper.as_ref()),
         };
         let mut groups = vec![];
         if let Some(words) = words.filter(|_| !prompts.is_empty()) {
             groups.push(text_targets(&words.text_tower, &words.tokenizer, &prompts));
         }
-        if let (Some(words), Some(file)) = (words, &wish.picture) {
+        if let (Some(judge), Some(file)) = (judge, &wish.picture) {
             let side = self.source.manifest.parts.generator.config.resolution as u32;
             let picture = upload::read(file, side).await.map_err(Failure::Sentence)?;
-            groups.push(image_target(&words.image_tower, &picture, 1.0, device));
+            groups.push(image_target(judge, &picture, 1.0, device));
         }
         let targets = match groups.is_empty() {
             true => None,
@@ -117,32 +119,27 @@ impl Model {
             ..ImagineRequest::new(quality, wish.count, wish.seed)
         };
         let mut trouble = Ok(());
-        let judged = targets.is_some();
-        let avatars = imagine(
-            &networks,
-            targets.as_ref(),
-            &request,
-            device,
-            &cancel,
-            async |event| {
-                let stage = match event {
-                    Event::Step { .. } => Stage::Guide,
-                    _ => Stage::Sample,
-                };
-                if let Err(error) = tell(job, stage, event).await {
-                    trouble = Err(error);
-                    cancel.cancel();
-                }
-            },
-        )
-        .await;
+        let emit = async |event| {
+            if let Err(error) = tell(job, Stage::Sample, event).await {
+                trouble = Err(error);
+                cancel.cancel();
+            }
+        };
+        if let (Some(targets), Some(judge)) = (&targets, judge) {
+            let settings = request.guide_settings();
+            self.call_assistants(&settings, request.count);
+            let draft = draft(&networks, Some(targets), &request, device, &cancel, emit).await;
+            trouble?;
+            return self.refine(job, judge, targets, draft?, &settings, &cancel).await;
+        }
+        let avatars = imagine(&networks, None, &request, device, &cancel, emit).await;
         trouble?;
-        for (index, Avatar { ws, score }) in avatars?.into_iter().enumerate() {
+        for (index, Avatar { ws, .. }) in avatars?.into_iter().enumerate() {
             let drawn = Reply::Drawn {
                 job,
                 index,
                 latent: Latent::Ws(ws),
-                score: judged.then_some(score),
+                score: None,
             };
             say(&drawn, None);
         }
@@ -197,9 +194,9 @@ impl Model {
     }
 
     /// What understands words, fetched and opened if that has not happened yet.
-    async fn words(&self, job: JobId, cancel: &Cancel) -> Result<&Words, Failure> {
-        if let Some(words) = self.words.get() {
-            return Ok(words);
+    async fn words(&self, job: JobId, cancel: &Cancel) -> Result<(&ImageTower, &Words), Failure> {
+        if let (Some(judge), Some(words)) = (self.judge.get(), self.words.get()) {
+            return Ok((judge, words));
         }
         let loaded = pin!(self.load_words(job).fuse());
         let given_up = pin!(
@@ -210,14 +207,14 @@ impl Model {
             }
             .fuse()
         );
-        let words = match select(loaded, given_up).await {
+        let (judge, words) = match select(loaded, given_up).await {
             Either::Left((words, _)) => words.map_err(Failure::Sentence)?,
             Either::Right(_) => return Err(Error::Cancelled.into()),
         };
-        Ok(self.words.get_or_init(|| words))
+        Ok((self.judge.get_or_init(|| judge), self.words.get_or_init(|| words)))
     }
 
-    async fn load_words(&self, job: JobId) -> Result<Words, String> {
+    async fn load_words(&self, job: JobId) -> Result<(ImageTower, Words), String> {
         let parts = &self.source.manifest.parts;
         let (Some(image), Some(text), Some(vocabulary)) =
             (&parts.image_tower, &parts.text_tower, &parts.vocabulary)
@@ -237,11 +234,12 @@ impl Model {
             Some(part) => Some(load_mapper(part, file(&part.file.name), &self.device).map_err(unusable)?),
             None => None,
         };
-        Ok(Words {
-            image_tower: load_image_tower(image, file(&image.file.name), &self.device).map_err(unusable)?,
+        let judge = load_image_tower(image, file(&image.file.name), &self.device).map_err(unusable)?;
+        let words = Words {
             text_tower: load_text_tower(text, file(&text.file.name), &self.device).map_err(unusable)?,
             tokenizer: load_vocabulary(vocabulary, file(&vocabulary.name), &text.config).map_err(unusable)?,
             mapper,
-        })
+        };
+        Ok((judge, words))
     }
 }

@@ -1,59 +1,18 @@
 //! The page's end of the line to the engine.
 
-use crate::protocol::{Reply, Request, pack, unpack};
+use crate::{link::Link, protocol::Reply};
 use js_sys::{ArrayBuffer, Uint8Array};
 use std::rc::Rc;
-use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use web_sys::{MessageEvent, Worker, WorkerOptions, WorkerType};
+use wasm_bindgen::JsValue;
 
-/// A running engine. Dropping it ends the worker and whatever it was doing.
-pub struct Link {
-    worker: Worker,
-    _on_message: Closure<dyn Fn(MessageEvent)>,
-    _on_error: Closure<dyn Fn(web_sys::Event)>,
-}
-
-impl Link {
-    /// Starts an engine. `on_reply` hears everything it says, `on_crash` that it has died.
-    pub fn open(
-        on_reply: impl Fn(Reply, Option<ArrayBuffer>) + 'static,
-        on_crash: impl Fn() + 'static,
-    ) -> Result<Self, JsValue> {
-        let (engine, bytes) = engine_file().ok_or("index.html names no engine")?;
-        let options = WorkerOptions::new();
-        options.set_type(WorkerType::Module);
-        let address = format!("./loader.js?engine={engine}&bytes={bytes}");
-        let worker = Worker::new_with_options(&address, &options)?;
-        let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
-            if let Some((reply, bytes)) = unpack(&event.data()) {
-                on_reply(reply, bytes);
-            }
-        });
-        let on_error = Closure::<dyn Fn(web_sys::Event)>::new(move |_| on_crash());
-        worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
-        worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-        Ok(Self {
-            worker,
-            _on_message: on_message,
-            _on_error: on_error,
-        })
-    }
-
-    /// Says something to the engine. A picture is copied first, so that the page keeps its own.
-    pub fn send(&self, request: &Request, png: Option<&ArrayBuffer>) {
-        let copy = png.map(|png| png.slice(0));
-        let (message, transfer) = pack(request, copy);
-        // Posting plain text and a fresh buffer cannot fail.
-        let _ = self.worker.post_message_with_transfer(&message, &transfer);
-    }
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.worker.set_onmessage(None);
-        self.worker.set_onerror(None);
-        self.worker.terminate();
-    }
+/// Starts an engine. `on_reply` hears everything it says, `on_crash` that it has died.
+pub fn open(
+    on_reply: impl Fn(Reply, Option<ArrayBuffer>) + 'static,
+    on_crash: impl Fn() + 'static,
+) -> Result<Link, JsValue> {
+    let (engine, bytes) = engine_file().ok_or("index.html names no engine")?;
+    let address = format!("./loader.js?engine={engine}&bytes={bytes}");
+    Link::open(&address, on_reply, on_crash)
 }
 
 fn engine_file() -> Option<(String, String)> {

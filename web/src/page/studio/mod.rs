@@ -7,10 +7,13 @@ mod hear;
 use super::{
     address::wish_from,
     facts::{Activity, Avatar, CloseUp, Facts, Kept, Theme, Trouble, Upload, now_ms},
-    link::Link,
+    link,
     share::{FRAMES, Look},
 };
-use crate::protocol::{DeviceInUse, DeviceWish, JobId, Request, Stage, WayOn};
+use crate::{
+    link::Link,
+    protocol::{DeviceInUse, DeviceWish, JobId, Request, Stage, WayOn},
+};
 use js_sys::ArrayBuffer;
 use leptos::{ev, prelude::*};
 use wasm_bindgen::JsValue;
@@ -101,7 +104,7 @@ impl Studio {
     fn start(self) {
         self.facts.set(None);
         self.begin(Stage::Engine, "");
-        let opened = Link::open(
+        let opened = link::open(
             move |reply, bytes| self.hear(reply, bytes),
             move || self.lost("The engine stopped unexpectedly."),
         );

@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn parts_are_even_and_no_more_than_help() {
-        assert_eq!(split(4, 1), [0..4]);
+        assert_eq!(split(4, 1), vec![0..4; 1]);
         assert_eq!(split(4, 2), [0..2, 2..4]);
         // A third hand would leave somebody with two all the same.
         assert_eq!(split(4, 3), [0..2, 2..4]);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
-import { difference, drawNatively, drawn, guided, launch, newVisitor, openSite, pixels, readPng, visit } from "./harness.mjs";
+import { countLaunches, difference, drawNatively, drawn, guided, launch, newVisitor, openSite, pixels, readPng, visit } from "./harness.mjs";
 
 let browser, site, context, page;
 
@@ -70,6 +70,26 @@ test("WebGPU refines toward words, step by step, and stops when asked to", async
   await page.getByRole("button", { name: "Stop" }).click();
   await page.getByRole("button", { name: "Back to chance" }).click();
   await drawn(page, SLOW);
+});
+
+test("a picture takes WebGPU few launches", async () => {
+  // A site of its own, whose engine counts.
+  const counted = await openSite();
+  try {
+    const launches = countLaunches(counted);
+    page = await visit(context, `${counted.url}?device=webgpu#seed=100&variety=0.70`);
+    await drawn(page, SLOW);
+    const sum = async () => Object.values(await launches(page)).reduce((sum, times) => sum + times, 0);
+    const before = await sum();
+    await page.getByRole("button", { name: "Shuffle" }).click();
+    await page.waitForFunction(() => !location.hash.startsWith("#seed=100&"));
+    await drawn(page, SLOW);
+    const each = ((await sum()) - before) / 8;
+    // Composed of burn's operations it would be four times as many. None would mean that nothing was counted.
+    assert.ok(each >= 10 && each <= 50, `${each} launches a picture`);
+  } finally {
+    await counted.close();
+  }
 });
 
 test("an adapter that is only software is passed over for the processor, and that is said", async () => {

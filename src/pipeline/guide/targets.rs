@@ -235,3 +235,42 @@ impl Targets {
         values.matmul(weights).reshape([n])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::random, *};
+    use futures::executor::block_on;
+
+    #[test]
+    fn targets_survive_being_plain_numbers() {
+        let device = Device::flex();
+        let image = (random(7, [1, 6], 2.0, &device), vec![0.25], Modality::Image);
+        let text = (random(4, [2, 6], 1.0, &device), vec![1.0, -0.5], Modality::Text);
+        let targets = Targets::new(vec![text, image]).unwrap();
+        let plain = block_on(targets.to_plain()).unwrap();
+        let json = serde_json::to_string(&plain).unwrap();
+        let plain: Vec<PlainTarget> = serde_json::from_str(&json).unwrap();
+        let again = Targets::from_plain(plain, &device).unwrap();
+        let parts = |targets: &Targets| -> Vec<(f32, Modality)> {
+            targets
+                .iter()
+                .map(|(_, weight, modality)| (weight, modality))
+                .collect()
+        };
+        assert_eq!(parts(&again), parts(&targets));
+        let pictures: Tensor<2> = unit_length(random(8, [5, 6], 1.0, &device));
+        let difference = again.scores(pictures.clone()) - targets.scores(pictures);
+        assert!(difference.abs().max().into_scalar::<f32>() < 1e-6);
+
+        let ragged = [2, 3].map(|width| PlainTarget {
+            embedding: vec![1.0; width],
+            weight: 1.0,
+            modality: Modality::Text,
+        });
+        let error = Targets::from_plain(ragged.into(), &device)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("expected 2 columns"), "{error}");
+        assert!(Targets::from_plain(vec![], &device).is_err());
+    }
+}

@@ -71,7 +71,7 @@ pub(super) fn conv_layer<NIn: Size, NOut: Size>(
                         row[i] = x[(line + ix - sizes.padding) * sizes.c + c];
                     }
                     if has_styles {
-                        row[i] = row[i] * styles[image * sizes.c + c];
+                        row[i] *= styles[image * sizes.c + c];
                     }
                 }
                 #[unroll]
@@ -105,7 +105,7 @@ pub(super) fn conv_layer<NIn: Size, NOut: Size>(
                 v.insert(j, channel);
             }
             if has_scale {
-                v = v * factors[image * sizes.k + k];
+                v *= factors[image * sizes.k + k];
             }
             v += bias[k];
             let pixel = oy * sizes.ow + ox + p;
@@ -132,12 +132,12 @@ pub(super) fn demodulation<N: Size>(
     weight: &[Vector<f32, N>],
     styles: &[Vector<f32, N>],
     scale: &mut [f32],
-    n: usize,
+    images: usize,
     k: usize,
     c: usize,
     taps: usize,
 ) {
-    if ABSOLUTE_POS >= n * k {
+    if ABSOLUTE_POS >= images * k {
         terminate!();
     }
     let (image, channel) = (ABSOLUTE_POS / k, ABSOLUTE_POS % k);
@@ -166,7 +166,7 @@ pub(super) fn linear_act<N: Size>(
     weight: &[Vector<f32, N>],
     bias: &[f32],
     y: &mut [f32],
-    n: usize,
+    rows: usize,
     d_in: usize,
     d_out: usize,
     weight_gain: f32,
@@ -174,7 +174,7 @@ pub(super) fn linear_act<N: Size>(
     up: f32,
     down: f32,
 ) {
-    if ABSOLUTE_POS >= n * d_out {
+    if ABSOLUTE_POS >= rows * d_out {
         terminate!();
     }
     let (row, column) = (ABSOLUTE_POS / d_out, ABSOLUTE_POS % d_out);
@@ -237,7 +237,7 @@ fn source(
 ) -> (usize, bool) {
     if comptime![rate == 2] {
         let at = o + padding;
-        let inside = at >= k && (at - k) % 2 == 0 && (at - k) / 2 < size;
+        let inside = at >= k && (at - k).is_multiple_of(2) && (at - k) / 2 < size;
         ((at - k) / 2, inside)
     } else {
         let at = if comptime![rate == 0] { o * 2 + k } else { o + k };

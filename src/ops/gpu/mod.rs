@@ -81,26 +81,23 @@ fn noises(noise: &Option<CubeTensor>) -> usize {
     })
 }
 
-/// What ends a layer: the factors of positive and of negative results.
-enum Sides {
-    /// The same for all channels.
-    Both([f32; 2]),
-    /// One, and a factor for each channel's negative results.
-    Slopes(CubeTensor),
-}
-
+/// What surrounds a convolution; there is a scale or there are slopes, not both.
 struct Parts {
     styles: Option<CubeTensor>,
     scale: Option<CubeTensor>,
     noise: Option<CubeTensor>,
     bias: CubeTensor,
-    sides: Sides,
+    /// Factors of positive and of negative results.
+    sides: [f32; 2],
+    /// For each channel, in place of the second of them.
+    slopes: Option<CubeTensor>,
 }
 
 /// `x [n, h, w, c]` and `weight [k, kernel, kernel, c]` to `[n, oh, ow, k]`.
 fn layer(x: CubeTensor, weight: CubeTensor, padding: usize, parts: Parts) -> CubeTensor {
     let [n, h, w, c] = x.shape().dims();
-    let [k, kernel, _, _] = weight.shape().dims();
+    let [k, kernel, kernel_w, _] = weight.shape().dims();
+    assert_eq!(kernel, kernel_w, "the program takes square kernels");
     let [oh, ow] = [h, w].map(|side| side + 2 * padding + 1 - kernel);
     let y = empty([n, oh, ow, k], &x);
     let (lanes_in, lanes_out) = (lanes(c), lanes(k));
@@ -116,14 +113,11 @@ fn layer(x: CubeTensor, weight: CubeTensor, padding: usize, parts: Parts) -> Cub
         scale,
         noise,
         bias,
-        sides,
+        sides: [up, down],
+        slopes,
     } = parts;
     // What is not there is not read, but something has to be bound in its place.
     let (has_styles, has_scale, noises) = (styles.is_some(), scale.is_some(), noises(&noise));
-    let ([up, down], slopes) = match sides {
-        Sides::Both(sides) => (sides, None),
-        Sides::Slopes(slopes) => ([1.0; 2], Some(slopes)),
-    };
     let has_slopes = slopes.is_some();
     let [styles, noise] = [styles, noise].map(|it| it.unwrap_or_else(|| weight.clone()));
     let factors = scale.or(slopes).unwrap_or_else(|| bias.clone());
@@ -167,7 +161,8 @@ pub(super) fn conv2d_layer(x: Tensor<4>, weight: Tensor<4>, padding: usize, part
         scale: parts.scale.map(plain),
         noise,
         bias: plain(parts.bias),
-        sides: Sides::Both(parts.sides),
+        sides: parts.sides,
+        slopes: None,
     };
     let (x, weight) = (channels_last(plain(x)), channels_last(plain(weight)));
     let y = layer(x, weight, padding, parts);
@@ -182,10 +177,8 @@ pub(super) fn conv2d_prelu_stack(x: Tensor<4>, layers: &[PreluLayer]) -> Tensor<
             scale: None,
             noise: None,
             bias: plain(it.bias.clone()),
-            sides: match &it.slope {
-                Some(slope) => Sides::Slopes(plain(slope.clone())),
-                None => Sides::Both([1.0; 2]),
-            },
+            sides: [1.0; 2],
+            slopes: it.slope.clone().map(plain),
         };
         layer(x, channels_last(plain(it.weight.clone())), 1, parts)
     });

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { countLaunches, difference, drawNatively, drawn, guided, launch, newVisitor, openSite, pixels, readPng, visit } from "./harness.mjs";
 
 let browser, site, context, page;
@@ -70,6 +71,22 @@ test("WebGPU refines toward words, step by step, and stops when asked to", async
   await page.getByRole("button", { name: "Stop" }).click();
   await page.getByRole("button", { name: "Back to chance" }).click();
   await drawn(page, SLOW);
+});
+
+test("WebGPU draws a trained model, whose biases are not zero, as the native program does", async () => {
+  const trained = await openSite(fileURLToPath(new URL("../../models/pixel-art", import.meta.url)));
+  try {
+    page = await visit(context, `${trained.url}?device=webgpu#seed=100&variety=0.70`);
+    await drawn(page, SLOW);
+    const { dir } = await drawNatively(trained.bundle, 100, 8, 0.7);
+    for (const [index, picture] of (await pixels(page, ".wall img")).entries()) {
+      const largest = difference(picture, await readPng(join(dir, `seed0${100 + index}.png`)));
+      assert.ok(largest <= 4, `avatar ${100 + index} differs by ${largest}/255`);
+    }
+    await rm(dir, { recursive: true });
+  } finally {
+    await trained.close();
+  }
 });
 
 test("a picture takes WebGPU few launches", async () => {

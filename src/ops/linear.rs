@@ -1,5 +1,7 @@
 //! A fully connected layer in one pass, for the few rows of a latent.
 
+#[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
+use super::gpu;
 use super::{
     cpu::{Isa, dispatch, simd::Simd},
     flex::{dims, is_plain_cpu, plain},
@@ -25,14 +27,14 @@ pub fn linear_act(
         "the weight takes {weight_d_in} values, not {d_in}"
     );
     assert_eq!(bias.dims(), [d_out], "one bias for each output");
+    let gains = [weight_gain as f32, bias_gain as f32];
+    let sides = gain.map_or([1.0; 2], sides);
     if is_plain_cpu(&x) && is_plain_cpu(&weight) && is_plain_cpu(&bias) {
-        let sides = gain.map_or([1.0; 2], sides);
-        return on_cpu(x, weight, bias, [weight_gain as f32, bias_gain as f32], sides);
+        return on_cpu(x, weight, bias, gains, sides);
     }
     #[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
-    if super::gpu::is_plain(&x) && super::gpu::is_plain(&weight) && super::gpu::is_plain(&bias) {
-        let sides = gain.map_or([1.0; 2], sides);
-        return super::gpu::linear_act(x, weight, bias, [weight_gain as f32, bias_gain as f32], sides);
+    if gpu::is_plain(&x) && gpu::is_plain(&weight) && gpu::is_plain(&bias) {
+        return gpu::linear_act(x, weight, bias, gains, sides);
     }
     // Scaling the rows and not the weights: there are fewer of them.
     let y = (x * weight_gain).matmul(weight.transpose()) + bias.unsqueeze() * bias_gain;

@@ -13,9 +13,8 @@
 #[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
 use super::gpu;
 use super::{
-    conv2d::{Layer, conv2d, conv2d_layer, plain_demodulation},
-    flex::{is_cpu, is_plain_cpu},
-    rectifier::{rectify, sides},
+    conv2d::{Layer, conv2d_layer, plain_demodulation},
+    flex::is_plain_cpu,
     resample::upsample2d,
 };
 use burn::tensor::Tensor;
@@ -62,34 +61,14 @@ pub fn styled_conv2d(
         true => (upsample2d(x, kernel / 2), 0),
         false => (x, kernel / 2),
     };
-    if is_cpu(&x) {
-        let layer = Layer {
-            styles: Some(styles),
-            scale: Some(scale),
-            noise,
-            bias,
-            sides: sides(gain),
-        };
-        return conv2d_layer(x, weight, padding, layer);
-    }
-    #[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
-    if gpu::is_plain(&x) && gpu::is_plain(&weight) && gpu::is_plain(&styles) {
-        let layer = Layer {
-            styles: Some(styles),
-            scale: Some(scale),
-            noise,
-            bias,
-            sides: sides(gain),
-        };
-        return gpu::conv2d_layer(x, weight, padding, layer);
-    }
-    // Demodulation scales the convolution's outputs, so it joins the other steps on them.
-    let x = conv2d(x * per_channel(styles), weight, 1, padding) * per_channel(scale);
-    let x = match noise {
-        Some((noise, strength)) => x + noise.detach() * strength.reshape([1, 1, 1, 1]),
-        None => x,
+    let layer = Layer {
+        styles: Some(styles),
+        scale: Some(scale),
+        noise,
+        bias,
+        gain: Some(gain),
     };
-    rectify(x + bias.reshape([1, c_out, 1, 1]), gain)
+    conv2d_layer(x, weight, 1, padding, layer)
 }
 
 /// Convolves `x [n, c_in, h, w]` with `weight [c_out, c_in, k, k]` modulated by `styles [n, c_in]`, without demodulation, and
@@ -99,34 +78,14 @@ pub fn styled_conv2d(
 /// When the shapes do not fit together.
 pub fn modulated_conv2d(x: Tensor<4>, weight: Tensor<4>, styles: Tensor<2>, bias: Tensor<1>) -> Tensor<4> {
     let kernel = check(&x, &weight, &styles);
-    let [c_out] = bias.dims();
-    if is_cpu(&x) {
-        let layer = Layer {
-            styles: Some(styles),
-            scale: None,
-            noise: None,
-            bias,
-            sides: [1.0; 2],
-        };
-        return conv2d_layer(x, weight, kernel / 2, layer);
-    }
-    #[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
-    if gpu::is_plain(&x) && gpu::is_plain(&weight) && gpu::is_plain(&styles) {
-        let layer = Layer {
-            styles: Some(styles),
-            scale: None,
-            noise: None,
-            bias,
-            sides: [1.0; 2],
-        };
-        return gpu::conv2d_layer(x, weight, kernel / 2, layer);
-    }
-    conv2d(x * per_channel(styles), weight, 1, kernel / 2) + bias.reshape([1, c_out, 1, 1])
-}
-
-fn per_channel(factors: Tensor<2>) -> Tensor<4> {
-    let [n, c] = factors.dims();
-    factors.reshape([n, c, 1, 1])
+    let layer = Layer {
+        styles: Some(styles),
+        scale: None,
+        noise: None,
+        bias,
+        gain: None,
+    };
+    conv2d_layer(x, weight, 1, kernel / 2, layer)
 }
 
 /// The side of the kernel, if the shapes fit together.

@@ -5,6 +5,8 @@ use super::{
     kernel::{self, Lanes},
     layer::{ONE, blocks},
 };
+#[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
+use crate::ops::gpu;
 use crate::ops::{
     cpu::Isa,
     flex::{dims, filled, from_values, is_plain_cpu, plain},
@@ -57,10 +59,13 @@ pub fn conv2d_prelu_stack(x: Tensor<4>, layers: &[PreluLayer]) -> Tensor<4> {
         c = c_out;
     }
     #[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
-    if crate::ops::gpu::is_plain(&x) {
-        return crate::ops::gpu::conv2d_prelu_stack(x, layers);
+    if gpu::is_plain(&x) && layers.iter().all(gpu::is_plain_layer) {
+        return gpu::conv2d_prelu_stack(x, layers);
     }
-    let in_frames = match is_plain_cpu(&x) && !layers.is_empty() {
+    let is_plain = |PreluLayer { weight, bias, slope }: &PreluLayer| {
+        is_plain_cpu(weight) && is_plain_cpu(bias) && slope.as_ref().is_none_or(is_plain_cpu)
+    };
+    let in_frames = match is_plain_cpu(&x) && layers.iter().all(is_plain) && !layers.is_empty() {
         true => in_frames(x.clone(), layers),
         false => None,
     };

@@ -63,6 +63,10 @@ pub(super) fn conv_layer<NIn: Size, NOut: Size>(
         if iy >= sizes.padding && iy < sizes.h + sizes.padding {
             let line = (image * sizes.h + iy - sizes.padding) * sizes.w;
             for c in 0..sizes.c {
+                let mut style = Vector::<f32, NIn>::new(1.0);
+                if has_styles {
+                    style = styles[image * sizes.c + c];
+                }
                 #[unroll]
                 for i in 0..comptime![pixels + kernel - 1] {
                     let ix = ox + i;
@@ -71,7 +75,7 @@ pub(super) fn conv_layer<NIn: Size, NOut: Size>(
                         row[i] = x[(line + ix - sizes.padding) * sizes.c + c];
                     }
                     if has_styles {
-                        row[i] *= styles[image * sizes.c + c];
+                        row[i] *= style;
                     }
                 }
                 #[unroll]

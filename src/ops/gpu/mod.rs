@@ -2,7 +2,7 @@
 //!
 //! A small picture takes a GPU less time than its launches take the processor, so what counts is how many there are; and
 //! where pictures are larger, a unit that computes several pixels and channels reads each number once for all of them.
-//! What the programs compute is defined by the composed form beside each of their callers.
+//! What the programs compute is defined by the composed forms of `conv2d`, `linear` and `modulated_conv2d`.
 
 mod kernels;
 
@@ -22,6 +22,29 @@ type CubeTensor = FloatTensor<Cube>;
 /// Whether a tensor lives on a GPU and nobody will ask for its gradient.
 pub(super) fn is_plain<const D: usize>(tensor: &Tensor<D>) -> bool {
     matches!(tensor.device().as_dispatch(), DispatchDevice::Cube(_))
+}
+
+/// Whether that is so of everything that a layer takes.
+pub(super) fn are_plain(x: &Tensor<4>, weight: &Tensor<4>, layer: &Layer) -> bool {
+    let Layer {
+        styles,
+        scale,
+        noise,
+        bias,
+        gain: _,
+    } = layer;
+    let noise_is = |(noise, strength): &(Tensor<4>, Tensor<1>)| is_plain(noise) && is_plain(strength);
+    is_plain(x)
+        && is_plain(weight)
+        && is_plain(bias)
+        && styles.as_ref().is_none_or(is_plain)
+        && scale.as_ref().is_none_or(is_plain)
+        && noise.as_ref().is_none_or(noise_is)
+}
+
+/// The same for a layer of a stack.
+pub(super) fn is_plain_layer(PreluLayer { weight, bias, slope }: &PreluLayer) -> bool {
+    is_plain(weight) && is_plain(bias) && slope.as_ref().is_none_or(is_plain)
 }
 
 fn plain<const D: usize>(tensor: Tensor<D>) -> CubeTensor {
@@ -153,6 +176,7 @@ fn layer(x: CubeTensor, weight: CubeTensor, padding: usize, parts: Parts) -> Cub
 
 /// [`super::conv2d::conv2d_layer`].
 pub(super) fn conv2d_layer(x: Tensor<4>, weight: Tensor<4>, padding: usize, parts: Layer) -> Tensor<4> {
+    let sides = parts.sides();
     let noise = parts
         .noise
         .map(|(noise, strength)| contiguous(plain(noise * strength.reshape([1, 1, 1, 1]))));
@@ -161,7 +185,7 @@ pub(super) fn conv2d_layer(x: Tensor<4>, weight: Tensor<4>, padding: usize, part
         scale: parts.scale.map(plain),
         noise,
         bias: plain(parts.bias),
-        sides: parts.sides,
+        sides,
         slopes: None,
     };
     let (x, weight) = (channels_last(plain(x)), channels_last(plain(weight)));

@@ -1,6 +1,6 @@
 //! A convolution with all that belongs to its layer, on the CPU in one pass over memory: factors on the way into the
-//! convolution, everything else before its results leave the cache. The backward pass is fused the same way. On a GPU the
-//! parts are composed.
+//! convolution, everything else before its results leave the cache. The backward pass is fused the same way. On a GPU it is
+//! one launch where nobody asks for a gradient, and composed otherwise.
 
 mod backend;
 mod kernel;
@@ -10,8 +10,6 @@ use super::{
     conv2d,
     kept::{Form, kept},
 };
-#[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
-use crate::ops::gpu;
 use crate::ops::{
     cpu::Line,
     flex::{FlexTensor, dims, from_values, is_cpu, plain},
@@ -38,19 +36,14 @@ pub fn conv2d_act(
     let [c_out, ..] = weight.dims();
     assert_eq!(bias.dims(), [c_out], "one bias for each channel");
     assert!(gain > 0.0, "the gain is {gain}, expected more than zero");
-    if is_cpu(&x) {
-        let sizes = super::check(&x, &weight, stride, padding);
-        return conv_layer(x, weight, Layer::new(bias, sides(gain)), sizes);
-    }
-    #[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
-    if stride == 1 && gpu::is_plain(&x) && gpu::is_plain(&weight) {
-        super::check(&x, &weight, stride, padding);
-        return gpu::conv2d_layer(x, weight, padding, Layer::new(bias, sides(gain)));
-    }
-    rectify(
-        conv2d(x, weight, stride, padding) + bias.reshape([1, c_out, 1, 1]),
-        gain,
-    )
+    let layer = Layer {
+        styles: None,
+        scale: None,
+        noise: None,
+        bias,
+        gain: Some(gain),
+    };
+    conv2d_layer(x, weight, stride, padding, layer)
 }
 
 /// What surrounds a convolution of `x [n, c_in, h, w]` to `c_out` channels.
@@ -63,29 +56,59 @@ pub(crate) struct Layer {
     pub noise: Option<(Tensor<4>, Tensor<1>)>,
     /// `[c_out]`.
     pub bias: Tensor<1>,
-    /// Factors of positive and of negative results.
-    pub sides: [f32; 2],
+    /// That of the rectifier, if there is one.
+    pub gain: Option<f64>,
 }
 
 impl Layer {
-    fn new(bias: Tensor<1>, sides: [f32; 2]) -> Self {
-        Self {
-            styles: None,
-            scale: None,
-            noise: None,
-            bias,
-            sides,
-        }
+    /// Factors of positive and of negative results.
+    pub(crate) fn sides(&self) -> [f32; 2] {
+        self.gain.map_or([1.0; 2], sides)
     }
 }
 
-/// The same for tensors for which [`is_cpu`], with a layer's other parts at a stride of one.
-pub(crate) fn conv2d_layer(x: Tensor<4>, weight: Tensor<4>, padding: usize, layer: Layer) -> Tensor<4> {
-    let sizes = super::check(&x, &weight, 1, padding);
-    conv_layer(x, weight, layer, sizes)
+/// A convolution and its layer: `leaky_relu(conv(x styles, weight) scale + noise strength + bias) gain`. The last form here is
+/// the definition of the others.
+pub(crate) fn conv2d_layer(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    stride: usize,
+    padding: usize,
+    layer: Layer,
+) -> Tensor<4> {
+    let sizes = super::check(&x, &weight, stride, padding);
+    if is_cpu(&x) {
+        return in_one_pass(x, weight, layer, sizes);
+    }
+    #[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
+    if stride == 1 && crate::ops::gpu::are_plain(&x, &weight, &layer) {
+        return crate::ops::gpu::conv2d_layer(x, weight, padding, layer);
+    }
+    let per_channel = |factors: Tensor<2>| {
+        let [n, c] = factors.dims();
+        factors.reshape([n, c, 1, 1])
+    };
+    let x = match layer.styles {
+        Some(styles) => x * per_channel(styles),
+        None => x,
+    };
+    let mut y = conv2d(x, weight, stride, padding);
+    if let Some(scale) = layer.scale {
+        y = y * per_channel(scale);
+    }
+    if let Some((noise, strength)) = layer.noise {
+        y = y + noise.detach() * strength.reshape([1, 1, 1, 1]);
+    }
+    let [c_out] = layer.bias.dims();
+    y = y + layer.bias.reshape([1, c_out, 1, 1]);
+    match layer.gain {
+        Some(gain) => rectify(y, gain),
+        None => y,
+    }
 }
 
-fn conv_layer(x: Tensor<4>, weight: Tensor<4>, layer: Layer, sizes: ConvSizes) -> Tensor<4> {
+fn in_one_pass(x: Tensor<4>, weight: Tensor<4>, layer: Layer, sizes: ConvSizes) -> Tensor<4> {
+    let sides = layer.sides();
     let nothing = || Tensor::<1>::zeros([0], &x.device().without_autodiff()).into_dispatch();
     let [styles, scale] =
         [layer.styles, layer.scale].map(|it| it.map_or_else(nothing, Tensor::into_dispatch));
@@ -102,7 +125,7 @@ fn conv_layer(x: Tensor<4>, weight: Tensor<4>, layer: Layer, sizes: ConvSizes) -
         noise,
         strength,
         sizes,
-        layer.sides,
+        sides,
     ))
 }
 

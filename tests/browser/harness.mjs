@@ -10,7 +10,10 @@ import { chromium } from "playwright-core";
 import { PNG } from "pngjs";
 import { serve } from "../../tools/serve.mjs";
 
-const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+
+// Where cargo puts what it builds.
+export const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
 
 // The bundle that all tests draw with: tiny, with random weights from a fixed seed. tests/bundle/tiny.rs makes it.
 export const BUNDLE = join(root, "tests/fixtures/bundle-tiny");
@@ -190,7 +193,7 @@ export async function drawNatively(bundle, first, count, truncationPsi) {
 
 // Runs the native program.
 export async function guise(flags) {
-  const program = join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "release/guise");
+  const program = join(target, "release/guise");
   await promisify(execFile)(program, flags).catch((error) => {
     throw new Error(`${program} ${flags[0]} failed (was it built with cargo build --release?): ${error.message}`);
   });

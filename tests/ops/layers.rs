@@ -9,6 +9,8 @@ use guise::ops::{
     rectifier::LEAKY_SLOPE,
     resample::upsample2d,
 };
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// A tensor of a device with autodiff, and the same without, which takes the form that draws pictures.
 fn both<const D: usize>(shape: [usize; D]) -> [Tensor<D>; 2] {

@@ -7,6 +7,8 @@ use guise::ops::{
     conv2d::{conv_transpose2d, conv2d},
     resample::{blur2d, downsample2d, upsample2d},
 };
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// The largest difference, in units of the largest value that was expected.
 fn relative_error<const D: usize>(got: Tensor<D>, expected: Tensor<D>) -> f32 {

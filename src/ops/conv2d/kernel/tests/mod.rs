@@ -12,6 +12,9 @@ use crate::ops::cpu::Line;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use run::{Way, filled, forward, input_grad, weight_grad};
+// In a browser this is what makes a test; tests/browser/kernels.test.mjs runs them there.
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const DIRECT_TOLERANCE: f64 = 3e-6;
 const WINOGRAD_TOLERANCE: f64 = 3e-5;
@@ -334,6 +337,7 @@ fn nothing_in_nothing_out() {
 }
 
 #[test]
+#[cfg(not(target_arch = "wasm32"))] // In a browser there is one thread.
 fn the_number_of_threads_changes_no_bit() {
     let case = Case {
         n: 7,

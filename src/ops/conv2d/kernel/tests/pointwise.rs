@@ -1,6 +1,8 @@
 //! Few channels on one side, on the planes as they lie.
 
 use super::*;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 #[test]
 fn few_channels_pixel_by_pixel() {

@@ -1,6 +1,8 @@
 //! Layers on top of each other.
 
 use super::*;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// Holds layers on top of each other against the definition of all of them; their channels are `widths`.
 fn check_stack(n: usize, [h, w]: [usize; 2], widths: &[usize]) {

@@ -1,4 +1,4 @@
-//! `guise generate --prompt` and `guise evaluate prompts` as their user runs them, on the tiny bundle with random
+//! `guise generate --prompt` and `guise evaluate` as their user runs them, on the tiny bundle with random
 //! weights.
 
 use std::{
@@ -274,4 +274,51 @@ fn prompts_are_evaluated_beside_chance() {
     assert!(error(&["--prompts", "0"]).contains("--prompts is 0"));
     assert!(error(&["--traits", "tail,wings"]).contains("has none of the traits tail, wings"));
     assert!(error(&["--qualities", "best"]).contains("expected draft, normal or better"));
+}
+
+#[test]
+fn pictures_are_evaluated_beside_the_collections_own() {
+    let dir = TempDir::new().unwrap();
+    let (bundle, data, out) = (
+        bundle(),
+        dataset(dir.path()),
+        dir.path().join("new/pictures.json"),
+    );
+    let evaluate = |more: &[&str]| {
+        let common = [
+            "--model",
+            utf8(&bundle),
+            "--data",
+            utf8(&data),
+            "--out",
+            utf8(&out),
+        ];
+        guise(&[&["evaluate", "pictures"], &common[..], more].concat())
+    };
+    let figures = |psi: &str| -> serde_json::Value {
+        let output = evaluate(&["--count", "256", "--truncation-psi", psi]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        serde_json::from_slice(&fs::read(&out).unwrap()).unwrap()
+    };
+    let varied = figures("1");
+    let [model, collection] =
+        ["kid256_clip", "kid256_clip_collection"].map(|name| varied[name].as_f64().unwrap());
+    // The model knows nothing of these pictures, whose two halves differ by chance alone.
+    assert!(model > 20.0 * collection.abs(), "{varied}");
+    // The same avatar again and again resembles a collection less than different ones do.
+    let alike = figures("0")["kid256_clip"].as_f64().unwrap();
+    assert!(alike > model, "{alike} and {model}");
+
+    let error = |more: &[&str]| {
+        let output = evaluate(more);
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(
+        error(&["--count", "300"])
+            .contains("512 pictures, expected 600 for --count 300: ask for at most 256")
+    );
+    assert!(error(&["--count", "1"]).contains("1 is not in 2..=50000"));
+    assert!(error(&["--truncation-psi", "3"]).contains("--truncation-psi is 3, expected 0 to 2"));
 }

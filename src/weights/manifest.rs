@@ -134,6 +134,9 @@ pub struct Metrics {
     /// How good the mapper is, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mapper: Option<MapperMetrics>,
+    /// How much its pictures resemble the collection, if that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resemblance: Option<Resemblance>,
 }
 
 /// How good a mapper is, on samples and sentences that it did not learn from.
@@ -149,6 +152,18 @@ pub struct MapperMetrics {
     pub text_cosine: f64,
     /// The same with pictures drawn for other sentences.
     pub text_chance: f64,
+}
+
+/// The Kernel Inception Distance of pictures drawn without truncation from pictures of the collection, with a CLIP's
+/// embeddings in Inception's place; the less the better, and comparable for the same CLIP and number of pictures only.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Resemblance {
+    /// Pictures on each side.
+    pub pictures: u64,
+    /// The squared distance.
+    pub kid: f64,
+    /// The same with other pictures of the collection in place of those that were drawn: what a perfect model comes to.
+    pub collection_kid: f64,
 }
 
 impl Manifest {
@@ -232,6 +247,10 @@ impl Manifest {
             ] {
                 check_number(&format!("metrics.mapper.{field}"), cosine, -1.0, 1.0)?;
             }
+        }
+        if let Some(it) = &self.metrics.resemblance {
+            check_number("metrics.resemblance.kid", it.kid, -1e9, 1e9)?;
+            check_number("metrics.resemblance.collection_kid", it.collection_kid, -1e9, 1e9)?;
         }
         let most = Self::MAX_EXAMPLES;
         check(

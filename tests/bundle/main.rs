@@ -357,6 +357,11 @@ fn lying_manifests_are_refused() {
         "image_tower, text_tower and vocabulary together",
     );
     refused("/metrics/quantized_cosine", 2.into(), "quantized_cosine is 2");
+    let resemblance = serde_json::json!({"pictures": 4, "kid": 1e12, "collection_kid": 0.0});
+    let metrics = serde_json::json!({
+        "quantized_psnr_db": 50.0, "quantized_psnr_pictures": 4, "resemblance": resemblance
+    });
+    refused("/metrics", metrics, "resemblance.kid is 1000000000000");
     refused("/parts/generator/quantization", "q2_k".into(), "cannot be read");
     refused("/art/license", " ".into(), "art.license");
     refused("/name", "x".repeat(1000).into(), "name is");

@@ -87,6 +87,7 @@ impl TinyBundle {
                 enlarged_psnr_db: None,
                 quantized_cosine: Some(0.995),
                 mapper: None,
+                resemblance: None,
             },
             truncation_psi: 0.7,
             examples: vec![],

@@ -81,6 +81,15 @@ fn the_towers_of_a_clip_come_along() {
         "{metrics:?}"
     );
 
+    // Half of the collection on each side, the other half of it for the perfect model.
+    let found = manifest.metrics.resemblance.unwrap();
+    assert!(found.kid > 2.0 * found.collection_kid.abs(), "{found:?}");
+    let expected = format!("kid{}_clip x 1000: {:.2}", found.pictures, found.kid * 1e3);
+    assert!(
+        card.contains(&expected),
+        "the model card lacks {expected:?}:\n{card}"
+    );
+
     let config = clip.join("training_options.json");
     let settings = fs::read_to_string(&config).unwrap();
     fs::write(

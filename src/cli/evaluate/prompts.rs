@@ -1,10 +1,12 @@
 //! `guise evaluate prompts`.
 
-use super::panel::{Panel, Question, Tally};
+use super::{
+    panel::{Panel, Question, Tally},
+    write_figures,
+};
 use crate::{
     cli::{
         device::DeviceChoice,
-        files::write_whole,
         generate::{Opened, open, open_words},
         progress,
     },
@@ -17,10 +19,7 @@ use image::RgbaImage;
 use rand::{Rng, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Map, Value, json};
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// Measure how often avatars for words show what the words say.
 ///
@@ -188,9 +187,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     figures.push(("chance".into(), tally(&pictures, &|picture| picture / RANDOM)));
 
     print_table(&figures, &panel);
-    write(&args.out, &figures, &panel)?;
-    println!("written to {}", args.out.display());
-    Ok(())
+    write_figures(&args.out, &json(&figures, &panel))
 }
 
 /// Sentences of one to three claims about different traits, any value as often as another.
@@ -248,7 +245,8 @@ fn print_table(figures: &[(String, BTreeMap<String, f64>)], panel: &Panel) {
     }
 }
 
-fn write(path: &Path, figures: &[(String, BTreeMap<String, f64>)], panel: &Panel) -> anyhow::Result<()> {
+/// All of that as JSON.
+fn json(figures: &[(String, BTreeMap<String, f64>)], panel: &Panel) -> Value {
     let mut object: Map<String, Value> = figures
         .iter()
         .map(|(name, shares)| (name.clone(), json!(shares)))
@@ -260,11 +258,5 @@ fn write(path: &Path, figures: &[(String, BTreeMap<String, f64>)], panel: &Panel
         (question.name.clone(), entry)
     });
     object.insert("judge".into(), Value::Object(judged.collect()));
-    let mut text = serde_json::to_vec_pretty(&Value::Object(object))?;
-    text.push(b'\n');
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot create the folder {}", folder.display()))?;
-    }
-    write_whole(path, &text)
+    Value::Object(object)
 }

@@ -4,9 +4,12 @@ use super::{
     ENLARGED, GENERATOR, IMAGE_TOWER, LEAST_PSNR_DB, MAPPER, SHEET, SHEET_SEEDS, TEXT_TOWER,
     TEXT_TOWER_LICENCE, UPSCALER,
 };
-use crate::weights::{
-    Manifest, Quantization,
-    manifest::{Credit, Part, Training},
+use crate::{
+    cli::evaluate::pictures::name as resemblance_name,
+    weights::{
+        Manifest, Quantization,
+        manifest::{Credit, Part, Training},
+    },
 };
 use std::{fmt::Write, path::Path};
 
@@ -177,9 +180,17 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
             mapper.text_chance
         ));
     }
-    line(
-        "- How much its pictures resemble the collection was not measured (no FID or KID): judge by the sheet.",
-    );
+    match &metrics.resemblance {
+        Some(found) => line(&format!(
+            "- Resemblance to the collection, {} x 1000: {:.2}, the less the better; {:.2} for other pictures of the collection \
+             in place of this model's. Drawn at `truncation_psi` 1, compared by the Kernel Inception Distance with the image \
+             tower's embeddings in Inception's place, so no other CLIP's figure compares.",
+            resemblance_name(found),
+            found.kid * 1e3,
+            found.collection_kid * 1e3
+        )),
+        None => line("- How much its pictures resemble the collection was not measured: judge by the sheet."),
+    }
 
     line("\n## Limits\n");
     line("- It draws avatars of its collection's style and nothing else, and combines what it saw there.");

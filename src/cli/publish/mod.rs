@@ -2,38 +2,38 @@
 
 mod card;
 mod mapper;
+mod place;
 mod towers;
 
 use super::{
     device::DeviceChoice,
+    evaluate::pictures::{Sampling, resemblance},
     files::read_at_most,
     generate::draw,
     progress,
-    sheet::{Sheet, write_png},
+    sheet::Sheet,
 };
 use crate::{
+    data::Dataset,
     metrics::psnr,
-    networks::{srvgg::SrvggNetCompact, stylegan2::Generator},
+    networks::{collection_clip::ImageTower, srvgg::SrvggNetCompact, stylegan2::Generator},
     pipeline::{Cancel, SampleRequest, upscale},
-    train::{MapperSettings, Run, load_snapshot},
+    train::{MapperSettings, Run, TrainSettings, load_snapshot},
     weights::{
         Manifest, Quantization,
         bundle::{load_generator, load_upscaler, pack},
         foreign::SuperResolution,
-        manifest::{Credit, File, Metrics, Parts, Training},
+        manifest::{Credit, File, Metrics, Parts, Resemblance, Training},
     },
 };
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use burn::tensor::Device;
 use clap::ValueEnum;
 use futures::executor::block_on;
 use image::RgbaImage;
 use mapper::pack_mapper;
-use std::{
-    fs,
-    io::Write,
-    path::{Path, PathBuf},
-};
+use place::Place;
+use std::path::{Path, PathBuf};
 use towers::pack_towers;
 
 /// The files of a bundle besides its manifest.
@@ -54,6 +54,9 @@ const SHEET_SEEDS: u64 = 64;
 /// So many of them are enlarged to judge the upscaler, in tiles of [`TILE`] pixels.
 const ENLARGED: usize = 8;
 const TILE: usize = 128;
+
+/// So many are compared with as many of the collection.
+const COMPARED: u64 = 2000;
 
 /// The sheet is at most this many pixels wide, so that a model card opens quickly.
 const SHEET_MAX_SIDE: usize = 4096;
@@ -203,6 +206,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         files.push((UPSCALER, contents));
     }
     let (mut quantized_cosine, mut mapper_metrics, mut examples) = (None, None, vec![]);
+    let mut resemblance = None;
     if let Some(clip) = &args.clip {
         let towers = pack_towers(
             clip,
@@ -219,6 +223,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         let (mapper, metrics) = pack_mapper(towers.texts, &mut parts, networks, settings)?;
         files.push((MAPPER, mapper));
         mapper_metrics = Some(metrics);
+        resemblance = resemblance_of(&drawing, &towers.image, &run.settings, &device)?;
         if parts
             .text_tower
             .as_ref()
@@ -240,6 +245,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             enlarged_psnr_db,
             quantized_cosine,
             mapper: mapper_metrics,
+            resemblance,
         },
         truncation_psi: args.truncation_psi,
         examples,
@@ -315,6 +321,35 @@ fn training(run: &Run, kimg: u64, hardware: Option<String>) -> anyhow::Result<Tr
     })
 }
 
+/// How much what is drawn resembles the collection, if its dataset is still where the run found it.
+fn resemblance_of(
+    generator: &Generator,
+    encoder: &ImageTower,
+    settings: &TrainSettings,
+    device: &Device,
+) -> anyhow::Result<Option<Resemblance>> {
+    let dataset = match Dataset::open(&settings.data) {
+        Ok(dataset) if dataset.resolution() == settings.network.resolution => dataset,
+        _ => {
+            eprintln!(
+                "{} is not the run's dataset any more: how much the model resembles it is not measured",
+                settings.data.display()
+            );
+            return Ok(None);
+        }
+    };
+    let sampling = Sampling {
+        count: (dataset.len() as u64 / 2).min(COMPARED),
+        truncation_psi: 1.0,
+        seed: 0,
+    };
+    // The distance needs two pictures on each side.
+    if sampling.count < 2 {
+        return Ok(None);
+    }
+    resemblance(generator, encoder, &dataset, &sampling, device).map(Some)
+}
+
 /// The pictures that the model is judged by and shown with.
 fn samples(generator: &Generator, truncation_psi: f32, device: &Device) -> anyhow::Result<Vec<RgbaImage>> {
     let bar = progress::bar(SHEET_SEEDS, "samples");
@@ -372,88 +407,4 @@ fn sheet(pictures: &[RgbaImage]) -> anyhow::Result<RgbaImage> {
         sheet.place(index, picture);
     }
     Ok(sheet.into_image())
-}
-
-/// The folder that a bundle is written to.
-struct Place {
-    dir: PathBuf,
-    parent: PathBuf,
-    name: String,
-}
-
-impl Place {
-    /// Checks, before any work, that a bundle may be written to `dir`.
-    fn new(dir: &Path) -> anyhow::Result<Self> {
-        let Some(name) = dir.file_name().and_then(|name| name.to_str()) else {
-            bail!(
-                "--out is {}, expected the name of a folder such as models/NAME",
-                dir.display()
-            );
-        };
-        let taken = dir.exists() && fs::read_dir(dir).map_or(true, |mut entries| entries.next().is_some());
-        ensure!(
-            !taken || dir.join(Manifest::FILE_NAME).is_file(),
-            "{} is there already and is no model: name another folder with --out, or remove it",
-            dir.display()
-        );
-        let parent = match dir.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        Ok(Self {
-            dir: dir.to_owned(),
-            parent: parent.to_owned(),
-            name: name.to_owned(),
-        })
-    }
-
-    /// Writes everything beside its place, then puts it there.
-    fn write(&self, files: &[(&str, Vec<u8>)], sheet: &RgbaImage) -> anyhow::Result<()> {
-        let [partial, old] =
-            ["partial", "old"].map(|kind| self.parent.join(format!(".{}.{kind}", self.name)));
-        let written = write_files(&partial, files, sheet);
-        if written.is_err() {
-            // The disk may be full: give back what half a bundle takes.
-            let _ = fs::remove_dir_all(&partial);
-        }
-        written?;
-        let moved = || {
-            remove_if_there(&old)?;
-            if self.dir.exists() {
-                fs::rename(&self.dir, &old)?;
-            }
-            fs::rename(&partial, &self.dir).inspect_err(|_| {
-                // Without the new bundle, the old one is better than none.
-                let _ = fs::rename(&old, &self.dir);
-            })?;
-            remove_if_there(&old)
-        };
-        moved().with_context(|| format!("cannot put the bundle at {}", self.dir.display()))
-    }
-}
-
-fn write_files(dir: &Path, files: &[(&str, Vec<u8>)], sheet: &RgbaImage) -> anyhow::Result<()> {
-    let create = || {
-        remove_if_there(dir)?;
-        fs::create_dir_all(dir)
-    };
-    create().with_context(|| format!("cannot create the folder {}", dir.display()))?;
-    for (name, contents) in files {
-        let path = dir.join(name);
-        let write = || {
-            let mut file = fs::File::create(&path)?;
-            file.write_all(contents)?;
-            // A rename may reach the disk before the bytes that it names.
-            file.sync_all()
-        };
-        write().with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    write_png(&dir.join(SHEET), sheet)
-}
-
-fn remove_if_there(dir: &Path) -> std::io::Result<()> {
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }

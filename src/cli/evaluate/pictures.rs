@@ -1,0 +1,199 @@
+//! `guise evaluate pictures`.
+
+use super::write_figures;
+use crate::{
+    cli::{
+        device::DeviceChoice,
+        generate::{Opened, open, open_words},
+        progress,
+    },
+    data::Dataset,
+    metrics::kid,
+    networks::stylegan2::{Generator, NoiseMode},
+    pipeline::{ImageEncoder, guide::judge, z_from_seed},
+    weights::manifest::Resemblance,
+};
+use anyhow::ensure;
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::{SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Measure how much a model's pictures resemble its collection.
+///
+/// Draws avatars and compares them with pictures of the collection as a CLIP sees both, by the Kernel Inception Distance
+/// with its embeddings in Inception's place. What a perfect model would come to is measured too: as many other pictures
+/// of the collection. Compare figures of the same CLIP, dataset and number of pictures only.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The folder of a published model, or of a training run with --clip.
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// The CLIP that looks at the pictures, a run or a file that `guise import clip` wrote [default: the towers in the
+    /// published model].
+    #[arg(long, value_name = "PATH")]
+    clip: Option<PathBuf>,
+    /// The collection's dataset.
+    #[arg(long, value_name = "DATASET")]
+    data: PathBuf,
+    /// Pictures on each side; the dataset must have twice as many.
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(2..=50_000))]
+    count: u64,
+    /// From 0, all avatars alike, to 1, as the model learned them.
+    #[arg(long, value_name = "PSI", default_value_t = 1.0)]
+    truncation_psi: f32,
+    /// Determines avatars and pictures of the collection.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// The JSON file to write.
+    #[arg(long, value_name = "FILE", default_value = "target/evaluate/pictures.json")]
+    out: PathBuf,
+    /// Where to draw.
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceChoice,
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<()> {
+    let psi = args.truncation_psi;
+    ensure!(
+        (0.0..=2.0).contains(&psi),
+        "--truncation-psi is {psi}, expected 0 to 2"
+    );
+    let device = args.device.open()?;
+    let Opened {
+        generator,
+        manifest,
+        resolution,
+        ..
+    } = open(&args.model, &device)?;
+    let words = open_words(&args.model, manifest.as_ref(), args.clip.as_deref(), &device)?;
+    let dataset = Dataset::open(&args.data)?;
+    ensure!(
+        resolution == dataset.resolution(),
+        "the model draws {resolution} x {resolution} pixels and {} has {1} x {1}",
+        args.data.display(),
+        dataset.resolution()
+    );
+    let (count, pictures) = (args.count, dataset.len() as u64);
+    ensure!(
+        pictures >= 2 * count,
+        "{} has {pictures} pictures, expected {} for --count {count}: ask for at most {}",
+        args.data.display(),
+        2 * count,
+        pictures / 2
+    );
+    let sampling = Sampling {
+        count,
+        truncation_psi: psi,
+        seed: args.seed,
+    };
+    let found = resemblance(&generator, &*words.image, &dataset, &sampling, &device)?;
+    println!(
+        "{:.2}  {} x 1000, the less the better",
+        found.kid * 1e3,
+        name(&found)
+    );
+    println!(
+        "{:.2}  the same with other pictures of the collection in place of the avatars",
+        found.collection_kid * 1e3
+    );
+    let figures = json!({
+        format!("{}_collection", name(&found)): found.collection_kid,
+        name(&found): found.kid,
+        "truncation_psi": psi,
+        "seed": args.seed,
+    });
+    write_figures(&args.out, &figures)
+}
+
+/// What the measure is called: method, number of pictures, features.
+pub(in crate::cli) fn name(Resemblance { pictures, .. }: &Resemblance) -> String {
+    match pictures % 1000 {
+        0 => format!("kid{}k_clip", pictures / 1000),
+        _ => format!("kid{pictures}_clip"),
+    }
+}
+
+/// Which pictures are compared.
+pub(in crate::cli) struct Sampling {
+    /// Pictures on each side.
+    pub count: u64,
+    /// For the avatars.
+    pub truncation_psi: f32,
+    /// The avatars' first seed; determines also which pictures of the collection are looked at.
+    pub seed: u64,
+}
+
+/// Compares avatars with pictures of `dataset`, which has at least twice as many and of the same size.
+pub(in crate::cli) fn resemblance(
+    generator: &Generator,
+    encoder: &dyn ImageEncoder,
+    dataset: &Dataset,
+    sampling: &Sampling,
+    device: &Device,
+) -> anyhow::Result<Resemblance> {
+    let &Sampling {
+        count,
+        truncation_psi,
+        seed,
+    } = sampling;
+    let bar = progress::bar(3 * count, "pictures compared");
+    let mut order: Vec<usize> = (0..dataset.len()).collect();
+    order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    let side = dataset.resolution();
+    let of_collection = |pictures: &[usize]| -> anyhow::Result<Vec<Vec<f32>>> {
+        let mut all = vec![];
+        for batch in pictures.chunks(BATCH) {
+            let mut values = vec![];
+            for &index in batch {
+                values.extend(
+                    dataset
+                        .read(index)?
+                        .iter()
+                        .map(|&byte| f32::from(byte) / 127.5 - 1.0),
+                );
+            }
+            let images = Tensor::from_data(TensorData::new(values, [batch.len(), 3, side, side]), device);
+            all.extend(features(encoder, images));
+            bar.inc(batch.len() as u64);
+        }
+        Ok(all)
+    };
+    let (collection, others) = order[..2 * count as usize].split_at(count as usize);
+    let (collection, others) = (of_collection(collection)?, of_collection(others)?);
+
+    let [_, z_dim] = generator.mapping.layers[0].weight.dims();
+    let seeds: Vec<u64> = (0..count).map(|i| seed.wrapping_add(i)).collect();
+    let mut drawn = vec![];
+    for batch in seeds.chunks(BATCH) {
+        let z: Vec<f32> = batch.iter().flat_map(|&seed| z_from_seed(seed, z_dim)).collect();
+        let z = Tensor::from_data(TensorData::new(z, [batch.len(), z_dim]), device);
+        drawn.extend(features(
+            encoder,
+            generator.forward(z, truncation_psi, NoiseMode::Const),
+        ));
+        bar.inc(batch.len() as u64);
+    }
+    bar.finish_and_clear();
+    Ok(Resemblance {
+        pictures: count,
+        kid: kid(&drawn, &collection),
+        collection_kid: kid(&others, &collection),
+    })
+}
+
+/// Pictures that are looked at together.
+const BATCH: usize = 32;
+
+/// The embeddings of `images [n, 3, side, side]`, with a mean square of one instead of their length, which is the size of
+/// features that the kernel is made for.
+fn features(encoder: &dyn ImageEncoder, images: Tensor<4>) -> Vec<Vec<f32>> {
+    let embeddings = judge(encoder, images);
+    let [_, d] = embeddings.dims();
+    let values: Vec<f32> = (embeddings * (d as f64).sqrt())
+        .into_data()
+        .iter::<f32>()
+        .collect();
+    values.chunks_exact(d).map(<[f32]>::to_vec).collect()
+}

@@ -47,11 +47,14 @@ const fits = () => page.locator(".wall li:visible .fit").allTextContents();
 
 test("what understands words is fetched when it is first needed, and a sentence draws four avatars", async () => {
   await open();
+  const fetched = () => page.getByText(/MB fetched, and kept/).textContent();
+  assert.match(await fetched(), /^0\.1 MB/);
   assert.ok(!site.requests.some((name) => /tower|mapper|vocabulary/.test(name)), "nobody has asked for words yet");
   const before = await pixels(page, ".wall li:first-child img");
   await ask("pink hair and round glasses");
   await guided(page);
   assert.ok(site.requests.some((name) => /text/.test(name)), site.requests.join(" "));
+  assert.match(await fetched(), /^0\.2 MB/);
   assert.equal(await shown().count(), 4);
   for (const fit of await fits()) assert.match(fit, /^fit -?\d\.\d{3}$/);
   assert.match(page.url(), /&words=pink%20hair%20and%20round%20glasses&without=&effort=draft&count=4$/);

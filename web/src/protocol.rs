@@ -213,6 +213,13 @@ pub enum Reply {
         /// The model.
         model: ModelFacts,
     },
+    /// More of the model came over the network.
+    Fetched {
+        /// Bytes; the rest was kept from an earlier visit.
+        bytes: u64,
+        /// Whether that is kept for the next visit.
+        kept: bool,
+    },
     /// A picture is there; its PNG file travels with this message. A later one may take its place.
     Picture {
         /// The job it belongs to.

@@ -228,6 +228,11 @@ impl Model {
             .files(&wanted, Stage::Words, Some(job))
             .await
             .map_err(|error| error.to_string())?;
+        let fetched = Reply::Fetched {
+            bytes: files.fetched,
+            kept: files.kept,
+        };
+        say(&fetched, None);
         let unusable = |error: guise::weights::Error| format!("This model's words cannot be used: {error}.");
         let file = |name: &str| files.contents[name].as_slice();
         let mapper = match &parts.mapper {

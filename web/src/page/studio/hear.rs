@@ -60,6 +60,12 @@ impl Studio {
                 }));
                 self.draw();
             }
+            Reply::Fetched { bytes, kept } => self.facts.update(|facts| {
+                if let Some(facts) = facts {
+                    facts.fetched += bytes;
+                    facts.kept &= kept;
+                }
+            }),
             Reply::Picture { job, index, side } if job == newest => {
                 if let Some(picture) = bytes.and_then(|png| Picture::new(png, side)) {
                     self.receive(job, index, picture);

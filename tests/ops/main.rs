@@ -5,6 +5,7 @@ mod layers;
 use burn::tensor::{Device, Distribution, Tensor, TensorData, module, ops::ConvOptions};
 use guise::ops::{
     conv2d::{conv_transpose2d, conv2d},
+    linear::product,
     resample::{blur2d, downsample2d, upsample2d},
 };
 #[cfg(target_arch = "wasm32")]
@@ -59,6 +60,40 @@ fn convolution_and_its_gradients_are_those_of_burn() {
             weight.grad(&expected_grads).unwrap(),
         );
         assert!(error < 1e-4, "weight gradient of {case}: {error}");
+    }
+}
+
+#[test]
+fn products_with_weights_and_their_gradients_are_those_of_burn() {
+    let device = Device::flex().autodiff();
+    for (n, d_in, d_out) in [(1, 1, 1), (3, 40, 33), (4, 17, 5), (50, 96, 130), (13, 200, 64)] {
+        let x = random([n, d_in], &device).require_grad();
+        let weight = random([d_out, d_in], &device).require_grad();
+        let y = product(x.clone(), weight.clone());
+        let expected = x.clone().matmul(weight.clone().transpose());
+        let upstream = random([n, d_out], &device);
+        let grads = (y.clone() * upstream.clone()).sum().backward();
+        let expected_grads = (expected.clone() * upstream).sum().backward();
+        let case = format!("{n}x{d_in} to {d_out}");
+        for (name, got, expected) in [
+            ("product", y.inner(), expected.inner()),
+            (
+                "input gradient",
+                x.grad(&grads).unwrap(),
+                x.grad(&expected_grads).unwrap(),
+            ),
+            (
+                "weight gradient",
+                weight.grad(&grads).unwrap(),
+                weight.grad(&expected_grads).unwrap(),
+            ),
+        ] {
+            let error = relative_error(got, expected);
+            assert!(error < 2e-6, "{name} of {case}: {error}");
+        }
+        // What nobody asks for is not there.
+        let y = product(x.clone().detach(), weight.clone());
+        assert!(x.grad(&y.sum().backward()).is_none());
     }
 }
 

@@ -4,6 +4,7 @@
 //! Names and shapes of the parameters are those of OpenAI's release, with the queries, keys and values of all
 //! heads in one matrix.
 
+use crate::ops;
 use burn::{
     module::{Initializer, Module, Param},
     tensor::{
@@ -120,7 +121,7 @@ fn linear(x: Tensor<3>, weight: &Param<Tensor<2>>, bias: &Param<Tensor<1>>) -> T
     let [n, length, d_in] = x.dims();
     let [d_out, _] = weight.dims();
     // One product of two matrices, whatever the batch.
-    let y = x.reshape([n * length, d_in]).matmul(weight.val().transpose()) + bias.val().unsqueeze();
+    let y = ops::linear::linear(x.reshape([n * length, d_in]), weight.val(), bias.val());
     y.reshape([n, length, d_out])
 }
 

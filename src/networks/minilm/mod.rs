@@ -10,7 +10,7 @@ mod tokenizer;
 
 pub use tokenizer::{MAX_TOKENS, Tokenizer, VocabularyError};
 
-use crate::ops::unit_length::unit_length;
+use crate::ops::{linear::linear, unit_length::unit_length};
 use burn::{
     module::{Module, Param},
     nn::{LayerNorm, LayerNormConfig},
@@ -156,7 +156,7 @@ impl Linear {
 
     /// `x [n, d_in] -> [n, d_out]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        x.matmul(self.weight.val().transpose()) + self.bias.val().unsqueeze()
+        linear(x, self.weight.val(), self.bias.val())
     }
 }
 

@@ -1,6 +1,8 @@
-//! What every kernel on the CPU stands on: vectors, the choice of instruction set, threads and scratch memory.
+//! What every kernel on the CPU stands on: vectors, the inner loops over them, the choice of instruction set, threads and
+//! scratch memory.
 //! Nothing here knows of tensors.
 
+pub(crate) mod micro;
 pub(crate) mod simd;
 
 use core::cell::RefCell;

@@ -6,7 +6,6 @@
 
 mod around;
 mod direct;
-mod micro;
 mod pack;
 mod pointwise;
 mod winograd;
@@ -16,7 +15,7 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-use crate::ops::cpu::{Isa, Line, Shared, dispatch, for_each, scratch, threads};
+use crate::ops::cpu::{Isa, Line, Shared, dispatch, for_each, micro::Chunk, scratch, threads};
 pub(crate) use around::{After, Around, Lanes};
 pub(crate) use direct::{GradPlan, Plan, WeightView as DirectView};
 pub(crate) use pointwise::Pointwise;
@@ -260,7 +259,7 @@ pub(crate) fn direct(
     if y.is_empty() {
         return;
     }
-    let run = dispatch!(isa, fn run(p: &Plan, x: *const f32, weights: *const f32, y: *mut f32, image: usize, first: usize, steps: usize, around: Around, chunks: &mut Vec<micro::Chunk>, scratch: *mut f32) = direct::run);
+    let run = dispatch!(isa, fn run(p: &Plan, x: *const f32, weights: *const f32, y: *mut f32, image: usize, first: usize, steps: usize, around: Around, chunks: &mut Vec<Chunk>, scratch: *mut f32) = direct::run);
     let y = Shared(y.as_mut_ptr().cast());
     let per_task = p.steps_per_task(threads());
     let tasks_per_image = p.row_steps().div_ceil(per_task);

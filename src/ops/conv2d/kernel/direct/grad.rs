@@ -1,10 +1,7 @@
 //! The gradient of the weights, directly.
 
-use super::{
-    super::{around::Around, micro::accumulate_rows},
-    group_width, pack_blocks,
-};
-use crate::ops::cpu::simd::Simd;
+use super::{super::around::Around, group_width, pack_blocks};
+use crate::ops::cpu::{micro::accumulate_rows, simd::Simd};
 
 /// The weight gradient of a convolution, prepared: `x [n, c, input]`, `grad [n, k, output]`.
 #[derive(Clone, Debug)]

@@ -11,11 +11,11 @@ pub(crate) use grad::{GradPlan, finish_weight_grad, weight_grad};
 pub(crate) use pack::pack_weights;
 use pack::{group_width, pack_blocks};
 
-use super::{
-    around::Around,
+use super::around::Around;
+use crate::ops::cpu::{
     micro::{Chunk, multiply_at},
+    simd::Simd,
 };
-use crate::ops::cpu::simd::Simd;
 
 /// Where a weight lies: output channel, input channel and tap of the product that is computed here.
 #[derive(Clone, Copy, Debug)]

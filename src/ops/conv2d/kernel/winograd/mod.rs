@@ -15,11 +15,11 @@ mod transform;
 pub(crate) use stack::{Frame, enframe, stack_layer, unframe};
 pub(crate) use transform::{WeightView, transform_weights};
 
-use super::{
-    around::Around,
+use super::around::Around;
+use crate::ops::cpu::{
     micro::{accumulate, multiply},
+    simd::Simd,
 };
-use crate::ops::cpu::simd::Simd;
 use gather::{gather_input, gather_output_grad, packed_rows, stretches};
 use transform::{output_columns, output_row, weight_grad_1d};
 

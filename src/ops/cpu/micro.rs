@@ -1,6 +1,9 @@
-//! The two inner loops that all the multiplications of every convolution run in.
+//! The inner loops that the multiplications of convolutions and of fully connected layers run in.
 
-use crate::ops::cpu::simd::Simd;
+// They take many sizes and pointers, and index several arrays by one counter: bundling either would hide what is computed.
+#![allow(clippy::too_many_arguments, clippy::needless_range_loop)]
+
+use super::simd::Simd;
 
 /// Reads a vector of channel-block storage: vector `v` of consecutive blocks that lie `block_stride` floats apart.
 #[inline(always)]

@@ -40,8 +40,9 @@ fn check(x: &Tensor<2>, weight: &Tensor<2>) {
     );
 }
 
-/// In one pass where nobody asks for a gradient, `leaky_relu(x W^T weight_gain + bias bias_gain) gain` for `x [n, d_in]`, `weight [d_out, d_in]` and `bias [d_out]`;
-/// without the rectifier and its gain where there is no `gain`.
+/// `leaky_relu(x W^T weight_gain + bias bias_gain) gain` for `x [n, d_in]`, `weight [d_out, d_in]` and `bias [d_out]`;
+/// without the rectifier and its gain where there is no `gain`. For the few rows of a latent: a GPU takes one launch for it where
+/// nobody asks for a gradient.
 ///
 /// # Panics
 /// When the shapes do not fit together.

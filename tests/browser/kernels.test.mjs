@@ -23,7 +23,8 @@ before(async () => {
     maxBuffer: 1 << 28,
   });
   const messages = stdout.trim().split("\n").map(JSON.parse);
-  const program = (name) => messages.find((message) => message.executable && message.target.name === name).executable;
+  // The companion itself, which is compiled along with its tests, has the library's name.
+  const program = (name) => messages.find(({ profile, target }) => profile?.test && target.name === name).executable;
   programs = { kernels: program("guise"), operations: program("ops") };
   dir = await mkdtemp(join(tmpdir(), "guise-kernels-"));
   browser = await launch();

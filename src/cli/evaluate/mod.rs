@@ -4,9 +4,16 @@ mod panel;
 pub(super) mod pictures;
 mod prompts;
 
-use super::files::write_whole;
-use anyhow::Context;
-use std::path::Path;
+use super::{
+    device::DeviceChoice,
+    files::write_whole,
+    generate::{self, open_words},
+    words::Words,
+};
+use crate::{data::Dataset, networks::stylegan2::Generator};
+use anyhow::{Context, ensure};
+use burn::tensor::Device;
+use std::path::{Path, PathBuf};
 
 /// Measure how good a published model is.
 #[derive(Debug, clap::Args)]
@@ -25,6 +32,59 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     match args.what {
         What::Pictures(args) => pictures::run(args),
         What::Prompts(args) => prompts::run(args),
+    }
+}
+
+/// What is measured, and by what.
+#[derive(Debug, clap::Args)]
+struct Subject {
+    /// The folder of a published model, or of a training run with --clip.
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// The CLIP to use, a run or a file that `guise import clip` wrote [default: the towers in the published model].
+    #[arg(long, value_name = "PATH")]
+    clip: Option<PathBuf>,
+    /// The collection's dataset.
+    #[arg(long, value_name = "DATASET")]
+    data: PathBuf,
+    /// Where to draw.
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceChoice,
+}
+
+/// A subject that is ready to be measured.
+struct Opened {
+    generator: Generator,
+    truncation_psi: f32,
+    words: Words,
+    dataset: Dataset,
+    device: Device,
+}
+
+impl Subject {
+    fn open(&self) -> anyhow::Result<Opened> {
+        let device = self.device.open()?;
+        let generate::Opened {
+            generator,
+            manifest,
+            resolution,
+            truncation_psi,
+        } = generate::open(&self.model, &device)?;
+        let words = open_words(&self.model, manifest.as_ref(), self.clip.as_deref(), &device)?;
+        let dataset = Dataset::open(&self.data)?;
+        ensure!(
+            resolution == dataset.resolution(),
+            "the model draws {resolution} x {resolution} pixels and {} has {1} x {1}",
+            self.data.display(),
+            dataset.resolution()
+        );
+        Ok(Opened {
+            generator,
+            truncation_psi,
+            words,
+            dataset,
+            device,
+        })
     }
 }
 

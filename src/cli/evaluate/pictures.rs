@@ -1,12 +1,8 @@
 //! `guise evaluate pictures`.
 
-use super::write_figures;
+use super::{Opened, Subject, write_figures};
 use crate::{
-    cli::{
-        device::DeviceChoice,
-        generate::{Opened, open, open_words},
-        progress,
-    },
+    cli::progress,
     data::Dataset,
     metrics::kid,
     networks::stylegan2::{Generator, NoiseMode},
@@ -27,16 +23,8 @@ use std::path::PathBuf;
 /// of the collection. Compare figures of the same CLIP, dataset and number of pictures only.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The folder of a published model, or of a training run with --clip.
-    #[arg(long, value_name = "DIR")]
-    model: PathBuf,
-    /// The CLIP that looks at the pictures, a run or a file that `guise import clip` wrote [default: the towers in the
-    /// published model].
-    #[arg(long, value_name = "PATH")]
-    clip: Option<PathBuf>,
-    /// The collection's dataset.
-    #[arg(long, value_name = "DATASET")]
-    data: PathBuf,
+    #[command(flatten)]
+    subject: Subject,
     /// Pictures on each side; the dataset must have twice as many.
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(2..=50_000))]
     count: u64,
@@ -49,9 +37,6 @@ pub(super) struct Args {
     /// The JSON file to write.
     #[arg(long, value_name = "FILE", default_value = "target/evaluate/pictures.json")]
     out: PathBuf,
-    /// Where to draw.
-    #[arg(long, value_enum, default_value_t)]
-    device: DeviceChoice,
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
@@ -60,26 +45,18 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         (0.0..=2.0).contains(&psi),
         "--truncation-psi is {psi}, expected 0 to 2"
     );
-    let device = args.device.open()?;
     let Opened {
         generator,
-        manifest,
-        resolution,
+        words,
+        dataset,
+        device,
         ..
-    } = open(&args.model, &device)?;
-    let words = open_words(&args.model, manifest.as_ref(), args.clip.as_deref(), &device)?;
-    let dataset = Dataset::open(&args.data)?;
-    ensure!(
-        resolution == dataset.resolution(),
-        "the model draws {resolution} x {resolution} pixels and {} has {1} x {1}",
-        args.data.display(),
-        dataset.resolution()
-    );
+    } = args.subject.open()?;
     let (count, pictures) = (args.count, dataset.len() as u64);
     ensure!(
         pictures >= 2 * count,
         "{} has {pictures} pictures, expected {} for --count {count}: ask for at most {}",
-        args.data.display(),
+        args.subject.data.display(),
         2 * count,
         pictures / 2
     );

@@ -1,16 +1,12 @@
 //! `guise evaluate prompts`.
 
 use super::{
+    Opened, Subject,
     panel::{Panel, Question, Tally},
     write_figures,
 };
 use crate::{
-    cli::{
-        device::DeviceChoice,
-        generate::{Opened, open, open_words},
-        progress,
-    },
-    data::Dataset,
+    cli::progress,
     pipeline::{self, Cancel, Event, Imagination, ImagineRequest, Quality, SampleRequest, Targets, imagine},
 };
 use anyhow::{Context, ensure};
@@ -28,16 +24,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 /// come to.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The folder of a published model, or of a training run with --clip.
-    #[arg(long, value_name = "DIR")]
-    model: PathBuf,
-    /// The CLIP to guide with, a run or a file that `guise import clip` wrote [default: the towers in the published
-    /// model].
-    #[arg(long, value_name = "PATH")]
-    clip: Option<PathBuf>,
-    /// The collection's dataset: what is asked for, and what the judges learn from.
-    #[arg(long, value_name = "DATASET")]
-    data: PathBuf,
+    #[command(flatten)]
+    subject: Subject,
     /// Sentences.
     #[arg(long, value_name = "N", default_value_t = 200)]
     prompts: usize,
@@ -70,9 +58,6 @@ pub(super) struct Args {
     /// The JSON file to write.
     #[arg(long, value_name = "FILE", default_value = "target/evaluate/prompts.json")]
     out: PathBuf,
-    /// Where to draw.
-    #[arg(long, value_enum, default_value_t)]
-    device: DeviceChoice,
 }
 
 fn quality(text: &str) -> Result<(String, Quality), String> {
@@ -93,21 +78,13 @@ struct Wish {
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
     ensure!(args.prompts > 0, "--prompts is 0, expected at least 1");
-    let device = args.device.open()?;
     let Opened {
         generator,
-        manifest,
-        resolution,
         truncation_psi,
-    } = open(&args.model, &device)?;
-    let words = open_words(&args.model, manifest.as_ref(), args.clip.as_deref(), &device)?;
-    let dataset = Dataset::open(&args.data)?;
-    ensure!(
-        resolution == dataset.resolution(),
-        "the model draws {resolution} x {resolution} pixels and {} has {1} x {1}",
-        args.data.display(),
-        dataset.resolution()
-    );
+        words,
+        dataset,
+        device,
+    } = args.subject.open()?;
     let panel = Panel::learn(&dataset, &args.traits, &device)?;
     let wishes = wishes(&panel.questions, args.prompts, args.seed);
     let tally = |pictures: &[Vec<u8>], wish_of: &dyn Fn(usize) -> usize| {

@@ -40,16 +40,22 @@ impl ProductBackend for burn::backend::Cube {}
 
 impl ProductBackend for Flex {
     fn product(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
-        on_cpu(x, weight, Order::Outputs)
+        on_cpu(&x, &weight, Order::Outputs)
     }
 
     fn product_input_grad(grad: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
-        on_cpu(grad, weight, Order::Inputs)
+        on_cpu(&grad, &weight, Order::Inputs)
     }
 }
 
-fn on_cpu(x: FlexTensor, weight: FlexTensor, order: Order) -> FlexTensor {
-    for tensor in [&x, &weight] {
+fn on_cpu(x: &FlexTensor, weight: &FlexTensor, order: Order) -> FlexTensor {
+    let (y, shape) = values(x, weight, order);
+    from_values(y, shape)
+}
+
+/// The numbers of a product, row by row, and its shape.
+pub(super) fn values(x: &FlexTensor, weight: &FlexTensor, order: Order) -> (Vec<f32>, [usize; 2]) {
+    for tensor in [x, weight] {
         assert!(
             is_f32(tensor),
             "the CPU computes in single precision only, got {:?}",
@@ -74,7 +80,7 @@ fn on_cpu(x: FlexTensor, weight: FlexTensor, order: Order) -> FlexTensor {
             kernel::product(Isa::best(), &p, x.storage(), weight.storage(), y)
         })
     };
-    from_values(y, [rows, outputs])
+    (y, [rows, outputs])
 }
 
 impl<B: ProductBackend, C: CheckpointStrategy> ProductBackend for Autodiff<B, C> {

@@ -6,14 +6,15 @@ mod kernel;
 #[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
 use super::gpu;
 use super::{
-    flex::{dims, is_plain_cpu, plain},
+    flex::{from_values, is_plain_cpu, plain},
     rectifier::{rectify, sides},
 };
-use backend::ProductBackend;
+use backend::{ProductBackend, values};
 use burn::{
     backend::{Dispatch, Flex},
     tensor::Tensor,
 };
+use kernel::Order;
 
 /// `x W^T` for `x [n, d_in]` and `weight [d_out, d_in]`.
 ///
@@ -79,15 +80,13 @@ fn on_cpu(
     [weight_gain, bias_gain]: [f32; 2],
     [up, down]: [f32; 2],
 ) -> Tensor<2> {
-    let y = plain(product(x, weight));
+    let (mut y, shape) = values(&plain(x), &plain(weight), Order::Outputs);
     let bias = plain(bias);
-    let [n, d_out] = dims(&y);
-    let mut y = y.storage::<f32>().to_vec();
-    for y in y.chunks_exact_mut(d_out.max(1)) {
+    for y in y.chunks_exact_mut(shape[1].max(1)) {
         for (y, bias) in y.iter_mut().zip(bias.storage::<f32>()) {
             let v = *y * weight_gain + bias * bias_gain;
             *y = v * if v < 0.0 { down } else { up };
         }
     }
-    Tensor::from_primitive::<Flex>(super::flex::from_values(y, [n, d_out]))
+    Tensor::from_primitive::<Flex>(from_values(y, shape))
 }

@@ -1,5 +1,6 @@
 //! Tensor functions that have a name in a paper.
 
+mod bilinear;
 pub mod conv2d;
 mod cpu;
 pub mod cutouts;

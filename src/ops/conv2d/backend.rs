@@ -2,18 +2,14 @@
 
 use burn::backend::{
     Autodiff, Backend, Flex, FloatDType, TensorMetadata,
-    autodiff::{
-        NodeId,
-        checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
-        grads::Gradients,
-        ops::{Backward, Ops, OpsKind},
-    },
+    autodiff::checkpoint::strategy::CheckpointStrategy,
     backend_extension,
     ops::{ConvOptions, ConvTransposeOptions},
     tensor::FloatTensor,
 };
 
 use super::{cpu, kernel::Around};
+use crate::ops::bilinear::Bilinear;
 
 /// The sizes that a convolution's tensors do not tell.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -111,49 +107,12 @@ impl ConvBackend for Flex {
 
 impl<B: ConvBackend, C: CheckpointStrategy> ConvBackend for Autodiff<B, C> {
     fn convolve(x: FloatTensor<Self>, weight: FloatTensor<Self>, sizes: ConvSizes) -> FloatTensor<Self> {
-        #[derive(Debug)]
-        struct Convolve;
-
-        impl<B: ConvBackend> Backward<B, 2> for Convolve {
-            // Each gradient needs the other operand; what is not tracked is not kept.
-            type State = (Option<NodeId>, Option<NodeId>, ConvSizes);
-
-            fn backward(
-                self,
-                ops: Ops<Self::State, 2>,
-                grads: &mut Gradients,
-                checkpointer: &mut Checkpointer,
-            ) {
-                let [node_x, node_weight] = ops.parents;
-                let grad = grads.consume::<B>(&ops.node);
-                let (x, weight, sizes) = ops.state;
-                let x = x.map(|id| checkpointer.retrieve_node_output::<FloatTensor<B>>(id));
-                let weight = weight.map(|id| checkpointer.retrieve_node_output::<FloatTensor<B>>(id));
-                if let (Some(node), Some(weight)) = (node_x, weight) {
-                    grads.register::<B>(node.id, B::convolve_input_grad(grad.clone(), weight, sizes));
-                }
-                if let (Some(node), Some(x)) = (node_weight, x) {
-                    grads.register::<B>(node.id, B::convolve_weight_grad(x, grad, sizes));
-                }
-            }
+        Bilinear::<B, ConvSizes> {
+            forward: B::convolve,
+            x_grad: B::convolve_input_grad,
+            weight_grad: B::convolve_weight_grad,
         }
-
-        let (x_tracked, weight_tracked) = (x.is_tracked(), weight.is_tracked());
-        match Convolve
-            .prepare::<C>([x.node(), weight.node()])
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(mut prep) => {
-                let x_state = weight_tracked.then(|| prep.checkpoint(&x));
-                let weight_state = x_tracked.then(|| prep.checkpoint(&weight));
-                let output = B::convolve(x.into_primitive(), weight.into_primitive(), sizes);
-                prep.finish((x_state, weight_state, sizes), output)
-            }
-            OpsKind::UnTracked(prep) => {
-                prep.finish(B::convolve(x.into_primitive(), weight.into_primitive(), sizes))
-            }
-        }
+        .apply::<C>(x, weight, sizes)
     }
 
     fn convolve_input_grad(
@@ -161,52 +120,14 @@ impl<B: ConvBackend, C: CheckpointStrategy> ConvBackend for Autodiff<B, C> {
         weight: FloatTensor<Self>,
         sizes: ConvSizes,
     ) -> FloatTensor<Self> {
-        #[derive(Debug)]
-        struct ConvolveTransposed;
-
-        impl<B: ConvBackend> Backward<B, 2> for ConvolveTransposed {
-            type State = (Option<NodeId>, Option<NodeId>, ConvSizes);
-
-            fn backward(
-                self,
-                ops: Ops<Self::State, 2>,
-                grads: &mut Gradients,
-                checkpointer: &mut Checkpointer,
-            ) {
-                // The operation is linear in each operand and the adjoint of a convolution: its own input
-                // gradient is that convolution, and in the weight gradient the roles are swapped.
-                let [node_x, node_weight] = ops.parents;
-                let grad = grads.consume::<B>(&ops.node);
-                let (x, weight, sizes) = ops.state;
-                let x = x.map(|id| checkpointer.retrieve_node_output::<FloatTensor<B>>(id));
-                let weight = weight.map(|id| checkpointer.retrieve_node_output::<FloatTensor<B>>(id));
-                if let (Some(node), Some(weight)) = (node_x, weight) {
-                    grads.register::<B>(node.id, B::convolve(grad.clone(), weight, sizes));
-                }
-                if let (Some(node), Some(x)) = (node_weight, x) {
-                    grads.register::<B>(node.id, B::convolve_weight_grad(grad, x, sizes));
-                }
-            }
+        // The adjoint of a convolution: its own input gradient is that convolution, and in the weight gradient the roles
+        // are swapped.
+        Bilinear::<B, ConvSizes> {
+            forward: B::convolve_input_grad,
+            x_grad: B::convolve,
+            weight_grad: |x, grad, sizes| B::convolve_weight_grad(grad, x, sizes),
         }
-
-        let (x_tracked, weight_tracked) = (grad.is_tracked(), weight.is_tracked());
-        match ConvolveTransposed
-            .prepare::<C>([grad.node(), weight.node()])
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(mut prep) => {
-                let x_state = weight_tracked.then(|| prep.checkpoint(&grad));
-                let weight_state = x_tracked.then(|| prep.checkpoint(&weight));
-                let output = B::convolve_input_grad(grad.into_primitive(), weight.into_primitive(), sizes);
-                prep.finish((x_state, weight_state, sizes), output)
-            }
-            OpsKind::UnTracked(prep) => prep.finish(B::convolve_input_grad(
-                grad.into_primitive(),
-                weight.into_primitive(),
-                sizes,
-            )),
-        }
+        .apply::<C>(grad, weight, sizes)
     }
 
     fn convolve_weight_grad(_: FloatTensor<Self>, _: FloatTensor<Self>, _: ConvSizes) -> FloatTensor<Self> {

@@ -2,18 +2,12 @@
 
 use super::kernel::{self, Order, Product};
 use crate::ops::{
+    bilinear::Bilinear,
     cpu::Isa,
     flex::{FlexTensor, dims, filled, from_values, is_f32},
 };
 use burn::backend::{
-    Autodiff, Backend, Flex,
-    autodiff::{
-        NodeId,
-        checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
-        grads::Gradients,
-        ops::{Backward, Ops, OpsKind},
-    },
-    backend_extension,
+    Autodiff, Backend, Flex, autodiff::checkpoint::strategy::CheckpointStrategy, backend_extension,
     tensor::FloatTensor,
 };
 
@@ -85,47 +79,12 @@ pub(super) fn values(x: &FlexTensor, weight: &FlexTensor, order: Order) -> (Vec<
 
 impl<B: ProductBackend, C: CheckpointStrategy> ProductBackend for Autodiff<B, C> {
     fn product(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
-        #[derive(Debug)]
-        struct ProductWithWeight;
-
-        impl<B: ProductBackend> Backward<B, 2> for ProductWithWeight {
-            // Each gradient needs the other operand; what is not tracked is not kept.
-            type State = (Option<NodeId>, Option<NodeId>);
-
-            fn backward(
-                self,
-                ops: Ops<Self::State, 2>,
-                grads: &mut Gradients,
-                checkpointer: &mut Checkpointer,
-            ) {
-                let [node_x, node_weight] = ops.parents;
-                let grad = grads.consume::<B>(&ops.node);
-                let (x, weight) = ops.state;
-                let x = x.map(|id| checkpointer.retrieve_node_output::<FloatTensor<B>>(id));
-                let weight = weight.map(|id| checkpointer.retrieve_node_output::<FloatTensor<B>>(id));
-                if let (Some(node), Some(weight)) = (node_x, weight) {
-                    grads.register::<B>(node.id, B::product_input_grad(grad.clone(), weight));
-                }
-                if let (Some(node), Some(x)) = (node_weight, x) {
-                    grads.register::<B>(node.id, B::float_matmul(B::float_transpose(grad), x));
-                }
-            }
+        Bilinear::<B, ()> {
+            forward: |x, weight, ()| B::product(x, weight),
+            x_grad: |grad, weight, ()| B::product_input_grad(grad, weight),
+            weight_grad: |x, grad, ()| B::float_matmul(B::float_transpose(grad), x),
         }
-
-        let (x_tracked, weight_tracked) = (x.is_tracked(), weight.is_tracked());
-        match ProductWithWeight
-            .prepare::<C>([x.node(), weight.node()])
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(mut prep) => {
-                let x_state = weight_tracked.then(|| prep.checkpoint(&x));
-                let weight_state = x_tracked.then(|| prep.checkpoint(&weight));
-                let y = B::product(x.into_primitive(), weight.into_primitive());
-                prep.finish((x_state, weight_state), y)
-            }
-            OpsKind::UnTracked(prep) => prep.finish(B::product(x.into_primitive(), weight.into_primitive())),
-        }
+        .apply::<C>(x, weight, ())
     }
 
     fn product_input_grad(_: FloatTensor<Self>, _: FloatTensor<Self>) -> FloatTensor<Self> {

@@ -1,16 +1,49 @@
 //! Bundles on disk.
 
-use super::files::read_at_most;
+use super::{
+    files::read_at_most,
+    trust::{Purpose, settle},
+};
 use crate::{
     networks::stylegan2::Generator,
-    weights::{Manifest, bundle::load_generator, manifest::File},
+    pipeline::self_check::reference_side,
+    weights::{
+        Manifest,
+        bundle::{load_generator, load_references},
+        manifest::{File, SelfCheck},
+    },
 };
 use anyhow::{Context, ensure};
 use burn::tensor::Device;
+use image::RgbaImage;
 use std::path::Path;
 
-/// The manifest and the generator of the bundle in `dir`.
-pub(super) fn open(dir: &Path, device: &Device) -> anyhow::Result<(Manifest, Generator)> {
+/// A bundle that is open on a device which computes it rightly.
+pub(super) struct OpenBundle {
+    pub(super) manifest: Manifest,
+    pub(super) generator: Generator,
+    /// The one that was asked for, or the next best.
+    pub(super) device: Device,
+}
+
+/// Opens the bundle in `dir`.
+pub(super) fn open(dir: &Path, purpose: Purpose, device: &Device) -> anyhow::Result<OpenBundle> {
+    let manifest = manifest(dir)?;
+    let part = &manifest.parts.generator;
+    let contents = read(dir, &part.file)?;
+    let (generator, device) = settle(dir, &manifest, purpose, device, |device| {
+        load_generator(part, &contents, device)
+            .with_context(|| format!("cannot use {}", dir.join(&part.file.name).display()))
+    })?;
+    Ok(OpenBundle {
+        manifest,
+        generator,
+        device,
+    })
+}
+
+/// The manifest of the bundle in `dir`.
+pub(super) fn manifest(dir: &Path) -> anyhow::Result<Manifest> {
     let path = dir.join(Manifest::FILE_NAME);
     ensure!(
         path.exists(),
@@ -19,12 +52,15 @@ pub(super) fn open(dir: &Path, device: &Device) -> anyhow::Result<(Manifest, Gen
         Manifest::FILE_NAME
     );
     let json = read_at_most(&path, Manifest::MAX_BYTES)?;
-    let manifest = Manifest::parse(&json).with_context(|| format!("cannot use {}", path.display()))?;
-    let part = &manifest.parts.generator;
-    let contents = read(dir, &part.file)?;
-    let generator = load_generator(part, &contents, device)
-        .with_context(|| format!("cannot use {}", dir.join(&part.file.name).display()))?;
-    Ok((manifest, generator))
+    Manifest::parse(&json).with_context(|| format!("cannot use {}", path.display()))
+}
+
+/// The reference pictures of the bundle in `dir`, side by side.
+pub(super) fn references(dir: &Path, manifest: &Manifest, check: &SelfCheck) -> anyhow::Result<RgbaImage> {
+    let contents = read(dir, &check.pictures)?;
+    let side = reference_side(manifest.parts.generator.config.resolution);
+    load_references(check, &contents, side)
+        .with_context(|| format!("cannot use {}", dir.join(&check.pictures.name).display()))
 }
 
 /// A file of the bundle in `dir`, unless it is longer than its manifest says.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 mod bundle;
 mod device;
+mod doctor;
 mod evaluate;
 mod files;
 mod generate;
@@ -17,6 +18,7 @@ mod sheet;
 mod stop;
 mod train;
 mod train_clip;
+mod trust;
 mod upscale;
 mod words;
 
@@ -38,6 +40,7 @@ enum Command {
     Upscale(upscale::Args),
     Import(import::Args),
     Publish(publish::Args),
+    Doctor(doctor::Args),
 }
 
 /// Runs the command that the process was started with.
@@ -48,7 +51,8 @@ pub fn main() -> ExitCode {
         )
         .with_writer(std::io::stderr)
         .init();
-    let result = match Guise::parse().command {
+    let command = Guise::parse().command;
+    let result = device::obey_environment().and_then(|()| match command {
         Command::Prepare(args) => prepare::run(args),
         Command::Train(args) => train::run(*args),
         Command::Generate(args) => generate::run(*args),
@@ -56,7 +60,8 @@ pub fn main() -> ExitCode {
         Command::Upscale(args) => upscale::run(args),
         Command::Import(args) => import::run(args),
         Command::Publish(args) => publish::run(args),
-    };
+        Command::Doctor(args) => doctor::run(args),
+    });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

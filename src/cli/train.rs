@@ -1,6 +1,6 @@
 //! `guise train`.
 
-use super::{device::DeviceChoice, progress, stop::on_ctrl_c, train_clip};
+use super::{device::DeviceChoice, progress, stop::on_ctrl_c, train_clip, trust::check_training};
 use crate::{
     data::Dataset,
     networks::stylegan2::StyleGan2Config,
@@ -88,6 +88,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         bail!("--kimg is {}, expected a positive number", args.kimg);
     }
     let device = args.device.open()?;
+    check_training(&device)?;
     let smaller = args.grow.as_deref().map(Run::open).transpose()?;
     let (run, dataset) = match &args.resume {
         Some(dir) => resume(&args, dir)?,

@@ -1,6 +1,6 @@
 //! `guise train clip`.
 
-use super::{device::DeviceChoice, progress, stop::on_ctrl_c};
+use super::{device::DeviceChoice, progress, stop::on_ctrl_c, trust::check_training};
 use crate::{
     data::{Dataset, Provenance},
     networks::collection_clip::{ImageTowerConfig, TextTowerConfig},
@@ -84,6 +84,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let device = args.device.open()?;
+    check_training(&device)?;
     let (run, dataset, encoder) = match &args.resume {
         Some(dir) => {
             let mut run = ClipRun::open(dir)?;

@@ -7,11 +7,14 @@
 //! rectifier are one [`Layer`], and the input is added before the shuffle, which is the same sum in a
 //! quarter of the passes over memory.
 
-use crate::ops::conv2d::{PreluLayer, conv2d_prelu_stack};
+use crate::ops::{
+    conv2d::{PreluLayer, conv2d_prelu_stack},
+    random,
+};
 use burn::{
     module::{Module, Param},
     tensor::{
-        Device, Distribution, Tensor,
+        Device, Tensor,
         module::interpolate,
         ops::{InterpolateMode, InterpolateOptions},
     },
@@ -107,7 +110,7 @@ pub struct Layer {
 impl Layer {
     fn init([c_in, c_out]: [usize; 2], rectify: bool, device: &Device) -> Self {
         let deviation = (2.0 / (9 * c_in) as f64).sqrt();
-        let weight = Tensor::random([c_out, c_in, 3, 3], Distribution::Normal(0.0, deviation), device);
+        let weight = random::normal([c_out, c_in, 3, 3], deviation, device);
         Self {
             weight: Param::from_tensor(weight),
             bias: Param::from_tensor(Tensor::zeros([c_out], device)),

@@ -5,11 +5,14 @@ pub mod conv2d;
 mod cpu;
 pub mod cutouts;
 mod flex;
-#[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
+#[cfg(any(target_arch = "wasm32", feature = "gpu"))]
 mod gpu;
 pub mod linear;
 pub mod modulated_conv2d;
+pub mod random;
 pub mod rectifier;
 pub mod resample;
 pub mod resize;
 pub mod unit_length;
+
+pub use cpu::{Isa, UnknownIsa};

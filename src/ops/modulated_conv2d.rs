@@ -10,7 +10,7 @@
 //! In the networks a bias follows, and mostly noise and a rectifier. On the CPU all of it is one pass over memory, and the
 //! gradients are another; these functions say what those passes compute.
 
-#[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
+#[cfg(any(target_arch = "wasm32", feature = "gpu"))]
 use super::gpu;
 use super::{
     conv2d::{Layer, conv2d_layer, plain_demodulation},
@@ -110,7 +110,7 @@ pub fn demodulation(weight: Tensor<4>, styles: Tensor<2>) -> Tensor<2> {
     if is_plain_cpu(&weight) && is_plain_cpu(&styles) {
         return plain_demodulation(weight, styles);
     }
-    #[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
+    #[cfg(any(target_arch = "wasm32", feature = "gpu"))]
     if gpu::is_plain(&weight) && gpu::is_plain(&styles) {
         return gpu::demodulation(weight, styles);
     }

@@ -6,6 +6,7 @@ pub mod imagine;
 pub mod latent;
 pub mod prompt;
 pub mod sample;
+pub mod self_check;
 pub mod shares;
 pub mod upscale;
 

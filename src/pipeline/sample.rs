@@ -59,13 +59,11 @@ pub async fn sample(
     mut emit: impl AsyncFnMut(Event),
 ) -> Result<(), Error> {
     request.validate()?;
-    let [_, z_dim] = generator.mapping.layers[0].weight.dims();
     let total = request.seeds.len();
     let mut done = 0;
     for seeds in request.seeds.chunks(request.batch_size) {
         cancel.check()?;
-        let z: Vec<f32> = seeds.iter().flat_map(|&seed| z_from_seed(seed, z_dim)).collect();
-        let z = Tensor::from_data(TensorData::new(z, [seeds.len(), z_dim]), device); // [n, z_dim]
+        let z = z_from_seeds(generator, seeds, device);
         let images = generator.forward(z, request.truncation_psi, NoiseMode::Const);
         for image in pictures_from_images(images).await? {
             emit(Event::Picture { index: done, image }).await;
@@ -102,8 +100,7 @@ pub async fn ws_from_seed(
     truncation_psi: f32,
     device: &Device,
 ) -> Result<Vec<f32>, Error> {
-    let [_, z_dim] = generator.mapping.layers[0].weight.dims();
-    let z = Tensor::from_data(TensorData::new(z_from_seed(seed, z_dim), [1, z_dim]), device);
+    let z = z_from_seeds(generator, &[seed], device);
     let data = generator
         .mapping
         .forward(z, truncation_psi)
@@ -113,6 +110,13 @@ pub async fn ws_from_seed(
         .convert::<f32>()
         .try_into_vec()
         .map_err(|error| Error::Device(error.to_string()))
+}
+
+/// The latents of `seeds` for this generator, `[n, z_dim]`.
+pub(super) fn z_from_seeds(generator: &Generator, seeds: &[u64], device: &Device) -> Tensor<2> {
+    let [_, z_dim] = generator.mapping.layers[0].weight.dims();
+    let z: Vec<f32> = seeds.iter().flat_map(|&seed| z_from_seed(seed, z_dim)).collect();
+    Tensor::from_data(TensorData::new(z, [seeds.len(), z_dim]), device)
 }
 
 /// `ws` from the host as `[1, num_ws, w_dim]`.

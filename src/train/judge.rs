@@ -4,9 +4,12 @@
 //! ones.
 
 use super::clip::augment::{flawed, scaled};
-use crate::networks::{
-    collection_clip::{ImageTower, ImageTowerConfig},
-    minilm::Linear,
+use crate::{
+    networks::{
+        collection_clip::{ImageTower, ImageTowerConfig},
+        minilm::Linear,
+    },
+    ops::random,
 };
 use burn::{
     module::Module,
@@ -70,7 +73,7 @@ pub fn train_judge(
     mut progress: impl FnMut(usize, usize),
 ) -> Judge {
     const SEED: u64 = 1;
-    device.seed(SEED);
+    random::seed(SEED);
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
     let config = ImageTowerConfig::small(side);
     let mut judge = Judge {

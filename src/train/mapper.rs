@@ -11,7 +11,7 @@ use crate::{
         mapper::{Mapper, MapperConfig},
         stylegan2::{Generator, NoiseMode},
     },
-    ops::unit_length::unit_length,
+    ops::{random, unit_length::unit_length},
     weights::manifest::MapperMetrics,
 };
 use burn::{
@@ -103,7 +103,7 @@ pub fn train_mapper(
         "{text_count} sentences, {held_out} of them held out"
     );
     let device = texts.device();
-    device.seed(settings.seed);
+    random::seed(settings.seed);
     let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
     let total = samples + held_out + steps + text_steps;
 
@@ -385,7 +385,7 @@ mod tests {
     #[test]
     fn it_learns_to_draw_what_is_asked_for() {
         let device = Device::flex();
-        device.seed(1);
+        random::seed(1);
         let config = StyleGan2Config {
             z_dim: 8,
             w_dim: 8,

@@ -5,11 +5,14 @@ use super::{
     losses::{discriminator_loss, generator_loss, r1_penalty},
     settings::TrainSettings,
 };
-use crate::networks::stylegan2::{Discriminator, Generator, NoiseMode};
+use crate::{
+    networks::stylegan2::{Discriminator, Generator, NoiseMode},
+    ops::random,
+};
 use burn::{
     module::{Module, Param},
     optim::{AdamConfig, GradientsParams, ModuleOptimizer},
-    tensor::{Device, Distribution, Tensor},
+    tensor::{Device, Tensor},
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -62,7 +65,7 @@ impl StepStats {
 impl TrainState {
     /// Fresh networks on `device`, which needs no autodiff of its own.
     pub fn init(settings: &TrainSettings, device: &Device) -> Self {
-        device.seed(settings.seed);
+        random::seed(settings.seed);
         let device = device.clone().autodiff();
         let generator = settings.network.init_generator(&device);
         let discriminator = settings.network.init_discriminator(&device);
@@ -117,7 +120,7 @@ impl TrainState {
         // goes on exactly as if it had never stopped.
         let mut rng = rng(settings.seed, Stream::Step(self.step));
         let device = real.device();
-        device.seed(rng.random());
+        random::seed(rng.random());
         let real = real.without_autodiff();
         let mut stats = StepStats::default();
         // Without noise its strengths stay at zero, so that the saved noise changes nothing either.
@@ -239,9 +242,7 @@ fn mixed_ws(
 ) -> (Tensor<2>, Tensor<3>) {
     let draw = || {
         let shape = [settings.batch_size, settings.network.z_dim];
-        generator
-            .mapping
-            .w_from_z(Tensor::random(shape, Distribution::Normal(0.0, 1.0), device))
+        generator.mapping.w_from_z(random::normal(shape, 1.0, device))
     };
     let w = draw();
     let ws = generator.mapping.broadcast(w.clone());

@@ -2,7 +2,7 @@
 
 use super::{
     Error, Quantization, Tensors, apply, collect, gguf,
-    manifest::{Credit, File, Part},
+    manifest::{Credit, File, Part, SelfCheck},
 };
 use crate::networks::{
     arrange,
@@ -12,6 +12,8 @@ use crate::networks::{
     stylegan2::StyleGan2Config,
 };
 use burn::{module::Module, tensor::Device};
+use image::{ImageFormat, ImageReader, Limits, RgbaImage};
+use std::io::Cursor;
 
 /// What the parts of a bundle become; whoever opens bundles need not know the networks themselves.
 pub use crate::networks::{
@@ -109,6 +111,36 @@ pub fn load_vocabulary(file: &File, contents: &[u8], config: &TextTowerConfig) -
         )));
     }
     Ok(tokenizer)
+}
+
+/// The reference pictures of `check`, four of `side` pixels side by side, from the `contents` of their file.
+///
+/// # Errors
+///
+/// [`Error::Mismatch`] when `contents` is not that file, or no such picture.
+pub fn load_references(check: &SelfCheck, contents: &[u8], side: u32) -> Result<RgbaImage, Error> {
+    let file = &check.pictures;
+    file.verify(contents)?;
+    let mismatch = |reason: String| Error::Mismatch {
+        file: file.name.clone(),
+        reason,
+    };
+    let mut limits = Limits::default();
+    (limits.max_image_width, limits.max_image_height) = (Some(4 * side), Some(side));
+    let mut reader = ImageReader::with_format(Cursor::new(contents), ImageFormat::Png);
+    reader.limits(limits);
+    let pictures = reader
+        .decode()
+        .map_err(|error| mismatch(error.to_string()))?
+        .into_rgba8();
+    let (width, height) = pictures.dimensions();
+    match (width, height) == (4 * side, side) {
+        true => Ok(pictures),
+        false => Err(mismatch(format!(
+            "it has {width} x {height} pixels, expected {} x {side}",
+            4 * side
+        ))),
+    }
 }
 
 /// Quantizes `network` for a file called `file_name`: the contents of the file, and what the manifest says.

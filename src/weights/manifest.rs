@@ -36,6 +36,29 @@ pub struct Manifest {
     /// Sentences that it can draw, for people who do not know what to ask for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<String>,
+    /// What a device must draw before it is trusted; bundles of before 2026-12 have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_check: Option<SelfCheck>,
+}
+
+/// What plain Rust computed of a bundle when it was published, see
+/// [`pipeline::self_check`](crate::pipeline::self_check).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SelfCheck {
+    /// A PNG of the avatars of the seeds 0 to 3 side by side, drawn with the manifest's `truncation_psi`.
+    pub pictures: File,
+    /// A step of guidance, if there is an image tower.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guided: Option<GuidedStep>,
+}
+
+/// What one step of guidance comes to, from the avatars of the seeds 0 to 3 toward the picture of the last of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GuidedStep {
+    /// The score of each avatar before it.
+    pub before: Vec<f32>,
+    /// The score of each avatar after it.
+    pub after: Vec<f32>,
 }
 
 /// The networks of a bundle.
@@ -262,12 +285,35 @@ impl Manifest {
         for example in &self.examples {
             check_text("examples", example, 1..=100)?;
         }
+        if let Some(it) = &self.self_check {
+            check_file("self_check.pictures", &it.pictures, ".png")?;
+            for scores in it.guided.iter().flat_map(|step| [&step.before, &step.after]) {
+                let valid = scores.len() == 4 && scores.iter().all(|score| (-1.01..=1.01).contains(score));
+                check("self_check.guided", format!("{scores:?}"), valid, "four cosines")?;
+            }
+            let own = self
+                .parts
+                .files()
+                .iter()
+                .all(|(_, file)| file.name != it.pictures.name);
+            check(
+                "self_check.pictures.file",
+                &it.pictures.name,
+                own,
+                "a file of its own",
+            )?;
+        }
         check_number("truncation_psi", self.truncation_psi.into(), 0.0, 2.0)
     }
 
     /// Every file of the bundle but the manifest itself.
     pub fn files(&self) -> impl Iterator<Item = &File> {
-        self.parts.files().into_iter().map(|(_, file)| file)
+        let pictures = self.self_check.as_ref().map(|it| &it.pictures);
+        self.parts
+            .files()
+            .into_iter()
+            .map(|(_, file)| file)
+            .chain(pictures)
     }
 }
 
@@ -301,7 +347,7 @@ impl Parts {
             (Some(image), Some(text), Some(vocabulary)) => {
                 check_part("image_tower", image, image.config.validate())?;
                 check_part("text_tower", text, text.config.validate())?;
-                check_file("vocabulary", vocabulary, ".txt")?;
+                check_file("parts.vocabulary", vocabulary, ".txt")?;
                 for (field, value, expected) in [
                     (
                         "parts.image_tower.config.resolution",
@@ -461,7 +507,7 @@ fn check_credit(field: &str, credit: &Credit) -> Result<(), Error> {
 
 fn check_part<C>(part: &str, described: &Part<C>, config: Result<(), impl ToString>) -> Result<(), Error> {
     let field = format!("parts.{part}");
-    check_file(part, &described.file, ".gguf")?;
+    check_file(&field, &described.file, ".gguf")?;
     // Four bits are the least that a number takes, so a file cannot hold more numbers than half-bytes.
     let parameters = described.parameters;
     let held = (1..=described.file.bytes * 2).contains(&parameters);
@@ -481,8 +527,7 @@ fn check_part<C>(part: &str, described: &Part<C>, config: Result<(), impl ToStri
     check_credit(&format!("{field}.weights"), &described.weights)
 }
 
-fn check_file(part: &str, file: &File, suffix: &str) -> Result<(), Error> {
-    let field = format!("parts.{part}");
+fn check_file(field: &str, file: &File, suffix: &str) -> Result<(), Error> {
     let File { name, bytes, sha256 } = file;
     // No separator, no drive, no leading dot: the name cannot leave the bundle's folder on any system.
     let plain = name

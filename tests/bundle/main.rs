@@ -46,10 +46,11 @@ fn draw(generator: &Generator, seeds: &[u64], batch_size: usize) -> Vec<RgbaImag
 /// The committed bundle is what today's code writes from the same weights, so that the browser tests, which
 /// use it, test today's code.
 ///
-/// `UPDATE_FIXTURES=1 cargo test --release --test bundle` writes it anew.
+/// `UPDATE_FIXTURES=1 cargo test --release --test bundle` writes it anew, then
+/// `guise publish --refresh tests/fixtures/bundle-tiny` its references.
 #[test]
 fn the_committed_bundle_is_todays() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/bundle-tiny");
+    let folder = tiny::folder();
     let bundle = TinyBundle::new();
     let update = std::env::var_os("UPDATE_FIXTURES").is_some();
     if update {

@@ -20,6 +20,7 @@ use guise::{
         manifest::{Credit, File, Metrics, Parts, Training},
     },
 };
+use std::path::{Path, PathBuf};
 
 /// A bundle in memory.
 pub struct TinyBundle {
@@ -91,6 +92,7 @@ impl TinyBundle {
             },
             truncation_psi: 0.7,
             examples: vec![],
+            self_check: committed().self_check,
         };
         Self {
             manifest,
@@ -102,10 +104,10 @@ impl TinyBundle {
     }
 
     /// Every file with its name.
-    pub fn files(&self) -> [(String, Vec<u8>); 6] {
+    pub fn files(&self) -> Vec<(String, Vec<u8>)> {
         let mut json = serde_json::to_vec_pretty(&self.manifest).unwrap();
         json.push(b'\n');
-        [
+        let mut files = vec![
             (Manifest::FILE_NAME.into(), json),
             (
                 self.manifest.parts.generator.file.name.clone(),
@@ -115,8 +117,25 @@ impl TinyBundle {
             ("image_tower.gguf".into(), self.image_tower.clone()),
             ("text_tower.gguf".into(), self.text_tower.clone()),
             ("vocabulary.txt".into(), VOCABULARY.into()),
-        ]
+        ];
+        files.extend(self.manifest.self_check.iter().map(|check| {
+            let name = check.pictures.name.clone();
+            let contents = std::fs::read(folder().join(&name)).unwrap();
+            (name, contents)
+        }));
+        files
     }
+}
+
+/// Where the bundle is committed.
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/bundle-tiny")
+}
+
+/// The manifest there. Its references are not computed anew, because processors round a value in a thousand to
+/// another of 255 steps: `guise publish --refresh tests/fixtures/bundle-tiny` makes them.
+fn committed() -> Manifest {
+    Manifest::parse(&std::fs::read(folder().join(Manifest::FILE_NAME)).unwrap()).unwrap()
 }
 
 /// A generator of 16 x 16 pixels whose rows divide into blocks, so that most of it is quantized.

@@ -32,7 +32,7 @@ fn write_clip(path: &Path, visual: VisualConfig, vocab_size: usize) {
         },
     };
     let device = Device::flex();
-    device.seed(8);
+    guise::ops::random::seed(8);
     let model = ClipModel {
         tensors: block_on(collect(&config.init(&device))).unwrap(),
         config,

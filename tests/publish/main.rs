@@ -197,6 +197,7 @@ fn a_run_becomes_a_bundle_that_draws() {
             "README.md",
             "generator.gguf",
             "model.json",
+            "references.png",
             "samples.png",
             "upscaler.gguf"
         ]

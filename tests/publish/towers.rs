@@ -31,6 +31,7 @@ fn the_towers_of_a_clip_come_along() {
             "image_tower.gguf",
             "mapper.gguf",
             "model.json",
+            "references.png",
             "samples.png",
             "text_tower-LICENSE.txt",
             "text_tower.gguf",

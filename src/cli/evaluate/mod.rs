@@ -8,6 +8,7 @@ use super::{
     device::DeviceChoice,
     files::write_whole,
     generate::{self, open_words},
+    trust::Purpose,
     words::Words,
 };
 use crate::{data::Dataset, networks::stylegan2::Generator};
@@ -63,13 +64,13 @@ struct Opened {
 
 impl Subject {
     fn open(&self) -> anyhow::Result<Opened> {
-        let device = self.device.open()?;
         let generate::Opened {
             generator,
             manifest,
             resolution,
             truncation_psi,
-        } = generate::open(&self.model, &device)?;
+            device,
+        } = generate::open(&self.model, Purpose::Guide, &self.device.open()?)?;
         let words = open_words(&self.model, manifest.as_ref(), self.clip.as_deref(), &device)?;
         let dataset = Dataset::open(&self.data)?;
         ensure!(

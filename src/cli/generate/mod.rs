@@ -3,11 +3,12 @@
 mod wish;
 
 use super::{
-    bundle,
+    bundle::{self, OpenBundle},
     device::DeviceChoice,
     progress,
     seeds::Seeds,
     sheet::{Sheet, write_png},
+    trust::Purpose,
     words::Words,
 };
 use crate::{
@@ -69,13 +70,17 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         "cannot write {}: its folder does not exist",
         args.out.display()
     );
-    let device = args.device.open()?;
+    let purpose = match args.wish.is_some() {
+        true => Purpose::Guide,
+        false => Purpose::Draw,
+    };
     let Opened {
         generator,
         manifest,
         resolution,
         truncation_psi,
-    } = open(&args.model, &device)?;
+        device,
+    } = open(&args.model, purpose, &args.device.open()?)?;
     let truncation_psi = args.truncation_psi.unwrap_or(truncation_psi);
     if args.wish.is_some() {
         let words = open_words(&args.model, manifest.as_ref(), args.wish.clip.as_deref(), &device)?;
@@ -127,6 +132,8 @@ pub(super) struct Opened {
     pub(super) resolution: usize,
     /// What to draw with.
     pub(super) truncation_psi: f32,
+    /// Where to draw: what was asked for, or the next best that computes the model rightly.
+    pub(super) device: Device,
 }
 
 /// The towers of a CLIP if there is one, else those of the published model in `dir`.
@@ -144,7 +151,7 @@ pub(super) fn open_words(
 }
 
 /// The published model, or the newest snapshot of the run, in `dir`.
-pub(super) fn open(dir: &Path, device: &Device) -> anyhow::Result<Opened> {
+pub(super) fn open(dir: &Path, purpose: Purpose, device: &Device) -> anyhow::Result<Opened> {
     ensure!(
         dir.is_dir(),
         "there is no folder {}: --model takes a published model or a run",
@@ -158,11 +165,17 @@ pub(super) fn open(dir: &Path, device: &Device) -> anyhow::Result<Opened> {
             manifest: None,
             resolution: run.settings.network.resolution,
             truncation_psi: RUN_TRUNCATION_PSI,
+            device: device.clone(),
         });
     }
-    let (manifest, generator) = bundle::open(dir, device)?;
+    let OpenBundle {
+        manifest,
+        generator,
+        device,
+    } = bundle::open(dir, purpose, device)?;
     Ok(Opened {
         generator,
+        device,
         resolution: manifest.parts.generator.config.resolution,
         truncation_psi: manifest.truncation_psi,
         manifest: Some(manifest),

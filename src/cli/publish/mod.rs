@@ -3,6 +3,7 @@
 mod card;
 mod mapper;
 mod place;
+mod references;
 mod towers;
 
 use super::{
@@ -12,27 +13,33 @@ use super::{
     generate::draw,
     progress,
     sheet::Sheet,
+    trust,
 };
 use crate::{
     data::Dataset,
     metrics::psnr,
     networks::{collection_clip::ImageTower, srvgg::SrvggNetCompact, stylegan2::Generator},
-    pipeline::{Cancel, SampleRequest, upscale},
+    pipeline::{
+        Cancel, SampleRequest,
+        self_check::{check_pictures, reference_side},
+        upscale,
+    },
     train::{MapperSettings, Run, TrainSettings, load_snapshot},
     weights::{
         Manifest, Quantization,
-        bundle::{load_generator, load_upscaler, pack},
+        bundle::{load_generator, load_references, load_upscaler, pack},
         foreign::SuperResolution,
         manifest::{Credit, File, Metrics, Parts, Resemblance, Training},
     },
 };
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use clap::ValueEnum;
 use futures::executor::block_on;
 use image::RgbaImage;
 use mapper::pack_mapper;
 use place::Place;
+use references::references;
 use std::path::{Path, PathBuf};
 use towers::pack_towers;
 
@@ -75,7 +82,11 @@ const MOST_PSNR_DB: f64 = 100.0;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The run folder that `guise train` wrote.
-    run: PathBuf,
+    #[arg(required_unless_present = "refresh")]
+    run: Option<PathBuf>,
+    /// Add to a bundle that an earlier version published what this one adds: the reference pictures of the self-check.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["run", "out", "sr", "clip", "name", "license"])]
+    refresh: Option<PathBuf>,
     /// The super-resolution network, as `guise import` writes it.
     #[arg(long, value_name = "FILE")]
     sr: Option<PathBuf>,
@@ -88,8 +99,8 @@ pub(super) struct Args {
           value_parser = clap::value_parser!(u64).range(64..=1_000_000))]
     mapper_samples: u64,
     /// The folder to write, such as models/NAME.
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "refresh")]
+    out: Option<PathBuf>,
     /// The model's name as people say it [default: the collection's].
     #[arg(long)]
     name: Option<String>,
@@ -146,8 +157,12 @@ impl From<Storage> for Quantization {
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
-    let place = Place::new(&args.out)?;
-    let run = Run::open(&args.run)?;
+    let (Some(run), Some(out)) = (&args.run, &args.out) else {
+        let dir = args.refresh.context("RUN and --out are missing")?;
+        return references::refresh(&dir);
+    };
+    let place = Place::new(out)?;
+    let run = Run::open(run)?;
     let art = art_credit(&args, &run)?;
     let device = args.device.open()?;
     let (trained, kimg) = load_snapshot(&run, &device)?;
@@ -232,6 +247,24 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             files.push((TEXT_TOWER_LICENCE, card::APACHE_2_0.into()));
         }
     }
+    let contents = |file: &File| -> anyhow::Result<Vec<u8>> {
+        let found = files.iter().find(|(name, _)| *name == file.name);
+        Ok(found.context("a part without a file")?.1.clone())
+    };
+    let (self_check, pictures) = references(&parts, args.truncation_psi, contents)?;
+    let strip = load_references(
+        &self_check,
+        &pictures,
+        reference_side(run.settings.network.resolution),
+    )?;
+    if let Err(deviation) = block_on(check_pictures(&drawing, args.truncation_psi, &strip, &device))? {
+        bail!(
+            "{} does not draw what the model is ({deviation}), so nothing that was measured on it holds: \
+             use --device cpu, or GUISE_ISA=plain",
+            trust::describe(&device)
+        );
+    }
+    files.push((references::FILE, pictures));
     let manifest = Manifest {
         version: Manifest::VERSION,
         name: name(&args, &run, &place),
@@ -249,6 +282,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         },
         truncation_psi: args.truncation_psi,
         examples,
+        self_check: Some(self_check),
     };
     // What is written must be what every reader accepts.
     manifest.validate()?;
@@ -261,7 +295,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     ));
 
     place.write(&files, &sheet(&quantized)?)?;
-    print!("{}", card::summary(&manifest, &args.out));
+    print!("{}", card::summary(&manifest, &place.dir));
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use std::{
 
 /// The folder that a bundle is written to.
 pub(super) struct Place {
-    dir: PathBuf,
+    pub dir: PathBuf,
     parent: PathBuf,
     /// The folder's own name.
     pub name: String,

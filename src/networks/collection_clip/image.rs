@@ -2,11 +2,11 @@
 
 use crate::{
     networks::minilm::{ConfigError, Linear},
-    ops::{conv2d::conv2d_act, resample::downsample2d, unit_length::unit_length},
+    ops::{conv2d::conv2d_act, random, resample::downsample2d, unit_length::unit_length},
 };
 use burn::{
     module::{Module, Param},
-    tensor::{Device, Distribution, Tensor},
+    tensor::{Device, Tensor},
 };
 use serde::{Deserialize, Serialize};
 use std::f64::consts::SQRT_2;
@@ -117,7 +117,7 @@ pub struct Layer {
 impl Layer {
     fn init([c_in, c_out]: [usize; 2], halve: bool, device: &Device) -> Self {
         let deviation = 1.0 / ((9 * c_in) as f64).sqrt();
-        let weight = Tensor::random([c_out, c_in, 3, 3], Distribution::Normal(0.0, deviation), device);
+        let weight = random::normal([c_out, c_in, 3, 3], deviation, device);
         Self {
             weight: Param::from_tensor(weight),
             bias: Param::from_tensor(Tensor::zeros([c_out], device)),

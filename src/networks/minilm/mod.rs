@@ -10,12 +10,12 @@ mod tokenizer;
 
 pub use tokenizer::{MAX_TOKENS, Tokenizer, VocabularyError};
 
-use crate::ops::{linear::linear, unit_length::unit_length};
+use crate::ops::{linear::linear, random, unit_length::unit_length};
 use burn::{
     module::{Module, Param},
     nn::{LayerNorm, LayerNormConfig},
     tensor::{
-        Device, Distribution, Int, Tensor, TensorData,
+        Device, Int, Tensor, TensorData,
         activation::{gelu, softmax},
         module::embedding,
     },
@@ -146,7 +146,7 @@ impl Linear {
             Tensor::zeros([d_out, d_in], device)
         } else {
             let deviation = gain / (d_in as f64).sqrt();
-            Tensor::random([d_out, d_in], Distribution::Normal(0.0, deviation), device)
+            random::normal([d_out, d_in], deviation, device)
         };
         Self {
             weight: Param::from_tensor(weight),

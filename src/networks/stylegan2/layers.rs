@@ -6,16 +6,17 @@
 use crate::ops::{
     conv2d::{conv2d, conv2d_act},
     linear::linear_act,
+    random,
 };
 use burn::{
     module::{Module, Param},
-    tensor::{Device, Distribution, Tensor},
+    tensor::{Device, Tensor},
 };
 use std::f64::consts::SQRT_2;
 
 /// A parameter drawn from the unit normal distribution times `scale`.
 pub(super) fn normal<const D: usize>(shape: [usize; D], scale: f64, device: &Device) -> Param<Tensor<D>> {
-    Param::from_tensor(Tensor::random(shape, Distribution::Normal(0.0, scale), device))
+    Param::from_tensor(random::normal(shape, scale, device))
 }
 
 /// A parameter filled with `value`.

@@ -6,11 +6,12 @@ use super::{
 };
 use crate::ops::{
     modulated_conv2d::{modulated_conv2d, styled_conv2d},
+    random,
     resample::upsample2d,
 };
 use burn::{
     module::{Module, Param},
-    tensor::{Device, Distribution, Tensor},
+    tensor::{Device, Tensor},
 };
 use std::f64::consts::SQRT_2;
 
@@ -21,7 +22,7 @@ pub enum NoiseMode {
     None,
     /// The noise that is saved with the network: the same latent always gives the same picture.
     Const,
-    /// Fresh noise from the device's generator, as in training.
+    /// Fresh noise from [`random`], as in training.
     Random,
 }
 
@@ -47,11 +48,7 @@ impl SynthesisLayer {
             affine: EqualizedLinear::init([w_dim, c_in], 1.0, 1.0, false, device),
             weight: normal([c_out, c_in, 3, 3], 1.0, device),
             bias: full([c_out], 0.0, device),
-            noise_const: buffer(Tensor::random(
-                [side, side],
-                Distribution::Normal(0.0, 1.0),
-                device,
-            )),
+            noise_const: buffer(random::normal([side, side], 1.0, device)),
             noise_strength: full([1], 0.0, device),
             up,
         }
@@ -65,11 +62,7 @@ impl SynthesisLayer {
         let noise = match noise {
             NoiseMode::None => None,
             NoiseMode::Const => Some(self.noise_const.val().reshape([1, 1, side, side])),
-            NoiseMode::Random => Some(Tensor::random(
-                [n, 1, side, side],
-                Distribution::Normal(0.0, 1.0),
-                &x.device(),
-            )),
+            NoiseMode::Random => Some(random::normal([n, 1, side, side], 1.0, &x.device())),
         };
         let noise = noise.map(|noise| (noise, self.noise_strength.val()));
         styled_conv2d(

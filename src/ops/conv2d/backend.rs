@@ -48,7 +48,7 @@ impl ConvSizes {
 /// A backend that convolves: burn's own way on a GPU, ours on the CPU.
 #[backend_extension(
     Flex,
-    Cube: cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan")),
+    Cube: cfg(any(target_arch = "wasm32", feature = "gpu")),
     Autodiff
 )]
 pub trait ConvBackend: Backend {
@@ -80,7 +80,7 @@ pub trait ConvBackend: Backend {
     }
 }
 
-#[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
+#[cfg(any(target_arch = "wasm32", feature = "gpu"))]
 impl ConvBackend for burn::backend::Cube {}
 
 impl ConvBackend for Flex {

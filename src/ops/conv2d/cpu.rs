@@ -150,9 +150,9 @@ pub(super) fn convolve_input_grad(grad: Tensor, weight: Tensor, sizes: ConvSizes
 }
 
 /// The weights `[k, c, 3, 3]` transformed for a convolution, or for the gradient of its input: channels swapped, taps reversed.
-pub(super) fn winograd_weights(weight: &Tensor, of_input_grad: bool) -> Arc<Vec<Line>> {
+pub(super) fn winograd_weights(isa: Isa, weight: &Tensor, of_input_grad: bool) -> Arc<Vec<Line>> {
     let [k, c, ..] = dims::<4>(weight);
-    kept(weight, Form::Winograd { of_input_grad }, || {
+    kept(weight, isa, Form::Winograd { of_input_grad }, || {
         let (channels, view) = match of_input_grad {
             false => (
                 [k, c],
@@ -171,17 +171,18 @@ pub(super) fn winograd_weights(weight: &Tensor, of_input_grad: bool) -> Arc<Vec<
                 },
             ),
         };
-        kernel::winograd_weights(Isa::best(), channels, weight.storage(), view)
+        kernel::winograd_weights(isa, channels, weight.storage(), view)
     })
 }
 
 /// By Winograd, or nothing: an infinity or NaN has spread over its tile, and only the definition says where it belongs.
 fn winograd(p: &Problem, x: &Tensor, weight: &Tensor, of_input_grad: bool, around: Around) -> Option<Tensor> {
-    let u = winograd_weights(weight, of_input_grad);
+    let isa = Isa::current();
+    let u = winograd_weights(isa, weight, of_input_grad);
     // SAFETY: the kernel writes every output.
     let (y, finite) = unsafe {
         filled(p.n * p.k * p.oh * p.ow, |y| {
-            kernel::winograd_forward(Isa::best(), p, x.storage(), &u, around, y)
+            kernel::winograd_forward(isa, p, x.storage(), &u, around, y)
         })
     };
     finite.then(|| from_values(y, [p.n, p.k, p.oh, p.ow]))
@@ -199,7 +200,7 @@ fn by_planes(
     // SAFETY: the kernel writes every output.
     let (y, ()) = unsafe {
         filled(p.n * p.k * p.pixels, |y| {
-            kernel::pointwise_forward(Isa::best(), p, x.storage(), weight.storage(), view, around, y)
+            kernel::pointwise_forward(Isa::current(), p, x.storage(), weight.storage(), view, around, y)
         })
     };
     from_values(y, [p.n, p.k, h, w])
@@ -207,14 +208,15 @@ fn by_planes(
 
 /// As it is defined.
 fn direct(p: &Plan, x: &Tensor, weight: &Tensor, view: DirectView, form: Form, around: Around) -> Tensor {
-    let weights = kept(weight, form, || {
-        kernel::direct_weights(Isa::best(), p, weight.storage(), view)
+    let isa = Isa::current();
+    let weights = kept(weight, isa, form, || {
+        kernel::direct_weights(isa, p, weight.storage(), view)
     });
     let [oh, ow] = p.output;
     // SAFETY: the kernel writes every output.
     let (y, ()) = unsafe {
         filled(p.n * p.c_out * oh * ow, |y| {
-            kernel::direct(Isa::best(), p, x.storage(), &weights, around, y)
+            kernel::direct(isa, p, x.storage(), &weights, around, y)
         })
     };
     from_values(y, [p.n, p.c_out, oh, ow])
@@ -239,7 +241,7 @@ pub(super) fn convolve_weight_grad(
         // SAFETY: the kernel writes every output.
         let (dw, ()) = unsafe {
             filled(len, |dw| {
-                kernel::pointwise_weight_grad(Isa::best(), &p, x.storage(), grad.storage(), around, dw)
+                kernel::pointwise_weight_grad(Isa::current(), &p, x.storage(), grad.storage(), around, dw)
             })
         };
         return from_values(dw, [k, c, kh, kw]);
@@ -259,7 +261,7 @@ pub(super) fn convolve_weight_grad(
         // SAFETY: the kernel writes every output.
         let (dw, finite) = unsafe {
             filled(len, |dw| {
-                kernel::winograd_weight_grad(Isa::best(), &p, x.storage(), grad.storage(), around, dw)
+                kernel::winograd_weight_grad(Isa::current(), &p, x.storage(), grad.storage(), around, dw)
             })
         };
         if finite {
@@ -279,7 +281,7 @@ pub(super) fn convolve_weight_grad(
     // SAFETY: the kernel writes every output.
     let (dw, ()) = unsafe {
         filled(len, |dw| {
-            kernel::direct_weight_grad(Isa::best(), &plan, x.storage(), grad.storage(), around, dw)
+            kernel::direct_weight_grad(Isa::current(), &plan, x.storage(), grad.storage(), around, dw)
         })
     };
     from_values(dw, [k, c, kh, kw])

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::backend::ConvSizes;
 use crate::ops::{
-    cpu::Line,
+    cpu::{Isa, Line},
     flex::{FlexTensor, dims},
 };
 use burn::tensor::Bytes;
@@ -33,6 +33,8 @@ struct Entry {
     weight: Weak<Bytes>,
     /// Tensors of several shapes may share one memory.
     shape: [usize; 4],
+    /// Instruction sets read some forms in orders of their own.
+    isa: Isa,
     form: Form,
     lines: Arc<Vec<Line>>,
 }
@@ -40,11 +42,18 @@ struct Entry {
 /// The oldest first.
 static KEPT: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
 
-/// `weight` in this form, which `make` makes if it is not there yet. The tensor must be contiguous.
-pub(super) fn kept(weight: &FlexTensor, form: Form, make: impl FnOnce() -> Vec<Line>) -> Arc<Vec<Line>> {
+/// `weight` in this form for `isa`, which `make` makes if it is not there yet. The tensor must be contiguous.
+pub(super) fn kept(
+    weight: &FlexTensor,
+    isa: Isa,
+    form: Form,
+    make: impl FnOnce() -> Vec<Line>,
+) -> Arc<Vec<Line>> {
     let (memory, shape) = (weight.data_arc(), dims(weight));
     let is_it = |entry: &Entry| {
-        entry.weight.as_ptr() == Arc::as_ptr(&memory) && entry.shape == shape && entry.form == form
+        entry.weight.as_ptr() == Arc::as_ptr(&memory)
+            && entry.shape == shape
+            && (entry.isa, entry.form) == (isa, form)
     };
     // A panic elsewhere leaves whole entries behind, so the lock is as good as before.
     let lock = || KEPT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -67,6 +76,7 @@ pub(super) fn kept(weight: &FlexTensor, form: Form, make: impl FnOnce() -> Vec<L
     entries.push(Entry {
         weight: Arc::downgrade(&memory),
         shape,
+        isa,
         form,
         lines: lines.clone(),
     });
@@ -85,17 +95,26 @@ mod tests {
     /// What is kept for this tensor, made of its first number.
     fn first(tensor: &FlexTensor, form: Form) -> f32 {
         let line = || vec![Line([tensor.storage::<f32>()[0]; 16])];
-        kept(tensor, form, line)[0].0[0]
+        kept(tensor, Isa::Plain, form, line)[0].0[0]
     }
 
     #[test]
     fn the_same_weights_are_prepared_once() {
         let weight = tensor(1.0);
         assert_eq!(first(&weight, Form::Energy), 1.0);
-        let again = kept(&weight.clone(), Form::Energy, || panic!("it is there"));
+        let again = kept(&weight.clone(), Isa::Plain, Form::Energy, || {
+            panic!("it is there")
+        });
         assert_eq!(again[0].0[0], 1.0);
         let other = Form::Winograd { of_input_grad: true };
-        assert_eq!(kept(&weight, other, || vec![Line([7.0; 16])])[0].0[0], 7.0);
+        assert_eq!(
+            kept(&weight, Isa::Plain, other, || vec![Line([7.0; 16])])[0].0[0],
+            7.0
+        );
+        if let Some(&isa) = Isa::available().iter().find(|isa| **isa != Isa::Plain) {
+            let of_another_set = kept(&weight, isa, Form::Energy, || vec![Line([8.0; 16])]);
+            assert_eq!(of_another_set[0].0[0], 8.0);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::{
     kernel::{self, Lanes},
     layer::{ONE, blocks},
 };
-#[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
+#[cfg(any(target_arch = "wasm32", feature = "gpu"))]
 use crate::ops::gpu;
 use crate::ops::{
     cpu::Isa,
@@ -58,7 +58,7 @@ pub fn conv2d_prelu_stack(x: Tensor<4>, layers: &[PreluLayer]) -> Tensor<4> {
         }
         c = c_out;
     }
-    #[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
+    #[cfg(any(target_arch = "wasm32", feature = "gpu"))]
     if gpu::is_plain(&x) && layers.iter().all(gpu::is_plain_layer) {
         return gpu::conv2d_prelu_stack(x, layers);
     }
@@ -74,7 +74,7 @@ pub fn conv2d_prelu_stack(x: Tensor<4>, layers: &[PreluLayer]) -> Tensor<4> {
 
 /// The same without packing pictures between the layers, unless something is not finite.
 fn in_frames(x: Tensor<4>, layers: &[PreluLayer]) -> Option<Tensor<4>> {
-    let x = plain(x);
+    let (x, isa) = (plain(x), Isa::current());
     let [n, c, h, w] = dims(&x);
     let prepared = layers.iter().map(|layer| {
         let bias = blocks(&plain(layer.bias.clone()));
@@ -89,7 +89,7 @@ fn in_frames(x: Tensor<4>, layers: &[PreluLayer]) -> Option<Tensor<4>> {
             down,
         });
         (
-            cpu::winograd_weights(&plain(layer.weight.clone()), false),
+            cpu::winograd_weights(isa, &plain(layer.weight.clone()), false),
             lanes.collect(),
         )
     });
@@ -107,7 +107,7 @@ fn in_frames(x: Tensor<4>, layers: &[PreluLayer]) -> Option<Tensor<4>> {
     // SAFETY: the kernel writes every output.
     let (y, finite) = unsafe {
         filled(n * k * h * w, |y| {
-            kernel::winograd_stack(Isa::best(), [n, c, h, w], x.storage(), &stack, y)
+            kernel::winograd_stack(isa, [n, c, h, w], x.storage(), &stack, y)
         })
     };
     finite.then(|| Tensor::from_primitive::<Flex>(from_values(y, [n, k, h, w])))

@@ -60,7 +60,7 @@ pub(crate) unsafe fn multiply<S: Simd, const ROW: usize, const R: usize, const N
     }
 }
 
-/// Up to 16 channels of a row that lie next to each other, `offset` floats from the row's start.
+/// Channels of a row that lie next to each other, `offset` floats from the row's start.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chunk {
     pub offset: usize,

@@ -14,7 +14,7 @@ use burn::backend::{
 /// A backend that multiplies with the weights of a layer: burn's own way on a GPU, ours on the CPU.
 #[backend_extension(
     Flex,
-    Cube: cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan")),
+    Cube: cfg(any(target_arch = "wasm32", feature = "gpu")),
     Autodiff
 )]
 pub trait ProductBackend: Backend {
@@ -29,7 +29,7 @@ pub trait ProductBackend: Backend {
     }
 }
 
-#[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
+#[cfg(any(target_arch = "wasm32", feature = "gpu"))]
 impl ProductBackend for burn::backend::Cube {}
 
 impl ProductBackend for Flex {
@@ -71,7 +71,7 @@ pub(super) fn values(x: &FlexTensor, weight: &FlexTensor, order: Order) -> (Vec<
     // SAFETY: the kernel writes every output.
     let (y, ()) = unsafe {
         filled(rows * outputs, |y| {
-            kernel::product(Isa::best(), &p, x.storage(), weight.storage(), y)
+            kernel::product(Isa::current(), &p, x.storage(), weight.storage(), y)
         })
     };
     (y, [rows, outputs])

@@ -168,7 +168,12 @@ unsafe fn pack<S: Simd>(p: &Product, weight: *const f32, range: Range<usize>, pa
                 for block in (0..total).step_by(16) {
                     let lanes = range.len().saturating_sub(block).min(16);
                     let from = weight.wrapping_add((range.start + block) * p.inputs);
-                    S::pack16(from, p.inputs, lanes, p.inputs, packed.add(place(block)), width);
+                    let to = packed.add(place(block));
+                    for input in (0..p.inputs).step_by(16) {
+                        let columns = (p.inputs - input).min(16);
+                        let from = from.wrapping_add(input);
+                        S::pack16(from, p.inputs, lanes, columns, to.add(input * width), width);
+                    }
                 }
             }
             Order::Inputs => {
@@ -232,7 +237,7 @@ mod tests {
                 outputs,
                 order,
             };
-            for isa in Isa::available() {
+            for isa in Isa::tested() {
                 // Memory that is NaN, so that nothing can be forgotten.
                 let mut y = vec![MaybeUninit::new(f32::NAN); rows * outputs];
                 product(isa, &p, &x, &weight, &mut y);

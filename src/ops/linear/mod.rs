@@ -3,7 +3,7 @@
 mod backend;
 mod kernel;
 
-#[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
+#[cfg(any(target_arch = "wasm32", feature = "gpu"))]
 use super::gpu;
 use super::{
     flex::{from_values, is_plain_cpu, plain},
@@ -61,7 +61,7 @@ pub fn linear_act(
     if is_plain_cpu(&x) && is_plain_cpu(&weight) && is_plain_cpu(&bias) {
         return on_cpu(x, weight, bias, gains, sides);
     }
-    #[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
+    #[cfg(any(target_arch = "wasm32", feature = "gpu"))]
     if gpu::is_plain(&x) && gpu::is_plain(&weight) && gpu::is_plain(&bias) {
         return gpu::linear_act(x, weight, bias, gains, sides);
     }

@@ -20,7 +20,7 @@ use crate::ops::{
 /// A backend that resamples: each by a kernel of ours.
 #[backend_extension(
     Flex,
-    Cube: cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan")),
+    Cube: cfg(any(target_arch = "wasm32", feature = "gpu")),
     Autodiff
 )]
 pub trait ResampleBackend: Backend {
@@ -28,7 +28,7 @@ pub trait ResampleBackend: Backend {
     fn resample(x: FloatTensor<Self>, p: Resample) -> FloatTensor<Self>;
 }
 
-#[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
+#[cfg(any(target_arch = "wasm32", feature = "gpu"))]
 impl ResampleBackend for burn::backend::Cube {
     fn resample(x: FloatTensor<Self>, p: Resample) -> FloatTensor<Self> {
         crate::ops::gpu::resample(x, p)
@@ -48,7 +48,7 @@ impl ResampleBackend for Flex {
         // SAFETY: the kernel writes every output.
         let (y, ()) = unsafe {
             filled(n * c * oh * ow, |y| {
-                kernel::resample(Isa::best(), &p, n * c, x.storage(), y)
+                kernel::resample(Isa::current(), &p, n * c, x.storage(), y)
             })
         };
         from_values(y, [n, c, oh, ow])

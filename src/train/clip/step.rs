@@ -6,11 +6,14 @@ use super::{
     rng,
     sentences::Texts,
 };
-use crate::networks::collection_clip::{ImageTower, TextProjection};
+use crate::{
+    networks::collection_clip::{ImageTower, TextProjection},
+    ops::random,
+};
 use burn::{
     module::Module,
     optim::{AdamWConfig, GradientsParams, ModuleOptimizer},
-    tensor::{Device, Distribution, Tensor},
+    tensor::{Device, Tensor},
 };
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -69,7 +72,7 @@ pub struct Batch {
 impl ClipState {
     /// Fresh towers on `device`, which needs no autodiff of its own.
     pub fn init(settings: &ClipSettings, device: &Device) -> Self {
-        device.seed(settings.seed);
+        random::seed(settings.seed);
         let device = device.clone().autodiff();
         let optimizer = AdamWConfig::new()
             .with_beta_1(0.9)
@@ -96,11 +99,11 @@ impl ClipState {
     /// When a loss is not finite the step ends there, and the state is to be thrown away.
     pub fn advance(mut self, settings: &ClipSettings, batch: Batch) -> (Self, ClipStats) {
         let device = batch.images.device();
-        device.seed(rng(settings.seed, Purpose::Step(self.step)).random());
+        random::seed(rng(settings.seed, Purpose::Step(self.step)).random());
         let noisy = |Texts { clauses, texts }| {
             let [k, width] = clauses.dims();
             let deviation = settings.text_noise / (width as f64).sqrt();
-            let noise = Tensor::random([k, width], Distribution::Normal(0.0, 1.0), &device) * deviation;
+            let noise = random::normal([k, width], deviation, &device);
             let clauses = clauses + noise;
             Texts { clauses, texts }.embed(&self.towers.text)
         };

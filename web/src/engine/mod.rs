@@ -58,7 +58,9 @@ impl Engine {
         spawn_local(async move {
             let mut model = self.model.lock().await;
             match request {
-                Request::Load { bundle, device } => *model = opened(Model::open(&bundle, device).await),
+                Request::Load { bundle, device } => {
+                    *model = opened(Model::open(&bundle, device, None).await);
+                }
                 Request::Sample {
                     job,
                     seeds,
@@ -85,6 +87,12 @@ impl Engine {
                         count,
                         truncation_psi,
                     };
+                    // The towers come late, and with them what a device must refine as it should.
+                    while let Some(open) = model.as_ref()
+                        && let Some(deviation) = open.doubts(job, &wish, &cancel).await
+                    {
+                        *model = opened(open.reopen(&deviation).await);
+                    }
                     finish(job, &model, async |model| model.imagine(job, wish, cancel).await).await;
                 }
                 Request::Mix {
@@ -150,6 +158,8 @@ enum Failure {
     Pipeline(pipeline::Error),
     /// A sentence for people.
     Sentence(String),
+    /// The device computes otherwise than it should.
+    Deviates(String),
 }
 
 impl From<pipeline::Error> for Failure {
@@ -181,6 +191,7 @@ async fn finish(job: JobId, model: &Option<Model>, work: impl AsyncFnOnce(&Model
                 sentence: match failure {
                     Failure::Pipeline(error) => format!("That did not work: {error}."),
                     Failure::Sentence(sentence) => sentence,
+                    Failure::Deviates(deviation) => format!("This device computes wrongly: {deviation}."),
                 },
                 ways_on,
             }

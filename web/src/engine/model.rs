@@ -16,10 +16,14 @@ use guise::{
     pipeline::{
         Cancel, Error, Event,
         sample::{SampleRequest, sample},
+        self_check,
         upscale::upscale,
     },
     weights::{
-        bundle::{Generator, ImageTower, SrvggNetCompact, load_generator, load_image_tower, load_upscaler},
+        bundle::{
+            Generator, ImageTower, SrvggNetCompact, load_generator, load_image_tower, load_references,
+            load_upscaler,
+        },
         manifest::{self, Manifest},
     },
 };
@@ -86,8 +90,9 @@ impl Source {
 }
 
 impl Model {
-    /// Fetches, checks and opens the bundle in `folder`, and tells the page how far that is.
-    pub async fn open(folder: &str, wish: DeviceWish) -> Result<Self, Trouble> {
+    /// Fetches, checks and opens the bundle in `folder`, and tells the page how far that is. `doubt` is a sentence about the
+    /// device that was found to compute wrongly before.
+    pub async fn open(folder: &str, wish: DeviceWish, doubt: Option<String>) -> Result<Self, Trouble> {
         let again = |sentence: String| (sentence, vec![WayOn::TryAgain]);
         let failed = |error: load::Error| again(error.to_string());
         let store = open_store(folder).await;
@@ -99,6 +104,7 @@ impl Model {
         let Manifest { parts, .. } = &source.manifest;
         let mut wanted = vec![&parts.generator.file];
         wanted.extend(parts.upscaler.as_ref().map(|part| &part.file));
+        wanted.extend(source.manifest.self_check.as_ref().map(|it| &it.pictures));
         let files = source
             .files(&wanted, Stage::Download, None)
             .await
@@ -113,7 +119,7 @@ impl Model {
             },
             None,
         );
-        let device::Opened { device, kind, why } = device::open(wish, |reason| {
+        let opened = device::open(wish, |reason| {
             say(
                 &Reply::Lost {
                     sentence: format!("The graphics adapter went away ({reason})."),
@@ -126,8 +132,7 @@ impl Model {
 
         let unusable = |error: guise::weights::Error| again(format!("This model cannot be used: {error}."));
         let file = |file: &manifest::File| files.contents[&file.name].as_slice();
-        let generator =
-            load_generator(&parts.generator, file(&parts.generator.file), &device).map_err(unusable)?;
+        let (generator, device::Opened { device, kind, why }) = settle(&source, &files, opened).await?;
         let upscaler = match &parts.upscaler {
             Some(part) => Some(load_upscaler(part, file(&part.file), &device).map_err(unusable)?),
             None => None,
@@ -135,7 +140,7 @@ impl Model {
         let upscale_factor = upscaler.as_ref().map(|network| network.scale() as u32);
         let reply = Reply::Ready {
             device: kind,
-            why,
+            why: doubt.or(why),
             fetched: files.fetched,
             kept: files.kept,
             model: facts(&source.manifest, upscale_factor),
@@ -168,17 +173,16 @@ impl Model {
             .image_tower
             .as_ref()
             .ok_or_else(|| useless("This model judges no pictures.".into()))?;
-        let wanted = [&parts.generator.file, &tower.file];
+        let mut wanted = vec![&parts.generator.file, &tower.file];
+        wanted.extend(source.manifest.self_check.as_ref().map(|it| &it.pictures));
         let files = source
             .files(&wanted, Stage::Download, None)
             .await
             .map_err(|error| useless(error.to_string()))?;
-        let device::Opened { device, kind, why } =
-            device::open(DeviceWish::Cpu, |_| {}).await.map_err(useless)?;
+        let opened = device::open(DeviceWish::Cpu, |_| {}).await.map_err(useless)?;
         let unusable = |error: guise::weights::Error| useless(format!("This model cannot be used: {error}."));
         let file = |file: &manifest::File| files.contents[&file.name].as_slice();
-        let generator =
-            load_generator(&parts.generator, file(&parts.generator.file), &device).map_err(unusable)?;
+        let (generator, device::Opened { device, kind, why }) = settle(&source, &files, opened).await?;
         let judge = load_image_tower(tower, file(&tower.file), &device).map_err(unusable)?;
         let reply = Reply::Ready {
             device: kind,
@@ -197,6 +201,40 @@ impl Model {
             source,
             judge: judge.into(),
             words: OnceCell::new(),
+        })
+    }
+
+    /// Opens the bundle again on the next best device, because this one was found to compute wrongly.
+    pub async fn reopen(&self, deviation: &str) -> Result<Self, Trouble> {
+        let doubt = next_best(self.kind, deviation)?;
+        Self::open(&self.source.folder, DeviceWish::Cpu, Some(doubt)).await
+    }
+
+    /// How a guided step deviates from what the bundle keeps of it, if it does.
+    pub(super) async fn deviation(&self, judge: &ImageTower) -> Result<Option<String>, String> {
+        let manifest = &self.source.manifest;
+        let Some((check, step)) = manifest
+            .self_check
+            .as_ref()
+            .and_then(|it| Some((it, it.guided.as_ref()?)))
+        else {
+            return Ok(None);
+        };
+        let files = load::files(
+            &self.source.folder,
+            &[&check.pictures],
+            self.source.store.as_ref(),
+            |_, _| {},
+        );
+        let files = files.await.map_err(|error| error.to_string())?;
+        let references = references(manifest, check, &files)?;
+        let psi = manifest.truncation_psi;
+        let checked =
+            self_check::check_step(&self.generator, judge, psi, &references, step, &self.device).await;
+        Ok(match checked {
+            Ok(Ok(())) => None,
+            Ok(Err(deviation)) => Some(deviation.to_string()),
+            Err(error) => Some(error.to_string()),
         })
     }
 
@@ -247,6 +285,68 @@ impl Model {
         tell(job, Stage::Upscale, Event::Picture { index: 0, image }).await?;
         Ok(())
     }
+}
+
+/// The generator of a bundle, on a device that draws the bundle's reference pictures: the one that is open, or the next best.
+async fn settle(
+    source: &Source,
+    files: &Files,
+    mut opened: device::Opened,
+) -> Result<(Generator, device::Opened), Trouble> {
+    let manifest = &source.manifest;
+    let part = &manifest.parts.generator;
+    let again = |reason: String| {
+        (
+            format!("This model cannot be used: {reason}."),
+            vec![WayOn::TryAgain],
+        )
+    };
+    let references = match &manifest.self_check {
+        Some(check) => Some(references(manifest, check, files).map_err(again)?),
+        None => None,
+    };
+    loop {
+        let generator = load_generator(part, &files.contents[&part.file.name], &opened.device)
+            .map_err(|error| again(error.to_string()))?;
+        let Some(references) = &references else {
+            return Ok((generator, opened));
+        };
+        let psi = manifest.truncation_psi;
+        let deviation = match self_check::check_pictures(&generator, psi, references, &opened.device).await {
+            Ok(Ok(())) => return Ok((generator, opened)),
+            Ok(Err(deviation)) => deviation.to_string(),
+            Err(error) => error.to_string(),
+        };
+        opened = device::Opened {
+            why: Some(next_best(opened.kind, &deviation)?),
+            device: Device::flex(),
+            kind: DeviceInUse::Cpu,
+        };
+    }
+}
+
+/// What to tell the visitor when a device that deviates is passed over for the next best, which the processor is told to be.
+fn next_best(kind: DeviceInUse, deviation: &str) -> Result<String, Trouble> {
+    match kind {
+        DeviceInUse::WebGpu => Ok(format!(
+            "The graphics adapter computes wrongly here ({deviation}), so the processor is used instead."
+        )),
+        DeviceInUse::Cpu => match self_check::simpler_processor() {
+            Some(_) => Ok(format!(
+                "The fast instructions of this browser compute wrongly ({deviation}), so slower ones are used instead."
+            )),
+            None => Err((
+                format!("This browser computes wrong pictures ({deviation}), so none are shown."),
+                vec![WayOn::TryAgain],
+            )),
+        },
+    }
+}
+
+/// The reference pictures of a bundle, from its files.
+fn references(manifest: &Manifest, check: &manifest::SelfCheck, files: &Files) -> Result<RgbaImage, String> {
+    let side = self_check::reference_side(manifest.parts.generator.config.resolution);
+    load_references(check, &files.contents[&check.pictures.name], side).map_err(|error| error.to_string())
 }
 
 /// What is kept of the site that the bundle in `folder` belongs to.

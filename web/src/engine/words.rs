@@ -59,6 +59,14 @@ pub struct Wish {
     pub truncation_psi: f32,
 }
 
+impl Wish {
+    /// Whether nothing is asked for that takes the towers.
+    fn is_by_chance(&self) -> bool {
+        let said = |words: &Sentence| !(words.prompt.trim().is_empty() && words.without.trim().is_empty());
+        self.picture.is_none() && !self.words.as_ref().is_some_and(said)
+    }
+}
+
 impl Model {
     /// Draws avatars for a wish, and sends each to the page every time that it has improved.
     pub async fn imagine(&self, job: JobId, wish: Wish, cancel: Cancel) -> Result<(), Failure> {
@@ -193,6 +201,18 @@ impl Model {
         }
     }
 
+    /// Gets ready for words, and says how this device deviates if it refines otherwise than it should. Other troubles come
+    /// up again when the words are used.
+    pub async fn doubts(&self, job: JobId, wish: &Wish, cancel: &Cancel) -> Option<String> {
+        if wish.is_by_chance() {
+            return None;
+        }
+        match self.words(job, cancel).await {
+            Err(Failure::Deviates(deviation)) => Some(deviation),
+            _ => None,
+        }
+    }
+
     /// What understands words, fetched and opened if that has not happened yet.
     async fn words(&self, job: JobId, cancel: &Cancel) -> Result<(&ImageTower, &Words), Failure> {
         if let (Some(judge), Some(words)) = (self.judge.get(), self.words.get()) {
@@ -211,6 +231,9 @@ impl Model {
             Either::Left((words, _)) => words.map_err(Failure::Sentence)?,
             Either::Right(_) => return Err(Error::Cancelled.into()),
         };
+        if let Some(deviation) = self.deviation(&judge).await.map_err(Failure::Sentence)? {
+            return Err(Failure::Deviates(deviation));
+        }
         Ok((self.judge.get_or_init(|| judge), self.words.get_or_init(|| words)))
     }
 

@@ -152,7 +152,7 @@ impl Kept {
         // SAFETY: the kernel writes every output.
         let (dx, sums) = unsafe {
             filled(n * c * p.pixels, |dx| {
-                kernel::end_backward(Isa::best(), &p, grad.storage(), y.storage(), end, dx)
+                kernel::end_backward(Isa::current(), &p, grad.storage(), y.storage(), end, dx)
             })
         };
         (from_values(dx, [n, c, h, w]), p, sums)
@@ -167,7 +167,7 @@ impl Kept {
         let (dx, sums) = unsafe {
             filled(n * c * p.pixels, |dx| {
                 let (grad, x, styles) = (grad.storage(), x.storage(), styles.storage());
-                kernel::style_backward(Isa::best(), &p, grad, x, styles, dx)
+                kernel::style_backward(Isa::current(), &p, grad, x, styles, dx)
             })
         };
         (from_values(dx, [n, c, h, w]), from_values(sums, [n, c]))

@@ -11,7 +11,7 @@ use super::{
     kept::{Form, kept},
 };
 use crate::ops::{
-    cpu::Line,
+    cpu::{Isa, Line},
     flex::{FlexTensor, dims, from_values, is_cpu, plain},
     rectifier::{rectify, sides},
 };
@@ -80,7 +80,7 @@ pub(crate) fn conv2d_layer(
     if is_cpu(&x) {
         return in_one_pass(x, weight, layer, sizes);
     }
-    #[cfg(any(target_arch = "wasm32", feature = "cuda", feature = "vulkan"))]
+    #[cfg(any(target_arch = "wasm32", feature = "gpu"))]
     if stride == 1 && crate::ops::gpu::are_plain(&x, &weight, &layer) {
         return crate::ops::gpu::conv2d_layer(x, weight, padding, layer);
     }
@@ -153,7 +153,7 @@ fn rows_in_blocks(values: &[f32], columns: usize) -> Vec<Line> {
 pub(crate) fn plain_demodulation(weight: Tensor<4>, styles: Tensor<2>) -> Tensor<2> {
     let (weight, styles) = (plain(weight), plain(styles));
     let ([c_out, c_in, kh, kw], [n, _]) = (dims::<4>(&weight), dims::<2>(&styles));
-    let energy = kept(&weight, Form::Energy, || {
+    let energy = kept(&weight, Isa::current(), Form::Energy, || {
         let sums: Vec<f32> = weight
             .storage::<f32>()
             .chunks_exact(kh * kw)

@@ -5,6 +5,16 @@
 //! They are `#[inline(always)]` so that they become part of a caller that was compiled with the instruction set
 //! enabled; called from anywhere else they would still be correct, only slow.
 
+/// Holds a caller to what a function asks for. An implementation may rely on it in ways that others do not, so that a
+/// breach shows on some processors only: it is checked for all of them alike, in tests and in builds with debug assertions.
+macro_rules! contract {
+    ($holds:expr) => {
+        if cfg!(any(test, debug_assertions)) {
+            assert!($holds, "contract broken: {}", stringify!($holds));
+        }
+    };
+}
+
 /// A vector of [`Simd::LANES`] single-precision floats. `LANES` divides 16, the width of a channel block.
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Floats in a vector.
@@ -86,6 +96,22 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
         to: *mut f32,
         to_stride: usize,
     ) {
+        contract!(rows <= 16 && columns <= 16);
+        contract!(columns <= 1 || to_stride >= 16);
+        // SAFETY: the contract is the same.
+        unsafe { Self::pack_block(from, from_stride, rows, columns, to, to_stride) }
+    }
+
+    /// What [`pack16`](Self::pack16) does once its contract holds; this is what implementations replace.
+    #[inline(always)]
+    unsafe fn pack_block(
+        from: *const f32,
+        from_stride: usize,
+        rows: usize,
+        columns: usize,
+        to: *mut f32,
+        to_stride: usize,
+    ) {
         // SAFETY: the caller vouches for `rows x columns` floats at `from` and 16 at each `to + j * to_stride`.
         unsafe {
             let whole = if rows == 16 { columns / 4 * 4 } else { 0 };
@@ -108,9 +134,25 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     }
 
     /// The way back: `to[j * to_stride + i] = from[i * from_stride + j]` for 16 floats in each of `rows` rows, of
-    /// which the first `columns` are written.
+    /// which the first `columns` are written. Both are at most 16.
     #[inline(always)]
     unsafe fn unpack16(
+        from: *const f32,
+        from_stride: usize,
+        rows: usize,
+        columns: usize,
+        to: *mut f32,
+        to_stride: usize,
+    ) {
+        contract!(rows <= 16 && columns <= 16);
+        contract!(columns <= 1 || to_stride >= rows);
+        // SAFETY: the contract is the same.
+        unsafe { Self::unpack_block(from, from_stride, rows, columns, to, to_stride) }
+    }
+
+    /// What [`unpack16`](Self::unpack16) does once its contract holds; this is what implementations replace.
+    #[inline(always)]
+    unsafe fn unpack_block(
         from: *const f32,
         from_stride: usize,
         rows: usize,
@@ -181,6 +223,11 @@ impl Simd for Plain {
         core::array::from_fn(|i| if v[i] < 0.0 { below[i] } else { otherwise[i] })
     }
 }
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod soft;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+pub(crate) use soft::Soft;
 
 #[cfg(target_arch = "x86_64")]
 mod x86;

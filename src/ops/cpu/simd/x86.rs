@@ -82,7 +82,7 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn pack16(
+    unsafe fn pack_block(
         from: *const f32,
         from_stride: usize,
         rows: usize,
@@ -121,7 +121,7 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn unpack16(
+    unsafe fn unpack_block(
         from: *const f32,
         from_stride: usize,
         rows: usize,

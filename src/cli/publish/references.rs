@@ -1,0 +1,105 @@
+//! What a device must draw before it is trusted with a bundle: computed in plain Rust, and added to what is published.
+
+use crate::{
+    cli::{
+        bundle,
+        files::write_whole,
+        trust::{self, Purpose},
+    },
+    ops::Isa,
+    pipeline::self_check::{draw_references, guided_step},
+    weights::{
+        Manifest,
+        bundle::{load_generator, load_image_tower, load_references},
+        manifest::{File, Parts, SelfCheck},
+    },
+};
+use anyhow::{Context, ensure};
+use burn::tensor::Device;
+use futures::executor::block_on;
+use image::ImageFormat;
+use std::{io::Cursor, path::Path};
+
+/// The file of the reference pictures.
+pub(super) const FILE: &str = "references.png";
+
+/// What `parts` draw in plain Rust, and the file that keeps it. `read` gives the contents of a part's file.
+pub(super) fn references(
+    parts: &Parts,
+    truncation_psi: f32,
+    read: impl Fn(&File) -> anyhow::Result<Vec<u8>>,
+) -> anyhow::Result<(SelfCheck, Vec<u8>)> {
+    let fastest = Isa::current();
+    Isa::Plain.choose();
+    let drawn = draw(parts, truncation_psi, read);
+    fastest.choose();
+    drawn
+}
+
+fn draw(
+    parts: &Parts,
+    truncation_psi: f32,
+    read: impl Fn(&File) -> anyhow::Result<Vec<u8>>,
+) -> anyhow::Result<(SelfCheck, Vec<u8>)> {
+    let device = Device::flex();
+    let generator = load_generator(&parts.generator, &read(&parts.generator.file)?, &device)?;
+    let pictures = block_on(draw_references(&generator, truncation_psi, &device))?;
+    let mut png = Cursor::new(vec![]);
+    pictures.write_to(&mut png, ImageFormat::Png)?;
+    let png = png.into_inner();
+    let guided = match &parts.image_tower {
+        Some(tower) => {
+            let tower = load_image_tower(tower, &read(&tower.file)?, &device)?;
+            Some(block_on(guided_step(
+                &generator,
+                &tower,
+                truncation_psi,
+                &pictures,
+                &device,
+            ))?)
+        }
+        None => None,
+    };
+    let check = SelfCheck {
+        pictures: File::describe(FILE, &png),
+        guided,
+    };
+    // What is written must be what every reader accepts.
+    load_references(&check, &png, pictures.height())?;
+    Ok((check, png))
+}
+
+/// Adds references to the bundle in `dir`, which an earlier version published, and changes nothing else in it.
+pub(super) fn refresh(dir: &Path) -> anyhow::Result<()> {
+    let mut manifest = bundle::manifest(dir)?;
+    let read = |file: &File| {
+        let contents = bundle::read(dir, file)?;
+        file.verify(&contents)?;
+        Ok(contents)
+    };
+    let (check, png) = references(&manifest.parts, manifest.truncation_psi, read)
+        .with_context(|| format!("cannot use {}", dir.display()))?;
+    ensure!(
+        !manifest
+            .parts
+            .files()
+            .iter()
+            .any(|(_, file)| file.name == check.pictures.name),
+        "{} has a part of the name {FILE}: publish it again",
+        dir.display()
+    );
+    manifest.self_check = Some(check);
+    manifest.validate()?;
+    let mut json = serde_json::to_vec_pretty(&manifest)?;
+    json.push(b'\n');
+    // The manifest comes last: until then the bundle is what it was.
+    write_whole(&dir.join(FILE), &png)?;
+    write_whole(&dir.join(Manifest::FILE_NAME), &json)?;
+    let part = &manifest.parts.generator;
+    let generator = load_generator(part, &read(&part.file)?, &Device::flex())?;
+    if let Err(deviation) = trust::check_now(dir, &manifest, Purpose::Guide, &generator, &Device::flex())? {
+        eprintln!("note: this processor does not compute the model rightly: {deviation}");
+    }
+    println!("{}: references added", dir.display());
+    Ok(())
+}

@@ -1,0 +1,261 @@
+//! Whether a device is trusted with a model: it must draw the bundle's references before it draws anything else.
+//!
+//! What deviates is passed over for the next best: a GPU for the processor, an instruction set for a simpler one. A device
+//! that passed with a model is remembered for this machine, so that later commands do not pay for it.
+
+use super::{bundle, device::processor_name};
+use crate::{
+    networks::stylegan2::Generator,
+    ops::Isa,
+    pipeline::self_check::{self, Deviation},
+    train::Rehearsal,
+    weights::{Manifest, bundle::load_image_tower},
+};
+use anyhow::bail;
+use burn::{backend::DispatchDevice, tensor::Device};
+use futures::executor::block_on;
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+
+/// What a model is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To draw.
+    Draw,
+    /// To refine avatars as well, which takes gradients.
+    Guide,
+}
+
+/// A generator on a device that computes what it should, `wish` if possible. `load` gives the generator for a device.
+///
+/// # Errors
+///
+/// What `load` gives, and a sentence when everything on this machine deviates.
+pub(super) fn settle(
+    dir: &Path,
+    manifest: &Manifest,
+    purpose: Purpose,
+    wish: &Device,
+    load: impl Fn(&Device) -> anyhow::Result<Generator>,
+) -> anyhow::Result<(Generator, Device)> {
+    let mut device = wish.clone();
+    loop {
+        let generator = load(&device)?;
+        let Err(deviation) = check(dir, manifest, purpose, &generator, &device)? else {
+            return Ok((generator, device));
+        };
+        let found = describe(&device);
+        let instead = next_best(&device);
+        match instead {
+            Some(next) => {
+                eprintln!(
+                    "note: {found} does not compute {} rightly here ({deviation}): {} is used instead",
+                    manifest.name,
+                    describe(&next)
+                );
+                device = next;
+            }
+            None => bail!(
+                "{} cannot be drawn rightly on this machine ({deviation}): publish it again, or report this with \
+                 what `guise doctor` prints",
+                dir.display()
+            ),
+        }
+    }
+}
+
+/// What comes after a device that deviates; instruction sets are chosen for the whole process.
+pub(super) fn next_best(device: &Device) -> Option<Device> {
+    if is_gpu(device) {
+        return Some(Device::flex());
+    }
+    self_check::simpler_processor().map(|_| Device::flex())
+}
+
+pub(super) fn is_gpu(device: &Device) -> bool {
+    !matches!(device.as_dispatch(), DispatchDevice::Flex(_))
+}
+
+/// A device in a few words.
+pub(super) fn describe(device: &Device) -> String {
+    match is_gpu(device) {
+        true => "the GPU".into(),
+        false => format!("the processor with {}", Isa::current().name()),
+    }
+}
+
+/// How the device deviates from what the bundle in `dir` keeps, if it keeps anything and the device has not passed before.
+fn check(
+    dir: &Path,
+    manifest: &Manifest,
+    purpose: Purpose,
+    generator: &Generator,
+    device: &Device,
+) -> anyhow::Result<Result<(), Deviation>> {
+    let seen = marker(manifest, purpose, device);
+    if seen.as_ref().is_some_and(|path| path.exists()) {
+        return Ok(Ok(()));
+    }
+    let checked = check_now(dir, manifest, purpose, generator, device)?;
+    if checked.is_ok() {
+        remember(seen);
+    }
+    Ok(checked)
+}
+
+/// As [`check`], whatever is remembered.
+pub(super) fn check_now(
+    dir: &Path,
+    manifest: &Manifest,
+    purpose: Purpose,
+    generator: &Generator,
+    device: &Device,
+) -> anyhow::Result<Result<(), Deviation>> {
+    let Some(it) = &manifest.self_check else {
+        return Ok(Ok(()));
+    };
+    let psi = manifest.truncation_psi;
+    let references = bundle::references(dir, manifest, it)?;
+    let pictures = block_on(self_check::check_pictures(generator, psi, &references, device))?;
+    let (Ok(()), Purpose::Guide, Some(step), Some(tower)) =
+        (&pictures, purpose, &it.guided, &manifest.parts.image_tower)
+    else {
+        return Ok(pictures);
+    };
+    let tower = load_image_tower(tower, &bundle::read(dir, &tower.file)?, device)?;
+    Ok(block_on(self_check::check_step(
+        generator,
+        &tower,
+        psi,
+        &references,
+        step,
+        device,
+    ))?)
+}
+
+/// The file whose presence says that `device` passed with this model and this program.
+fn marker(manifest: &Manifest, purpose: Purpose, device: &Device) -> Option<PathBuf> {
+    let it = manifest.self_check.as_ref()?;
+    remembered(&format!(
+        "{} {} {} {purpose:?} {device:?}",
+        manifest.parts.generator.file.sha256, it.pictures.sha256, manifest.truncation_psi
+    ))
+}
+
+/// Makes sure, before hours of training, that `device` trains as plain Rust does. Of the processor, an instruction set
+/// that does not is passed over.
+///
+/// # Errors
+///
+/// A sentence when a GPU trains otherwise: the processor would take days for what was asked of it.
+pub(super) fn check_training(device: &Device) -> anyhow::Result<()> {
+    let seen = remembered(&format!("training {device:?}"));
+    if seen.as_ref().is_some_and(|path| path.exists()) {
+        return Ok(());
+    }
+    let asked = Isa::current();
+    Isa::Plain.choose();
+    let plain = Rehearsal::run(&Device::flex());
+    asked.choose();
+    let plain = plain?;
+    loop {
+        let parity = Rehearsal::run(device)?.parity(&plain);
+        if parity.holds() {
+            remember(seen);
+            return Ok(());
+        }
+        let found = describe(device);
+        let instead = (!is_gpu(device)).then(self_check::simpler_processor).flatten();
+        let Some(next) = instead else {
+            bail!(
+                "{found} does not train rightly here ({parity:?}): update its driver, or use --device cpu; \
+                 `guise doctor` says more"
+            );
+        };
+        eprintln!("note: {found} does not train rightly here ({parity:?}): {next} is used instead");
+    }
+}
+
+/// The file whose presence says that `what` was found right on this machine, by this program.
+fn remembered(what: &str) -> Option<PathBuf> {
+    let program = std::env::current_exe().and_then(|path| path.metadata()).ok();
+    let built = program.and_then(|file| file.modified().ok());
+    let version = env!("CARGO_PKG_VERSION");
+    let what = format!(
+        "{what} {version} {built:?} {} {}",
+        Isa::current().name(),
+        processor_name()
+    );
+    let name: String = Sha256::digest(what)
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    Some(dirs::cache_dir()?.join("guise/trusted").join(name))
+}
+
+fn remember(seen: Option<PathBuf>) {
+    if let Some(path) = seen {
+        // Without a folder to remember it in, it is checked again next time.
+        let _ = path.parent().map(std::fs::create_dir_all);
+        let _ = std::fs::write(path, "");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::self_check::{SEEDS, check_pictures, draw_references};
+    use std::process::Command;
+
+    /// In a process of its own, as what is broken there is broken for all tests.
+    #[test]
+    fn a_broken_kernel_is_passed_over() {
+        const CHILD: &str = "GUISE_TEST_BROKEN_KERNEL";
+        if std::env::var_os(CHILD).is_none() {
+            let cache = tempfile::tempdir().unwrap();
+            let child = Command::new(std::env::current_exe().unwrap())
+                .args([
+                    "--exact",
+                    "cli::trust::tests::a_broken_kernel_is_passed_over",
+                    "--nocapture",
+                ])
+                .env(CHILD, "1")
+                .env("XDG_CACHE_HOME", cache.path())
+                .output()
+                .unwrap();
+            let said = String::from_utf8(child.stderr).unwrap();
+            assert!(child.status.success(), "{said}");
+            for note in [
+                "note: the processor with broken does not compute Tiny rightly here (avatar",
+                "note: the processor with broken does not train rightly here",
+            ] {
+                assert_eq!(said.matches(note).count(), 1, "{said}");
+            }
+            return;
+        }
+        Isa::break_the_best();
+        let device = Device::flex();
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/bundle-tiny");
+        let manifest = bundle::manifest(&dir).unwrap();
+        let references = bundle::references(&dir, &manifest, manifest.self_check.as_ref().unwrap()).unwrap();
+
+        assert_eq!(Isa::current(), Isa::Broken);
+        let open = bundle::open(&dir, Purpose::Guide, &device).unwrap();
+        assert_eq!(Isa::current(), Isa::available()[1]);
+        let psi = manifest.truncation_psi;
+        let checked = block_on(check_pictures(&open.generator, psi, &references, &device)).unwrap();
+        assert_eq!(checked, Ok(()));
+        // What passed is remembered, and what did not is not.
+        bundle::open(&dir, Purpose::Guide, &device).unwrap();
+        let folder = dirs::cache_dir().unwrap().join("guise/trusted");
+        assert_eq!(folder.read_dir().unwrap().count(), 1);
+
+        Isa::Broken.choose();
+        let wrong = block_on(draw_references(&open.generator, psi, &device)).unwrap();
+        assert_eq!(wrong.width(), SEEDS.len() as u32 * wrong.height());
+        assert_ne!(wrong, references);
+        check_training(&device).unwrap();
+        assert_eq!(Isa::current(), Isa::available()[1]);
+    }
+}

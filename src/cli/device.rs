@@ -48,7 +48,7 @@ impl DeviceChoice {
         let device = match self {
             Self::Cpu => Device::flex(),
             #[cfg(feature = "webgpu")]
-            Self::Webgpu => Device::webgpu(Default::default()),
+            Self::Webgpu => Device::wgpu(Default::default()),
             #[cfg(feature = "cuda")]
             Self::Cuda => Device::cuda(0),
             #[cfg(feature = "vulkan")]

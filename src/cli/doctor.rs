@@ -96,8 +96,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         None => bundled_model(),
     };
     let default = Isa::current();
-    Isa::Plain.choose();
-    let plain = Rehearsal::run(&Device::flex())?;
+    let plain = trust::in_plain_rust(|| Rehearsal::run(&Device::flex()))?;
     let mut devices = vec![];
     let choices = args
         .device

@@ -26,7 +26,8 @@ pub(super) enum Purpose {
     Guide,
 }
 
-/// A generator on a device that computes what it should, `wish` if possible. `load` gives the generator for a device.
+/// The generator of the bundle in `dir` on a device that computes what it should, `wish` if possible. `load` gives it for a
+/// device.
 ///
 /// # Errors
 ///
@@ -38,10 +39,52 @@ pub(super) fn settle(
     wish: &Device,
     load: impl Fn(&Device) -> anyhow::Result<Generator>,
 ) -> anyhow::Result<(Generator, Device)> {
+    if manifest.self_check.is_none() {
+        return settle_by_itself(dir, manifest.truncation_psi, wish, load);
+    }
+    settle_by(dir, wish, load, |generator, device| {
+        check(dir, manifest, purpose, generator, device)
+    })
+}
+
+/// As [`settle`], for what keeps no references, a run or an older bundle: plain Rust draws them here and now.
+pub(super) fn settle_by_itself(
+    dir: &Path,
+    truncation_psi: f32,
+    wish: &Device,
+    load: impl Fn(&Device) -> anyhow::Result<Generator>,
+) -> anyhow::Result<(Generator, Device)> {
+    let device = Device::flex();
+    let references = in_plain_rust(|| {
+        let generator = load(&device)?;
+        let references = self_check::draw_references(&generator, truncation_psi, &device);
+        anyhow::Ok(block_on(references)?)
+    })?;
+    settle_by(dir, wish, load, |generator, device| {
+        let checked = self_check::check_pictures(generator, truncation_psi, &references, device);
+        Ok(block_on(checked)?)
+    })
+}
+
+/// What `compute` comes to without any special instructions.
+pub(super) fn in_plain_rust<T>(compute: impl FnOnce() -> T) -> T {
+    let asked = Isa::current();
+    Isa::Plain.choose();
+    let result = compute();
+    asked.choose();
+    result
+}
+
+fn settle_by(
+    dir: &Path,
+    wish: &Device,
+    load: impl Fn(&Device) -> anyhow::Result<Generator>,
+    check: impl Fn(&Generator, &Device) -> anyhow::Result<Result<(), Deviation>>,
+) -> anyhow::Result<(Generator, Device)> {
     let mut device = wish.clone();
     loop {
         let generator = load(&device)?;
-        let Err(deviation) = check(dir, manifest, purpose, &generator, &device)? else {
+        let Err(deviation) = check(&generator, &device)? else {
             return Ok((generator, device));
         };
         let found = describe(&device);
@@ -50,7 +93,7 @@ pub(super) fn settle(
             Some(next) => {
                 eprintln!(
                     "note: {found} does not compute {} rightly here ({deviation}): {} is used instead",
-                    manifest.name,
+                    dir.display(),
                     describe(&next)
                 );
                 device = next;
@@ -153,11 +196,7 @@ pub(super) fn check_training(device: &Device) -> anyhow::Result<()> {
     if seen.as_ref().is_some_and(|path| path.exists()) {
         return Ok(());
     }
-    let asked = Isa::current();
-    Isa::Plain.choose();
-    let plain = Rehearsal::run(&Device::flex());
-    asked.choose();
-    let plain = plain?;
+    let plain = in_plain_rust(|| Rehearsal::run(&Device::flex()))?;
     loop {
         let parity = Rehearsal::run(device)?.parity(&plain);
         if parity.holds() {
@@ -227,7 +266,7 @@ mod tests {
             let said = String::from_utf8(child.stderr).unwrap();
             assert!(child.status.success(), "{said}");
             for note in [
-                "note: the processor with broken does not compute Tiny rightly here (avatar",
+                "bundle-tiny rightly here (avatar",
                 "note: the processor with broken does not train rightly here",
             ] {
                 assert_eq!(said.matches(note).count(), 1, "{said}");

@@ -98,11 +98,10 @@ impl Rehearsal {
                     .collect()
             };
             let expected_change = change(&after, values(&expected.before));
-            // What does not change, such as the strength of noise that is not drawn, has no update to compare.
-            if expected_change.iter().any(|change| *change != 0.0) {
-                let found = change(&values(&self.after), values(&self.before));
-                updates.push(distance(&found, &expected_change));
-            }
+            let found = change(&values(&self.after), values(&self.before));
+            // What only rounding changes, such as a buffer that is averaged with itself, has no update to compare.
+            let least = LEAST_CHANGE * norm(&after);
+            updates.push(distance_from(&found, &expected_change, least));
         }
         parity.weights = largest(weights.into_iter());
         parity.updates = largest(updates.into_iter());
@@ -121,13 +120,27 @@ fn largest(values: impl Iterator<Item = f64>) -> f64 {
     })
 }
 
+/// Relative to the weights themselves: a step of Adam changes even the mapping by thirty times as much, and rounding by
+/// a hundredth of this.
+const LEAST_CHANGE: f64 = 3e-6;
+
 /// `|a - b| / |b|`.
 fn distance(a: &[f32], b: &[f32]) -> f64 {
-    let norm = |values: &mut dyn Iterator<Item = f32>| {
-        values.map(|value| f64::from(value).powi(2)).sum::<f64>().sqrt()
-    };
-    let differences = norm(&mut a.iter().zip(b).map(|(a, b)| a - b));
-    differences / norm(&mut b.iter().copied()).max(1e-9)
+    distance_from(a, b, 1e-9)
+}
+
+/// `|a - b| / |b|`, where `|b|` is taken as at least `least`.
+fn distance_from(a: &[f32], b: &[f32], least: f64) -> f64 {
+    let differences: Vec<f32> = a.iter().zip(b).map(|(a, b)| a - b).collect();
+    norm(&differences) / norm(b).max(least).max(1e-12)
+}
+
+fn norm(values: &[f32]) -> f64 {
+    values
+        .iter()
+        .map(|value| f64::from(*value).powi(2))
+        .sum::<f64>()
+        .sqrt()
 }
 
 fn tensors(state: &TrainState) -> Result<Tensors, weights::Error> {

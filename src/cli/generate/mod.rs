@@ -8,7 +8,7 @@ use super::{
     progress,
     seeds::Seeds,
     sheet::{Sheet, write_png},
-    trust::Purpose,
+    trust::{Purpose, settle_by_itself},
     words::Words,
 };
 use crate::{
@@ -159,13 +159,14 @@ pub(super) fn open(dir: &Path, purpose: Purpose, device: &Device) -> anyhow::Res
     );
     if dir.join(Run::SETTINGS).exists() {
         let run = Run::open(dir)?;
-        let (generator, _) = load_snapshot(&run, device)?;
+        let load = |device: &Device| Ok(load_snapshot(&run, device)?.0);
+        let (generator, device) = settle_by_itself(dir, RUN_TRUNCATION_PSI, device, load)?;
         return Ok(Opened {
             generator,
             manifest: None,
             resolution: run.settings.network.resolution,
             truncation_psi: RUN_TRUNCATION_PSI,
-            device: device.clone(),
+            device,
         });
     }
     let OpenBundle {

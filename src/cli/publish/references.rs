@@ -6,7 +6,6 @@ use crate::{
         files::write_whole,
         trust::{self, Purpose},
     },
-    ops::Isa,
     pipeline::self_check::{draw_references, guided_step},
     weights::{
         Manifest,
@@ -29,11 +28,7 @@ pub(super) fn references(
     truncation_psi: f32,
     read: impl Fn(&File) -> anyhow::Result<Vec<u8>>,
 ) -> anyhow::Result<(SelfCheck, Vec<u8>)> {
-    let fastest = Isa::current();
-    Isa::Plain.choose();
-    let drawn = draw(parts, truncation_psi, read);
-    fastest.choose();
-    drawn
+    trust::in_plain_rust(|| draw(parts, truncation_psi, read))
 }
 
 fn draw(

@@ -1,18 +1,21 @@
-// Draws a collection to train on: N avatars of a DiceBear style as SVG, ERC-721 style JSON beside each, and
-// `collection.json` with the licence of the art.
+// Draws a collection to train on: N avatars of a style, ERC-721 style JSON beside each, and `collection.json` with the
+// licence of the art.
 //
 //   node draw.mjs STYLE --count N --out DIR [--seed S]
 //
-// The same style, count and seed draw the same files. Every choice is made here and handed to DiceBear as the only
-// option left, so that what the JSON says is what was drawn.
+// The same style, count and seed draw the same files. A style is a module of `styles/` with these fields:
+//
+//   facts              the contents of `collection.json`
+//   extension          of its pictures' file names: `svg` or `png`
+//   distinct           whether no picture may be drawn twice; false if missing
+//   draw(random, seed) one avatar: its `picture`, as text or bytes, and its ERC-721 `attributes`
 
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { createAvatar } from "@dicebear/core";
 
-const STYLES = ["pixel-art", "big-smile", "lorelei", "open-peeps", "personas"];
+const STYLES = ["pixel-art", "big-smile", "lorelei", "open-peeps", "personas", "nouns"];
 const MAX_COUNT = 1_000_000;
 const USAGE = `usage: node draw.mjs STYLE --count N --out DIR [--seed S]\nstyles: ${STYLES.join(", ")}`;
 
@@ -34,60 +37,6 @@ function randomSource(key) {
   };
 }
 
-const pick = (random, list) => list[Math.floor(random() * list.length)];
-
-/** Chooses one avatar: the options that draw it, and what each choice is called. */
-function choose(style, random) {
-  const options = {};
-  const chosen = [];
-  for (const part of style.parts) {
-    // Every part takes the same number of random numbers, drawn or not: a changed probability then leaves all
-    // other parts as they were.
-    const shown = random() * 100 < (part.probability ?? 100);
-    const variant = pick(random, Object.keys(part.variants ?? { none: "" }));
-    const color = pick(random, Object.keys(part.color?.palette ?? { none: "" }));
-    if (part.option) {
-      options[part.option] = shown ? [variant] : [];
-      if (`${part.option}Probability` in style.art.schema.properties) {
-        options[`${part.option}Probability`] = shown ? 100 : 0;
-      }
-    }
-    if (part.color) options[part.color.option] = [part.color.palette[color]];
-    if (shown) chosen.push({ part, variant, color });
-  }
-  return { options, chosen };
-}
-
-/**
- * The ERC-721 attributes of what can be seen: `hair: long hair` and `hair color: pink`. A variant may say more than
- * its value: that it is another kind of thing (`name`), or that its colour is always the same, or has none (`color`).
- */
-function attributes(style, chosen) {
-  const result = [];
-  for (const choice of chosen) {
-    if (style.hidden?.(choice, chosen)) continue;
-    const { part, variant } = choice;
-    const told = part.variants?.[variant];
-    const { name = part.name, value = told, color = part.color && choice.color } = Object(told);
-    if (value) result.push({ trait_type: name, value: String(value) });
-    // `natural` goes unsaid: nobody asks for a mouth of the usual colour.
-    if (color && color !== "natural") result.push({ trait_type: value ? `${name} color` : name, value: color });
-  }
-  return result;
-}
-
-/** The contents of `collection.json`, as `guise` reads it. */
-function provenance(art) {
-  const { title, creator, source, license } = art.meta;
-  const spdx = { "CC0 1.0": "CC0-1.0", "CC BY 4.0": "CC-BY-4.0" }[license.name];
-  return {
-    name: title,
-    license: spdx ?? license.name,
-    attribution: `“${title}” by ${creator}, licensed under ${license.name} (${license.url}); drawn in random combinations`,
-    source,
-  };
-}
-
 /** Makes a folder and what is above it; Node's own recursive mkdir never returns below /proc. */
 function makeFolder(path) {
   if (existsSync(path)) return;
@@ -96,20 +45,22 @@ function makeFolder(path) {
 }
 
 function draw(style, name, count, seed, folder) {
-  const facts = provenance(style.art);
+  const { facts, extension } = style;
   writeFileSync(join(folder, "collection.json"), `${JSON.stringify(facts, null, 2)}\n`);
   const digits = Math.max(5, String(count - 1).length);
+  const drawn = new Set();
   for (let index = 0; index < count; index++) {
     const stem = String(index).padStart(digits, "0");
     const random = randomSource(`${seed}/${name}/${index}`);
-    const { options, chosen } = choose(style, random);
-    const avatar = createAvatar(style.art, { ...options, seed: `${seed}-${index}` });
-    writeFileSync(join(folder, `${stem}.svg`), avatar.toString());
-    const metadata = {
-      name: `${facts.name} #${index}`,
-      image: `${stem}.svg`,
-      attributes: attributes(style, chosen),
-    };
+    let avatar = style.draw(random, `${seed}-${index}`);
+    if (style.distinct) {
+      const digest = ({ picture }) => createHash("sha256").update(picture).digest("base64");
+      while (drawn.has(digest(avatar))) avatar = style.draw(random, `${seed}-${index}`);
+      drawn.add(digest(avatar));
+    }
+    const image = `${stem}.${extension}`;
+    writeFileSync(join(folder, image), avatar.picture);
+    const metadata = { name: `${facts.name} #${index}`, image, attributes: avatar.attributes };
     writeFileSync(join(folder, `${stem}.json`), `${JSON.stringify(metadata)}\n`);
     if (process.stderr.isTTY && (index % 500 === 499 || index === count - 1)) {
       process.stderr.write(`\r${index + 1}/${count} avatars`);

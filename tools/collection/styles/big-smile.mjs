@@ -1,6 +1,7 @@
 // Big Smile ("Custom Avatar") by Ashley Seo, CC BY 4.0: round heads with broad faces and no clothes.
 
 import { bigSmile } from "@dicebear/collection";
+import { dicebear } from "../dicebear.mjs";
 import * as palettes from "../palettes.mjs";
 
 /** Whether an accessory covers the part. */
@@ -12,7 +13,7 @@ function hidden({ part }, chosen) {
   );
 }
 
-export default {
+export default dicebear({
   art: bigSmile,
   hidden,
   parts: [
@@ -82,4 +83,4 @@ export default {
     { name: "skin", color: { option: "skinColor", palette: palettes.skin } },
     { name: "background", color: { option: "backgroundColor", palette: palettes.background } },
   ],
-};
+});

@@ -2,6 +2,7 @@
 // and the shape of the head vary without a name.
 
 import { lorelei } from "@dicebear/collection";
+import { dicebear } from "../dicebear.mjs";
 import * as palettes from "../palettes.mjs";
 
 const names = (groups) => {
@@ -16,7 +17,7 @@ const numbered = (groups) =>
     ),
   );
 
-export default {
+export default dicebear({
   art: lorelei,
   hidden: ({ part }, chosen) =>
     part.name === "eyes" && chosen.some(({ part: { name }, variant }) => name === "glasses" && variant === "variant02"),
@@ -110,4 +111,4 @@ export default {
     { name: "skin", color: { option: "skinColor", palette: palettes.skin } },
     { name: "background", color: { option: "backgroundColor", palette: palettes.background } },
   ],
-};
+});

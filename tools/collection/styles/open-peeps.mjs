@@ -2,11 +2,12 @@
 // a colour. The bear's head is left out: it is nobody's hair.
 
 import { openPeeps } from "@dicebear/collection";
+import { dicebear } from "../dicebear.mjs";
 import * as palettes from "../palettes.mjs";
 
 const ink = (value) => ({ value, color: "black" });
 
-export default {
+export default dicebear({
   art: openPeeps,
   // A mask leaves neither mouth nor beard to be seen.
   hidden: ({ part }, chosen) =>
@@ -150,4 +151,4 @@ export default {
     { name: "skin", color: { option: "skinColor", palette: palettes.skin } },
     { name: "background", color: { option: "backgroundColor", palette: palettes.background } },
   ],
-};
+});

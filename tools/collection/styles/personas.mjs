@@ -1,9 +1,10 @@
 // Personas by Draftbit, CC BY 4.0: flat heads and shoulders.
 
 import { personas } from "@dicebear/collection";
+import { dicebear } from "../dicebear.mjs";
 import * as palettes from "../palettes.mjs";
 
-export default {
+export default dicebear({
   art: personas,
   parts: [
     {
@@ -80,4 +81,4 @@ export default {
     { name: "skin", color: { option: "skinColor", palette: palettes.skin } },
     { name: "background", color: { option: "backgroundColor", palette: palettes.background } },
   ],
-};
+});

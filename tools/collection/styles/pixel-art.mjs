@@ -1,6 +1,7 @@
 // Pixel Art by DiceBear, CC0 1.0: heads of 16x16 pixels. The names were given by looking at every variant.
 
 import { pixelArt } from "@dicebear/collection";
+import { dicebear } from "../dicebear.mjs";
 import * as palettes from "../palettes.mjs";
 
 const shirt = "shirt";
@@ -30,7 +31,7 @@ function hidden({ part, variant }, chosen) {
   }
 }
 
-export default {
+export default dicebear({
   art: pixelArt,
   hidden,
   parts: [
@@ -235,4 +236,4 @@ export default {
     { name: "skin", color: { option: "skinColor", palette: palettes.skin } },
     { name: "background", color: { option: "backgroundColor", palette: palettes.background } },
   ],
-};
+});

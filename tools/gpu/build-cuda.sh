@@ -4,15 +4,16 @@
 #   tools/gpu/build-cuda.sh [FOLDER]
 #
 # FOLDER (default: target/cuda) receives the program, `guise`, and everything that was needed on the way to it. What it takes:
-# root (for chroot and mounts), mmdebstrap, the Rust of rust-toolchain.toml, Debian's packages and crates.io; 12 GB of disk and
-# ten minutes on two cores. docs/gpu.md says why it is done like this.
+# root (for chroot and mounts), mmdebstrap, the Rust of rust-toolchain.toml, Debian's packages and crates.io, and some GB of disk.
+# docs/gpu.md says why it is done like this.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 repo=$PWD
 work=${1:-target/cuda}
 mkdir -p "$work"
 work=$(cd "$work" && pwd)
-root=$work/root mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+root=$work/root
+mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 
 fail() { printf 'build-cuda: %s\n' "$*" >&2; exit 1; }
 [ "$(id -u)" = 0 ] || fail "chroot and bind mounts need root: run it with sudo, or in a container"
@@ -34,16 +35,6 @@ if ! [ -e "$root/.complete" ]; then
     bootstrap --variant=apt --include=llvm-23-dev,libpolly-23-dev,g++,zlib1g-dev,libzstd-dev sid "$root" "$mirror"
     touch "$root/.complete"
 fi
-# --- an old C library to link against, so that the program starts on old systems ----------------------
-
-sysroot=$work/sysroot
-if ! [ -e "$sysroot/.complete" ]; then
-    echo "==> the C library of Debian 11, into $sysroot"
-    rm -rf "$sysroot"
-    bootstrap --variant=extract --include=libc6-dev bullseye "$sysroot" "$mirror"
-    # Symbolic links of the whole system would leave the folder.
-    touch "$sysroot/.complete"
-fi
 
 # --- the folder that tracel-llvm-bundler would have filled --------------------------------------------
 
@@ -54,12 +45,15 @@ case $version in
 esac
 bundle=/root/.local/share/tracel/tracel-llvm-$version
 mkdir -p "$root$bundle/bin" "$root$bundle/lib"
+cp tools/gpu/older_glibc.c "$root/tmp/"
 chroot "$root" sh -euc '
     bundle=$1
     ln -sf /usr/lib/llvm-23/lib/*.a "$bundle/lib/"
     # In this folder there are only archives, so what LLVM needs beside itself is linked into the program as well.
     for library in libz.a libzstd.a; do ln -sf "/usr/lib/x86_64-linux-gnu/$library" "$bundle/lib/"; done
     ln -sf "$(g++ -print-file-name=libstdc++.a)" "$bundle/lib/"
+    gcc -O2 -fno-builtin -c -o /tmp/older_glibc.o /tmp/older_glibc.c
+    ar rcs "$bundle/lib/libolder_glibc.a" /tmp/older_glibc.o
 ' sh "$bundle"
 cat > "$root$bundle/bin/llvm-config" <<'END'
 #!/bin/sh
@@ -69,16 +63,11 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 case $* in
     *--libdir) echo "$here/lib" ;;
     # Nothing here asks Z3 to solve or libxml2 to parse.
-    *--system-libs) echo "-lrt -ldl -lm -lz -lzstd" ;;
+    *--system-libs) echo "-lolder_glibc -lrt -ldl -lm -lz -lzstd" ;;
     *) exec $real "$@" ;;
 esac
 END
-cat > "$root$bundle/bin/cc" <<'END'
-#!/bin/sh
-# The linker of Rust's programs.
-exec /usr/bin/cc "$@"
-END
-chmod +x "$root$bundle/bin/llvm-config" "$root$bundle/bin/cc"
+chmod +x "$root$bundle/bin/llvm-config"
 touch "$root$bundle/.tracel-llvm-installed"
 
 # --- the build ---------------------------------------------------------------------------------------
@@ -87,7 +76,7 @@ echo "==> guise --features cuda, into $work"
 cargo fetch --locked --target x86_64-unknown-linux-gnu
 toolchain=$(rustc --print sysroot)
 crates=${CARGO_HOME:-$HOME/.cargo}/registry
-mkdir -p "$work/target" "$root/guise" "$root/target" "$root/toolchain" "$root/sysroot" "$root/root/.cargo/registry"
+mkdir -p "$work/target" "$root/guise" "$root/target" "$root/toolchain" "$root/root/.cargo/registry"
 # The mounts are this command's own and end with it.
 unshare --mount bash -euc '
     root=$1
@@ -95,12 +84,10 @@ unshare --mount bash -euc '
     mount --bind "$3" "$root/root/.cargo/registry"
     mount --bind -o ro "$4" "$root/toolchain"
     mount --bind "$5" "$root/target"
-    mount --bind -o ro "$6" "$root/sysroot"
     mount -t proc proc "$root/proc"
     [ -e "$root/dev/null" ] || mount --rbind /dev "$root/dev"
     exec chroot "$root" env -i HOME=/root PATH=/toolchain/bin:/usr/bin:/bin CARGO_TARGET_DIR=/target CARGO_TERM_COLOR=never \
-        CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER="$7/bin/cc" \
         sh -c "cd /guise && exec cargo build --release --locked --offline --features cuda --bin guise"
-' bash "$root" "$repo" "$crates" "$toolchain" "$work/target" "$sysroot" "$bundle"
+' bash "$root" "$repo" "$crates" "$toolchain" "$work/target"
 cp "$work/target/release/guise" "$work/guise"
 "$work/guise" --version

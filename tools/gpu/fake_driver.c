@@ -1,6 +1,6 @@
 /* A CUDA driver without a GPU: `guise --device cuda` goes through every step that it would take on one, and what it gives the
  * driver to compile is written down. Memory is the processor's, copies are made, and programs are accepted and never run, so
- * what is drawn is black. tools/gpu/check-ptx.sh gives the PTX to NVIDIA's assembler.
+ * what is drawn means nothing. docs/gpu.md says how the PTX is given to NVIDIA's assembler.
  *
  *   cc -O1 -shared -fPIC -o libcuda.so.1 fake_driver.c
  *   FAKE_PTX=folder FAKE_SM=75 FAKE_CUDA=12080 LD_LIBRARY_PATH=. guise ... --device cuda

@@ -86,7 +86,7 @@ fn a_published_model_draws_the_same() {
 fn super_resolution_gives_the_same() {
     let dir = TempDir::new().unwrap();
     let sr = dir.path().join("sr.safetensors");
-    let param = model("tests/fixtures/upscale/realesr-animevideov3-x2.param");
+    let param = model("tests/fixtures/upscale/realesr-animevideov3-x4.param");
     guise(&["import", "realesrgan-ncnn", utf8(&param), "--out", utf8(&sr)]);
     let picture = model("tests/fixtures/upscale/picture.png");
     let pictures = ["cpu", "webgpu"].map(|device| {

@@ -19,7 +19,7 @@ pub struct Rehearsal {
 }
 
 /// How far two rehearsals are from each other.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Parity {
     /// The largest relative difference of a loss, a mean logit or the penalty.
     pub losses: f64,
@@ -27,6 +27,8 @@ pub struct Parity {
     pub weights: f64,
     /// The same of what the step changed in them.
     pub updates: f64,
+    /// The tensor whose change differs most.
+    pub worst: String,
 }
 
 impl Parity {
@@ -83,6 +85,7 @@ impl Rehearsal {
             losses: largest(losses),
             weights: 0.0,
             updates: 0.0,
+            worst: String::new(),
         };
         let mut updates = vec![];
         let mut weights = vec![];
@@ -101,10 +104,12 @@ impl Rehearsal {
             let found = change(&values(&self.after), values(&self.before));
             // What only rounding changes, such as a buffer that is averaged with itself, has no update to compare.
             let least = LEAST_CHANGE * norm(&after);
-            updates.push(distance_from(&found, &expected_change, least));
+            updates.push((distance_from(&found, &expected_change, least), name));
         }
         parity.weights = largest(weights.into_iter());
-        parity.updates = largest(updates.into_iter());
+        parity.updates = largest(updates.iter().map(|(update, _)| *update));
+        let worst = updates.iter().max_by(|(a, _), (b, _)| a.total_cmp(b));
+        parity.worst = worst.map_or_else(String::new, |(_, name)| (*name).clone());
         parity
     }
 }

@@ -339,8 +339,8 @@ mod tests {
                 "Hair=pink, hat=cap",
             ),
             (
-                r#"{"head": {"hair": "pink", "glasses": "round"}}"#,
-                "hair=pink, glasses=round",
+                r#"{"head": {"glasses": "round", "hair": "pink"}}"#,
+                "glasses=round, hair=pink",
             ),
             (
                 r#"{"files": [{"uri": "0.png", "type": "image/png"}], "category": "image", "creators": [{"address": "x"}]}"#,

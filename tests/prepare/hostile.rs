@@ -262,7 +262,7 @@ fn what_is_printed_moves_no_cursor() {
     folders.put("1.png", png(&gradient(32, 32, 1)));
     folders
         .put(name, "no picture")
-        .put(&format!("{name}.png"), png(&gradient(32, 32, 1)));
+        .put(&format!("{name}.png"), png(&gradient(32, 32, 2)));
     folders.put(
         "1.json",
         "{\"attributes\": [{\"trait_type\": \"ha\\u001bir\", \"value\": \"\\u202epink\\n\\u0007\"}]}",

@@ -44,7 +44,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Whether `path` is a PNG that prepare wrote, from whatever source, or what a power cut left of one: nothing, zeros, or
-/// a beginning without a pixel. Nothing is lost with those, whoever wrote them.
+/// a beginning without a pixel. Nothing is lost with those, no matter who wrote them.
 pub(super) fn is_ours(path: &Path) -> bool {
     match header(path) {
         Some(reader) => written_fingerprint(&reader).is_some(),
@@ -56,7 +56,11 @@ pub(super) fn is_ours(path: &Path) -> bool {
                 .iter()
                 .zip(SIGNATURE)
                 .all(|(found, expected)| found == expected);
-            read.is_ok() && (start.iter().all(|byte| *byte == 0) || is_short && of_png)
+            let is_signed = start
+                .windows(KEYWORD.len())
+                .any(|part| part == KEYWORD.as_bytes());
+            let is_empty = start.iter().all(|byte| *byte == 0) || is_short && of_png;
+            read.is_ok() && (is_empty || is_signed)
         }),
     }
 }

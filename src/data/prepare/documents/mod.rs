@@ -267,15 +267,15 @@ impl<'t> Walk<'t, '_> {
             let value: Option<Value> = (raw.text().len() <= MAX_TRAITS_BYTES)
                 .then(|| raw.parse())
                 .flatten();
-            match value {
-                None => reading.unread += 1,
-                Some(value) if reading.traits.is_empty() => {
-                    reading.add(&value);
-                    if token.images.is_empty() {
-                        token.images.extend(first_file(&value));
-                    }
-                }
-                Some(_) => {}
+            let Some(value) = value else {
+                reading.unread += 1;
+                continue;
+            };
+            if reading.traits.is_empty() {
+                reading.add(&value);
+            }
+            if token.images.is_empty() {
+                token.images.extend(first_file(&value));
             }
         }
         token.say(reading, texts.first());

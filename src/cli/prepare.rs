@@ -1,5 +1,6 @@
 //! `guise prepare`.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -74,13 +75,19 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         eprintln!("and {} more", summary.skipped.len() - SHOWN);
     }
     let count = |count: usize| HumanCount(count as u64);
+    // Of a file with many tokens there may be many reasons.
+    let skipped: HashSet<&str> = summary
+        .skipped
+        .iter()
+        .map(|skipped| skipped.source.as_str())
+        .collect();
     println!(
-        "{} pictures of {side}x{side} in {} ({} from an earlier run), {} duplicates dropped, {} files skipped",
+        "{} pictures of {side}x{side} in {} ({} from an earlier run), {} duplicates dropped, {} files skipped or read in part",
         count(summary.pictures),
         shown(&args.out),
         count(summary.kept),
         count(summary.duplicates.len()),
-        count(summary.skipped.len()),
+        count(skipped.len()),
         side = args.resolution,
     );
     let of_all = |described: usize| format!("{} of {} pictures", count(described), count(summary.pictures));

@@ -14,6 +14,8 @@ fn equal_pictures_are_kept_once() {
     let mut wide = RgbImage::new(48, 32);
     image::imageops::replace(&mut wide, &picture, 8, 0);
     folders.put("d.png", png(&wide));
+    // What one of them says is not lost.
+    folders.put("d.json", r#"{"image": "d.png", "traits": {"hair": "pink"}}"#);
     let summary = folders.prepare(32).unwrap();
     assert_eq!(summary.pictures, 2);
     let duplicates: Vec<&str> = summary
@@ -23,7 +25,8 @@ fn equal_pictures_are_kept_once() {
         .collect();
     assert_eq!(duplicates, ["c.webp", "d.png"]);
     assert_eq!(summary.duplicates[0].reason, "the same picture as a.png");
-    assert_eq!(Dataset::open(&folders.dataset()).unwrap().len(), 2);
+    let dataset = Dataset::open(&folders.dataset()).unwrap();
+    assert_eq!((dataset.len(), dataset.caption(0)), (2, "avatar with pink hair"));
 }
 
 #[test]

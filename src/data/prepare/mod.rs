@@ -141,30 +141,39 @@ pub fn prepare(
         .collect::<Result<_, Error>>()?;
 
     let mut first_with: HashMap<[u8; 32], usize> = HashMap::new();
-    let mut entries = vec![];
+    // The source that a picture is drawn from, and the one that says what it shows: of equal ones the first that does.
+    let mut pictures: Vec<(usize, usize)> = vec![];
     for (index, (source, drawn)) in sources.iter().zip(drawn).enumerate() {
         let left_out = |reason: String| Skipped::new(&source.name, &reason);
         match drawn {
             Err(reason) => summary.skipped.push(left_out(reason)),
             Ok(Drawn { hash, kept }) => match first_with.entry(hash) {
-                MapEntry::Occupied(first) => {
-                    let reason = format!("the same picture as {}", sources[*first.get()].name);
+                MapEntry::Occupied(place) => {
+                    let (first, told) = &mut pictures[*place.get()];
+                    let reason = format!("the same picture as {}", sources[*first].name);
                     summary.duplicates.push(left_out(reason));
+                    if sources[*told].traits.is_empty() && sources[*told].text.is_none() {
+                        *told = index;
+                    }
                 }
                 MapEntry::Vacant(place) => {
-                    place.insert(index);
+                    place.insert(pictures.len());
+                    pictures.push((index, index));
                     summary.kept += usize::from(kept);
-                    summary.with_traits += usize::from(!source.traits.is_empty());
-                    summary.with_captions += usize::from(source.text.is_some());
-                    let text = source.text.clone();
-                    entries.push(Entry {
-                        file_name: file_name(index),
-                        text: text.unwrap_or_else(|| captions::caption(&source.traits)),
-                        attributes: source.traits.clone(),
-                    });
                 }
             },
         }
+    }
+    let mut entries = vec![];
+    for (first, told) in pictures {
+        let Source { traits, text, .. } = &sources[told];
+        summary.with_traits += usize::from(!traits.is_empty());
+        summary.with_captions += usize::from(text.is_some());
+        entries.push(Entry {
+            file_name: file_name(first),
+            text: text.clone().unwrap_or_else(|| captions::caption(traits)),
+            attributes: traits.clone(),
+        });
     }
     summary.pictures = entries.len();
 

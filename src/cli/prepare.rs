@@ -11,8 +11,8 @@ use crate::data::{PrepareEvent, PrepareOptions, Skipped, prepare, printable};
 
 /// Turn a collection of pictures into a training dataset.
 ///
-/// Reads PNG, JPEG, WebP, GIF (its first frame) and SVG, and the traits in ERC-721 style JSON beside them. A run
-/// that was interrupted goes on where it stopped when it is started again.
+/// Reads PNG, JPEG, WebP, GIF (its first frame) and SVG, the traits in ERC-721 style JSON beside them, and captions in
+/// metadata.jsonl. A run that was interrupted goes on where it stopped when it is started again.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The folder with the pictures and their JSON.

@@ -292,3 +292,44 @@ fn what_is_printed_moves_no_cursor() {
         "avatar with pink hair"
     );
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn large_json_takes_little_memory() {
+    let folders = Folders::new();
+    folders.put("good.png", png(&gradient(32, 32, 1)));
+    // Twenty megabytes of values that nobody uses, and as much of pictures that are drawn one by one.
+    let zeros = format!("[{}0]", "0,".repeat(5_000_000));
+    let nested = format!(r#"{{"other": {zeros}, "image": "good.png", "traits": {{"hair": "pink"}}}}"#);
+    folders.put("a.json", &zeros).put("b.json", nested);
+    let picture = format!(r#"{{"image": "data:,{}"}},"#, "a".repeat(1 << 20));
+    folders.put("c.json", format!("[{}0]", picture.repeat(20)));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_guise"))
+        .arg("prepare")
+        .arg(folders.art())
+        .arg("--out")
+        .arg(folders.dataset())
+        .env("RAYON_NUM_THREADS", "2")
+        .stderr(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut peak_kib = 0;
+    let status = loop {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.map_or(0, |line| {
+            line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+        });
+        peak_kib = peak_kib.max(kib);
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    };
+    assert!(status.success());
+    // Values in memory would take 160 MB for either list, the pictures another 20.
+    assert!((1..100 << 10).contains(&peak_kib), "{peak_kib} KiB");
+    let dataset = Dataset::open(&folders.dataset()).unwrap();
+    assert_eq!((dataset.len(), dataset.caption(0)), (1, "avatar with pink hair"));
+}

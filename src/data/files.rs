@@ -9,7 +9,7 @@ use std::path::Path;
 pub enum Links {
     /// Open what it leads to: for a path that the user typed.
     Followed,
-    /// Refuse it: for a file in a folder that somebody else made, where a link could lead to a private file.
+    /// Refuse it: for a file in a folder that others made, where a link could lead to a private file.
     Refused,
 }
 

@@ -18,7 +18,7 @@ pub struct Trait {
 const MAX_CHARS: usize = 200;
 /// More traits than any collection has.
 const MAX_TRAITS: usize = 64;
-/// Lists within lists, groups within groups, JSON within texts: deeper is nobody's traits.
+/// Lists within lists, groups within groups, JSON within texts: deeper ones are no traits.
 const MAX_DEPTH: usize = 6;
 
 // Keys are compared as `key` writes them: lower case, letters and digits only.

@@ -298,7 +298,7 @@ fn what_is_printed_moves_no_cursor() {
 fn large_json_takes_little_memory() {
     let folders = Folders::new();
     folders.put("good.png", png(&gradient(32, 32, 1)));
-    // Twenty megabytes of values that nobody uses, and as much of pictures that are drawn one by one.
+    // Twenty megabytes of values that are not used, and as much of pictures that are drawn one by one.
     let zeros = format!("[{}0]", "0,".repeat(5_000_000));
     let nested = format!(r#"{{"other": {zeros}, "image": "good.png", "traits": {{"hair": "pink"}}}}"#);
     folders.put("a.json", &zeros).put("b.json", nested);

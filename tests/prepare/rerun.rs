@@ -107,7 +107,7 @@ fn what_a_power_cut_or_a_kill_leaves_is_mended() {
         assert!(!folders.dataset().join(name).exists(), "{name}");
     }
 
-    // Other hidden files are someone's.
+    // Other hidden files belong to the user.
     fs::write(folders.dataset().join(".dataset.json.bak"), "mine").unwrap();
     assert!(
         folders

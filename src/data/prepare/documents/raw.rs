@@ -1,4 +1,4 @@
-//! JSON that stays text until somebody asks for a piece of it.
+//! JSON that stays text until a piece of it is needed.
 //!
 //! Values in memory take up to thirty times as much as their text, and a file may hold a million of which nothing is
 //! used. So the whole is checked once, without keeping anything, and then cut at its commas.

@@ -1,16 +1,18 @@
 //! `guise prepare`.
 
-use std::path::PathBuf;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use indicatif::HumanCount;
 
 use super::progress;
-use crate::data::{PrepareEvent, PrepareOptions, Skipped, prepare};
+use crate::data::{PrepareEvent, PrepareOptions, Skipped, prepare, printable};
 
 /// Turn a collection of pictures into a training dataset.
 ///
-/// Reads PNG, JPEG, WebP, GIF (its first frame) and SVG, and the traits in ERC-721 style JSON beside them. A run
-/// that was interrupted goes on where it stopped when it is started again.
+/// Reads PNG, JPEG, WebP, GIF (its first frame) and SVG, the traits in ERC-721 style JSON beside them, and captions in
+/// metadata.jsonl. A run that was interrupted goes on where it stopped when it is started again.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The folder with the pictures and their JSON.
@@ -47,6 +49,10 @@ fn parse_color(text: &str) -> Result<Color, String> {
     }
 }
 
+fn shown(path: &Path) -> String {
+    printable(&path.to_string_lossy())
+}
+
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let options = PrepareOptions {
         resolution: args.resolution,
@@ -57,7 +63,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         PrepareEvent::Found { sources } => bar.set_length(sources as u64),
         PrepareEvent::Done => bar.inc(1),
     })
-    .with_context(|| format!("no dataset from {}", args.collection.display()));
+    .with_context(|| format!("no dataset from {}", shown(&args.collection)));
     bar.finish_and_clear();
     let summary = summary?;
 
@@ -68,17 +74,29 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     if summary.skipped.len() > SHOWN {
         eprintln!("and {} more", summary.skipped.len() - SHOWN);
     }
+    let count = |count: usize| HumanCount(count as u64);
+    // Of a file with many tokens there may be many reasons.
+    let skipped: HashSet<&str> = summary
+        .skipped
+        .iter()
+        .map(|skipped| skipped.source.as_str())
+        .collect();
     println!(
-        "{} pictures of {side}x{side} in {} ({} from an earlier run), {} duplicates dropped, {} files skipped",
-        summary.pictures,
-        args.out.display(),
-        summary.kept,
-        summary.duplicates.len(),
-        summary.skipped.len(),
+        "{} pictures of {side}x{side} in {} ({} from an earlier run), {} duplicates dropped, {} files skipped or read in part",
+        count(summary.pictures),
+        shown(&args.out),
+        count(summary.kept),
+        count(summary.duplicates.len()),
+        count(skipped.len()),
         side = args.resolution,
     );
+    let of_all = |described: usize| format!("{} of {} pictures", count(described), count(summary.pictures));
+    println!("{} have traits", of_all(summary.with_traits));
+    if summary.with_captions > 0 {
+        println!("{} have a caption of their own", of_all(summary.with_captions));
+    }
     if summary.duplicates.len() + summary.skipped.len() > 0 {
-        println!("the reasons are in {}", args.out.join("skipped.jsonl").display());
+        println!("the reasons are in {}", shown(&args.out.join("skipped.jsonl")));
     }
     Ok(())
 }

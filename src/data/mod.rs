@@ -7,15 +7,19 @@ use std::path::{Path, PathBuf};
 
 mod captions;
 mod dataset;
+mod files;
 mod phrasing;
 mod prepare;
+mod printable;
 mod provenance;
 mod traits;
 
 pub use captions::caption;
 pub use dataset::{Dataset, Entry};
+pub use files::{Links, open_regular, read_regular};
 pub use phrasing::{Claim, Phrase, Phrasebook, Property, Values, Words};
 pub use prepare::{PrepareEvent, PrepareOptions, PrepareSummary, Skipped, prepare};
+pub use printable::printable;
 pub use provenance::Provenance;
 pub use traits::Trait;
 
@@ -26,7 +30,7 @@ pub use traits::Trait;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operating system refused.
-    #[error("cannot {action} {}", path.display())]
+    #[error("cannot {action} {}", shown(path))]
     Io {
         /// What was being done, as a verb: "read", "write", "create".
         action: &'static str,
@@ -36,7 +40,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A JSON file does not hold what it must.
-    #[error("{}, line {line}", path.display())]
+    #[error("{}, line {line}", shown(path))]
     Json {
         /// The file.
         path: PathBuf,
@@ -46,7 +50,7 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// The folder is not a finished dataset.
-    #[error("{} is not a dataset: {reason}", path.display())]
+    #[error("{} is not a dataset: {reason}", shown(path))]
     NotADataset {
         /// The folder.
         path: PathBuf,
@@ -54,7 +58,7 @@ pub enum Error {
         reason: String,
     },
     /// A picture of the dataset is broken.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {reason}", shown(path))]
     Picture {
         /// The picture.
         path: PathBuf,
@@ -62,7 +66,7 @@ pub enum Error {
         reason: String,
     },
     /// Not one file of a collection can be used.
-    #[error("{} holds no usable picture{}", path.display(), first_reasons(skipped))]
+    #[error("{} holds no usable picture{}", shown(path), first_reasons(skipped))]
     NothingUsable {
         /// The collection.
         path: PathBuf,
@@ -72,6 +76,11 @@ pub enum Error {
     /// A setting or a folder cannot be used as asked.
     #[error("{0}")]
     Setting(String),
+}
+
+/// A path as messages may show it.
+fn shown(path: &Path) -> String {
+    printable(&path.to_string_lossy())
 }
 
 /// Attaches what was being done, and to which file, to an error of the operating system.

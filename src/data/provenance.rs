@@ -2,9 +2,14 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
+use super::files::{Links, read_regular};
+use super::printable::readable;
 use super::{Error, io_error};
+
+/// Longer texts are no names and no credits.
+const MAX_CHARS: usize = 10_000;
 
 /// Whose art it is and under which licence: `collection.json` beside the art.
 ///
@@ -15,13 +20,16 @@ use super::{Error, io_error};
 #[serde(default)]
 pub struct Provenance {
     /// The collection's name, as people say it.
+    #[serde(deserialize_with = "text")]
     pub name: String,
     /// An SPDX identifier such as `CC0-1.0`, or the licence in words.
-    #[serde(alias = "licence")]
+    #[serde(alias = "licence", deserialize_with = "text")]
     pub license: String,
     /// Whom to credit, in the words that the artist asks for.
+    #[serde(deserialize_with = "text")]
     pub attribution: String,
     /// The address of the original.
+    #[serde(deserialize_with = "text")]
     pub source: String,
 }
 
@@ -35,14 +43,9 @@ impl Provenance {
     /// Reads `collection.json` in `dir`; a folder without one has an empty provenance.
     pub fn read(dir: &Path) -> Result<Self, Error> {
         let path = dir.join(Self::FILE_NAME);
-        let bytes = match std::fs::metadata(&path) {
+        let bytes = match read_regular(&path, Links::Refused, Self::MAX_BYTES) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(io_error("read", &path)(error)),
-            Ok(facts) if facts.len() > Self::MAX_BYTES => {
-                let source = std::io::Error::other(format!("{} bytes, expected at most 1 MiB", facts.len()));
-                return Err(io_error("read", &path)(source));
-            }
-            Ok(_) => std::fs::read(&path).map_err(io_error("read", &path))?,
+            read => read.map_err(io_error("read", &path))?,
         };
         serde_json::from_slice(&bytes).map_err(|source| Error::Json {
             line: source.line(),
@@ -50,4 +53,34 @@ impl Provenance {
             source,
         })
     }
+
+    /// Reads the text of a collection's `collection.json`. Some generators give that name to the list of all tokens,
+    /// which says nothing about the licence.
+    ///
+    /// # Errors
+    /// In words, for the list of skipped files.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim_start_matches('\u{feff}').trim_start();
+        if text.starts_with('[') {
+            return Ok(Self::default());
+        }
+        serde_json::from_str(text).map_err(|error| {
+            format!(
+                "says whose pictures these are, and cannot be read: {error}; expected texts for `name`, `license`, \
+                 `attribution` and `source`"
+            )
+        })
+    }
+}
+
+/// A text that is safe to print; null is no text.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?.unwrap_or_default();
+    let chars = text.chars().count();
+    if chars > MAX_CHARS {
+        return Err(serde::de::Error::custom(format!(
+            "a text of {chars} letters, expected at most {MAX_CHARS}"
+        )));
+    }
+    Ok(readable(&text))
 }

@@ -1,10 +1,6 @@
 //! Files that are broken or mean harm: each is skipped with its reason, beside one good picture that is not.
 
-use std::fs;
-
-use image::{DynamicImage, ImageFormat, RgbImage};
-
-use super::{CRISP, Folders, encoded, gradient, png};
+use super::*;
 
 #[test]
 fn json_without_a_picture_is_told() {
@@ -206,4 +202,134 @@ fn svg_bombs_are_defused_quickly() {
         assert!(reasons[name].contains(expected), "{name}: {}", reasons[name]);
     }
     assert!(secs < 20.0, "took {secs} s");
+}
+
+#[cfg(unix)]
+#[test]
+fn pipes_and_links_are_never_opened() {
+    use std::os::unix::fs::symlink;
+    let folders = Folders::new();
+    let secret = folders.dir.path().join("secret.json");
+    fs::write(&secret, r#"{"license": "secret", "image": "good.png"}"#).unwrap();
+    for name in ["1.png", "1.json", "17", "metadata.csv", "deep/metadata.jsonl"] {
+        folders.put(name, "");
+        fs::remove_file(folders.art().join(name)).unwrap();
+        let made = Command::new("mkfifo")
+            .arg(folders.art().join(name))
+            .status()
+            .unwrap();
+        assert!(made.success());
+    }
+    symlink(&secret, folders.art().join("collection.json")).unwrap();
+    symlink(&secret, folders.art().join("18")).unwrap();
+    symlink(folders.dir.path(), folders.art().join("folder")).unwrap();
+    let reasons = folders.reasons();
+    for name in ["1.png", "1.json", "17", "metadata.csv", "deep/metadata.jsonl"] {
+        assert_eq!(reasons[name], "not a regular file");
+    }
+    for name in ["collection.json", "18", "folder"] {
+        assert!(
+            reasons[name].contains("a symbolic link"),
+            "{name}: {}",
+            reasons[name]
+        );
+    }
+    assert_eq!(
+        Dataset::open(&folders.dataset()).unwrap().provenance().license,
+        ""
+    );
+
+    // The same names as pipes: in a collection they are skipped, in a dataset they are an error.
+    for place in [folders.art(), folders.dataset()] {
+        let path = place.join("collection.json");
+        fs::remove_file(&path).unwrap();
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    }
+    let error = Dataset::open(&folders.dataset()).unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(
+        error.to_string().contains("collection.json") && cause.contains("regular"),
+        "{error}: {cause}"
+    );
+    assert_eq!(folders.reasons()["collection.json"], "not a regular file");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_printed_moves_no_cursor() {
+    let folders = Folders::new();
+    let name = "\u{1b}[2J\u{202e}gnp.exe\n\u{9b}1m";
+    folders.put("1.png", png(&gradient(32, 32, 1)));
+    folders
+        .put(name, "no picture")
+        .put(&format!("{name}.png"), png(&gradient(32, 32, 2)));
+    folders.put(
+        "1.json",
+        "{\"attributes\": [{\"trait_type\": \"hair\\u001b\", \"value\": \"\\u202epink\\n\\u0007\"}]}",
+    );
+    folders.put("2.json", "{\"image\": \"\\u001b]0;title\\u0007.png\"}");
+    let output = folders.guise(&["--resolution", "32"]);
+    assert!(output.status.success());
+    let files =
+        ["skipped.jsonl", "metadata.jsonl"].map(|name| fs::read(folders.dataset().join(name)).unwrap());
+    for bytes in [&output.stdout, &output.stderr, &files[0], &files[1]] {
+        let text = String::from_utf8_lossy(bytes).replace('\n', " ");
+        let hidden = |letter: char| letter.is_control() || matches!(letter, '\u{202e}' | '\u{9b}');
+        assert!(!text.contains(hidden), "{text:?}");
+        for escaped in ["\\u001b", "\\u202e", "\\n"] {
+            assert!(!text.contains(escaped), "{text:?}");
+        }
+    }
+    let listed = String::from_utf8(files[0].clone()).unwrap();
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    assert!(
+        listed.contains(r"\\u{1b}[2J\\u{202e}gnp.exe\\u{a}\\u{9b}1m"),
+        "{listed}"
+    );
+    assert!(String::from_utf8_lossy(&output.stderr).contains(r"skipped \u{1b}[2J\u{202e}gnp.exe"));
+    assert_eq!(
+        Dataset::open(&folders.dataset()).unwrap().caption(1),
+        "avatar with pink hair"
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn large_json_takes_little_memory() {
+    let folders = Folders::new();
+    folders.put("good.png", png(&gradient(32, 32, 1)));
+    // Twenty megabytes of values that are not used, and as much of pictures that are drawn one by one.
+    let zeros = format!("[{}0]", "0,".repeat(5_000_000));
+    let nested = format!(r#"{{"other": {zeros}, "image": "good.png", "traits": {{"hair": "pink"}}}}"#);
+    folders.put("a.json", &zeros).put("b.json", nested);
+    let picture = format!(r#"{{"image": "data:,{}"}},"#, "a".repeat(1 << 20));
+    folders.put("c.json", format!("[{}0]", picture.repeat(20)));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_guise"))
+        .arg("prepare")
+        .arg(folders.art())
+        .arg("--out")
+        .arg(folders.dataset())
+        .env("RAYON_NUM_THREADS", "2")
+        .stderr(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut peak_kib = 0;
+    let status = loop {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.map_or(0, |line| {
+            line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+        });
+        peak_kib = peak_kib.max(kib);
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    };
+    assert!(status.success());
+    // Values in memory would take 160 MB for either list, the pictures another 20.
+    assert!((1..120 << 10).contains(&peak_kib), "{peak_kib} KiB");
+    let dataset = Dataset::open(&folders.dataset()).unwrap();
+    assert_eq!((dataset.len(), dataset.caption(0)), (1, "avatar with pink hair"));
 }

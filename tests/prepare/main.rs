@@ -11,6 +11,7 @@ use image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 
 mod hostile;
 mod rerun;
+mod traits;
 
 const CRISP: &str = r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" shape-rendering="crispEdges">
     <rect width="16" height="16" fill="white"/><rect x="5" y="6" width="1" height="1" fill="red"/></svg>"#;

@@ -14,6 +14,8 @@ fn equal_pictures_are_kept_once() {
     let mut wide = RgbImage::new(48, 32);
     image::imageops::replace(&mut wide, &picture, 8, 0);
     folders.put("d.png", png(&wide));
+    // What one of them says is not lost.
+    folders.put("d.json", r#"{"image": "d.png", "traits": {"hair": "pink"}}"#);
     let summary = folders.prepare(32).unwrap();
     assert_eq!(summary.pictures, 2);
     let duplicates: Vec<&str> = summary
@@ -23,7 +25,8 @@ fn equal_pictures_are_kept_once() {
         .collect();
     assert_eq!(duplicates, ["c.webp", "d.png"]);
     assert_eq!(summary.duplicates[0].reason, "the same picture as a.png");
-    assert_eq!(Dataset::open(&folders.dataset()).unwrap().len(), 2);
+    let dataset = Dataset::open(&folders.dataset()).unwrap();
+    assert_eq!((dataset.len(), dataset.caption(0)), (2, "avatar with pink hair"));
 }
 
 #[test]
@@ -69,6 +72,50 @@ fn a_rerun_draws_only_what_changed() {
     let summary = folders.prepare(16).unwrap();
     assert_eq!((summary.pictures, summary.kept), (19, 0));
     assert_eq!(Dataset::open(&folders.dataset()).unwrap().resolution(), 16);
+}
+
+#[test]
+fn what_a_power_cut_or_a_kill_leaves_is_mended() {
+    let folders = Folders::new();
+    for index in 0..6u8 {
+        folders.put(&format!("{index:02}.png"), png(&gradient(40, 40, 10 * index)));
+    }
+    folders.prepare(32).unwrap();
+    let place = |index: usize| folders.dataset().join(format!("00000/img{index:08}.png"));
+    let whole: Vec<Vec<u8>> = (0..6).map(|index| fs::read(place(index)).unwrap()).collect();
+    fs::write(place(0), "").unwrap();
+    fs::write(place(1), vec![0; whole[1].len()]).unwrap();
+    fs::write(place(2), &whole[2][..5]).unwrap();
+    fs::write(place(3), &whole[3][..60]).unwrap();
+    let zeros = |bytes: &[u8]| [&bytes[..whole[4].len() / 2], &vec![0; whole[4].len() / 2]].concat();
+    fs::write(place(4), zeros(&whole[4])).unwrap();
+    let partial = [
+        ".partial-x1",
+        "00000/.partial-x2",
+        ".dataset.json.aB3dE6",
+        ".metadata.jsonl.000000",
+    ];
+    for name in partial {
+        fs::write(folders.dataset().join(name), "half").unwrap();
+    }
+    let summary = folders.prepare(32).unwrap();
+    assert_eq!((summary.pictures, summary.kept), (6, 1));
+    for (index, whole) in whole.iter().enumerate() {
+        assert!(fs::read(place(index)).unwrap() == *whole, "{index}");
+    }
+    for name in partial {
+        assert!(!folders.dataset().join(name).exists(), "{name}");
+    }
+
+    // Other hidden files belong to the user.
+    fs::write(folders.dataset().join(".dataset.json.bak"), "mine").unwrap();
+    assert!(
+        folders
+            .prepare(32)
+            .unwrap_err()
+            .to_string()
+            .contains(".dataset.json.bak")
+    );
 }
 
 #[test]

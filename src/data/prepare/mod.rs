@@ -13,9 +13,12 @@ use atomic_write_file::AtomicWriteFile;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{Dataset, Entry, Error, Provenance, captions, io_error};
-use sources::{Place, Source};
+use super::files::{Links, read_regular};
+use super::{Dataset, Entry, Error, Provenance, captions, io_error, printable, shown};
+use sources::{Collection, Place, Source};
 
+mod documents;
+mod names;
 mod picture;
 mod sources;
 mod stored;
@@ -25,8 +28,13 @@ mod svg;
 const MAX_FILE_BYTES: u64 = 100_000_000;
 /// What could not be used, one JSON object a line.
 const SKIPPED_FILE_NAME: &str = "skipped.jsonl";
-/// Files that are being written.
-const PARTIAL_PREFIX: &str = ".partial-";
+/// What prepare writes beside the folders of pictures.
+const JSON_FILE_NAMES: [&str; 4] = [
+    Dataset::LABELS_FILE_NAME,
+    Dataset::METADATA_FILE_NAME,
+    Provenance::FILE_NAME,
+    SKIPPED_FILE_NAME,
+];
 
 /// How pictures are made alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,10 +60,19 @@ pub enum PrepareEvent {
 /// A file that is not in the dataset, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Skipped {
-    /// The path inside the collection.
+    /// The path inside the collection, safe to [print](printable).
     pub source: String,
-    /// The reason, as a sentence fragment.
+    /// The reason, as a sentence fragment that is safe to print.
     pub reason: String,
+}
+
+impl Skipped {
+    fn new(source: &str, reason: &str) -> Self {
+        Self {
+            source: printable(source),
+            reason: printable(reason),
+        }
+    }
 }
 
 /// What became of a collection.
@@ -65,6 +82,10 @@ pub struct PrepareSummary {
     pub pictures: usize,
     /// How many of them an earlier run had drawn.
     pub kept: usize,
+    /// How many of them have traits.
+    pub with_traits: usize,
+    /// How many of them came with a caption.
+    pub with_captions: usize,
     /// Pictures that were left out because they equal an earlier one.
     pub duplicates: Vec<Skipped>,
     /// Everything else that was left out.
@@ -95,10 +116,10 @@ pub fn prepare(
         )));
     }
     check_folders(collection, dataset)?;
-    let provenance = Provenance::read(collection)?;
-    let mut summary = PrepareSummary::default();
-    let sources = sources::find(collection, &mut summary.skipped)?;
     let old = written_pictures(dataset)?;
+    remove_partial(dataset)?;
+    let mut summary = PrepareSummary::default();
+    let Collection { sources, provenance } = sources::find(collection, &mut summary.skipped)?;
 
     std::fs::create_dir_all(dataset).map_err(io_error("create", dataset))?;
     remove(&dataset.join(Dataset::LABELS_FILE_NAME))?;
@@ -120,30 +141,39 @@ pub fn prepare(
         .collect::<Result<_, Error>>()?;
 
     let mut first_with: HashMap<[u8; 32], usize> = HashMap::new();
-    let mut entries = vec![];
+    // The source that a picture is drawn from, and the one that says what it shows: of equal ones the first that does.
+    let mut pictures: Vec<(usize, usize)> = vec![];
     for (index, (source, drawn)) in sources.iter().zip(drawn).enumerate() {
-        let left_out = |reason: String| Skipped {
-            source: source.name.clone(),
-            reason,
-        };
+        let left_out = |reason: String| Skipped::new(&source.name, &reason);
         match drawn {
             Err(reason) => summary.skipped.push(left_out(reason)),
             Ok(Drawn { hash, kept }) => match first_with.entry(hash) {
-                MapEntry::Occupied(first) => {
-                    let reason = format!("the same picture as {}", sources[*first.get()].name);
+                MapEntry::Occupied(place) => {
+                    let (first, told) = &mut pictures[*place.get()];
+                    let reason = format!("the same picture as {}", sources[*first].name);
                     summary.duplicates.push(left_out(reason));
+                    if sources[*told].traits.is_empty() && sources[*told].text.is_none() {
+                        *told = index;
+                    }
                 }
                 MapEntry::Vacant(place) => {
-                    place.insert(index);
+                    place.insert(pictures.len());
+                    pictures.push((index, index));
                     summary.kept += usize::from(kept);
-                    entries.push(Entry {
-                        file_name: file_name(index),
-                        text: captions::caption(&source.traits),
-                        attributes: source.traits.clone(),
-                    });
                 }
             },
         }
+    }
+    let mut entries = vec![];
+    for (first, told) in pictures {
+        let Source { traits, text, .. } = &sources[told];
+        summary.with_traits += usize::from(!traits.is_empty());
+        summary.with_captions += usize::from(text.is_some());
+        entries.push(Entry {
+            file_name: file_name(first),
+            text: text.clone().unwrap_or_else(|| captions::caption(traits)),
+            attributes: traits.clone(),
+        });
     }
     summary.pictures = entries.len();
 
@@ -182,16 +212,14 @@ pub fn prepare(
 /// Draws one source into its place, unless the picture there was drawn from the same bytes with the same options.
 /// The inner error is a reason to skip the source, the outer one ends the run.
 fn draw(source: &Source, path: &Path, options: &PrepareOptions) -> Result<Result<Drawn, String>, Error> {
-    let read;
-    let bytes = match &source.place {
-        Place::Inline(bytes) => bytes,
-        Place::File(path) => match sources::read_limited(path) {
-            Ok(bytes) => {
-                read = bytes;
-                &read
-            }
-            Err(reason) => return Ok(Err(reason)),
-        },
+    let read = match &source.place {
+        Place::Inline(document, place) => documents::inline(document, place),
+        Place::File(path) => read_regular(path, Links::Refused, MAX_FILE_BYTES)
+            .map_err(|error| format!("cannot be read: {error}")),
+    };
+    let bytes = &match read {
+        Ok(bytes) => bytes,
+        Err(reason) => return Ok(Err(reason)),
     };
     let fingerprint = stored::fingerprint(bytes, options);
     if let Some(pixels) = stored::read(path, &fingerprint, options.resolution as u32) {
@@ -229,7 +257,7 @@ fn check_folders(collection: &Path, dataset: &Path) -> Result<(), Error> {
     if !source.is_dir() {
         return Err(Error::Setting(format!(
             "{} is not a folder; expected a collection",
-            collection.display()
+            shown(collection)
         )));
     }
     // The dataset may not exist yet; the nearest folder above it does.
@@ -244,50 +272,56 @@ fn check_folders(collection: &Path, dataset: &Path) -> Result<(), Error> {
     if above.is_some_and(|above| above.starts_with(&source)) {
         return Err(Error::Setting(format!(
             "{} lies inside the collection {}; put the dataset elsewhere",
-            dataset.display(),
-            collection.display()
+            shown(dataset),
+            shown(collection)
         )));
     }
-    let known = [
-        Dataset::LABELS_FILE_NAME,
-        Dataset::METADATA_FILE_NAME,
-        Provenance::FILE_NAME,
-        SKIPPED_FILE_NAME,
-    ];
     for name in list(dataset)? {
-        if !known.contains(&name.as_str()) && !is_picture_folder(&name) && !name.starts_with(PARTIAL_PREFIX) {
+        let is_known = JSON_FILE_NAMES.contains(&name.as_str()) || stored::is_partial(&name);
+        if !is_known && !is_picture_folder(&name) {
             return Err(Error::Setting(format!(
                 "{} holds {name:?}, which is not of a dataset; choose an empty or a new folder",
-                dataset.display()
+                shown(dataset)
             )));
         }
     }
     Ok(())
 }
 
-/// The pictures and half-written files of an earlier run.
+/// The pictures of an earlier run.
 fn written_pictures(dataset: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut pictures = vec![];
-    for folder in list(dataset)? {
-        if folder.starts_with(PARTIAL_PREFIX) {
-            pictures.push(dataset.join(folder));
-            continue;
-        }
-        if !is_picture_folder(&folder) {
-            continue;
-        }
+    for folder in list(dataset)?.into_iter().filter(|name| is_picture_folder(name)) {
         for name in list(&dataset.join(&folder))? {
             let path = dataset.join(&folder).join(&name);
-            if !name.starts_with(PARTIAL_PREFIX) && !stored::is_ours(&path) {
+            if stored::is_partial(&name) {
+                continue;
+            }
+            if !stored::is_ours(&path) {
                 return Err(Error::Setting(format!(
                     "{} was not written by `guise prepare`; choose an empty or a new folder",
-                    path.display()
+                    shown(&path)
                 )));
             }
             pictures.push(path);
         }
     }
     Ok(pictures)
+}
+
+/// Removes what a run that was killed was writing. That comes first: the disk may be full of it.
+fn remove_partial(dataset: &Path) -> Result<(), Error> {
+    let names = list(dataset)?;
+    let folders = names.iter().filter(|name| is_picture_folder(name));
+    for folder in folders
+        .map(|name| dataset.join(name))
+        .chain([dataset.to_path_buf()])
+    {
+        for name in list(&folder)?.iter().filter(|name| stored::is_partial(name)) {
+            remove(&folder.join(name))?;
+        }
+    }
+    Ok(())
 }
 
 /// The names in a folder; one that does not exist is empty.

@@ -1,16 +1,13 @@
-//! What a collection holds: every picture, and the traits that its JSON names.
+//! What a collection holds: every picture, and what its documents say about it.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::Read;
-use std::path::{Component, Path, PathBuf};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
-use super::super::traits::{Token, tokens};
 use super::super::{Error, Provenance, Trait};
-use super::{MAX_FILE_BYTES, Skipped};
+use super::documents::{self, Image, Kind, Token};
+use super::names::{Certainty, Names, slashed};
+use super::{Dataset, SKIPPED_FILE_NAME, Skipped};
 
 /// One picture to prepare.
 #[derive(Debug)]
@@ -19,23 +16,74 @@ pub(super) struct Source {
     pub name: String,
     pub place: Place,
     pub traits: Vec<Trait>,
+    /// A caption that says it better than the traits.
+    pub text: Option<String>,
 }
 
 /// Where a picture's bytes are.
 #[derive(Debug)]
 pub(super) enum Place {
     File(PathBuf),
-    /// In the JSON itself, as a `data:` URI.
-    Inline(Vec<u8>),
+    /// In a document, as a `data:` URI at these bytes of its text: read when it is drawn, because all of them together
+    /// may be more than fits into memory.
+    Inline(Arc<Path>, Range<usize>),
 }
 
-/// Lists the pictures of the collection in `dir`, ordered by path, and what cannot be used.
+/// A collection, read.
+#[derive(Debug)]
+pub(super) struct Collection {
+    /// The pictures, ordered by path.
+    pub sources: Vec<Source>,
+    pub provenance: Provenance,
+}
+
+/// So many reasons are told of one document; the rest is counted.
+const MAX_REASONS: usize = 100;
+
+/// Lists the pictures of the collection in `dir` and reads its documents. What cannot be used goes to `skipped`.
 ///
-/// A JSON names its picture by its `image` or, failing that, by having its name. The field is only ever looked up
-/// among the files found here, so that no path or link in it can reach outside.
-pub(super) fn find(dir: &Path, skipped: &mut Vec<Skipped>) -> Result<Vec<Source>, Error> {
-    let mut pictures: BTreeMap<PathBuf, Vec<Trait>> = BTreeMap::new();
-    let mut documents = vec![];
+/// A document names its picture, or, failing that, has its name or number. Either is only ever looked up among the
+/// files found here, so that no path or link in it can reach outside. A picture that is named belongs to the document
+/// that names it, whatever others have its name.
+pub(super) fn find(dir: &Path, skipped: &mut Vec<Skipped>) -> Result<Collection, Error> {
+    let (pictures, documents) = list(dir, skipped)?;
+    let mut reader = Reader {
+        said: pictures.iter().map(|_| Said::default()).collect(),
+        names: Names::new(pictures),
+        inline: vec![],
+        told: documents.iter().map(|_| 0).collect(),
+        documents: documents.iter().map(|(path, _)| path.clone()).collect(),
+        skipped,
+    };
+    let mut provenance = Provenance::default();
+    for (index, (document, kind)) in documents.into_iter().enumerate() {
+        let is_provenance = document == Path::new(Provenance::FILE_NAME);
+        let path: Arc<Path> = dir.join(&document).into();
+        let text = match documents::read(&path) {
+            Ok(text) => text,
+            Err(reason) => {
+                reader.skip(index, reason);
+                continue;
+            }
+        };
+        if is_provenance {
+            match Provenance::parse(&text) {
+                Ok(found) => provenance = found,
+                Err(reason) => reader.skip(index, reason),
+            }
+        }
+        reader.document(index, kind, &text, &path);
+    }
+    let mut sources = reader.finish(dir);
+    sources.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Collection { sources, provenance })
+}
+
+type Listed = (Vec<PathBuf>, Vec<(PathBuf, Kind)>);
+
+/// The paths of all pictures and documents, relative to `dir`, in order.
+fn list(dir: &Path, skipped: &mut Vec<Skipped>) -> Result<Listed, Error> {
+    let (mut pictures, mut documents) = (vec![], vec![]);
     let walk = walkdir::WalkDir::new(dir)
         .min_depth(1)
         .sort_by_file_name()
@@ -45,6 +93,7 @@ pub(super) fn find(dir: &Path, skipped: &mut Vec<Skipped>) -> Result<Vec<Source>
             entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.')
         });
     for entry in walk {
+        let relative = |path: &Path| path.strip_prefix(dir).unwrap_or(path).to_path_buf();
         let entry = match entry {
             Err(error) if error.depth() == 0 => {
                 return Err(Error::Io {
@@ -54,227 +103,207 @@ pub(super) fn find(dir: &Path, skipped: &mut Vec<Skipped>) -> Result<Vec<Source>
                 });
             }
             Err(error) => {
-                let name = error.path().map(|path| name_of(dir, path)).unwrap_or_default();
-                skipped.push(Skipped {
-                    source: name,
-                    reason: format!("cannot be listed: {error}"),
-                });
+                let name = error.path().map(|path| slashed(&relative(path)));
+                let reason = format!("cannot be listed: {error}");
+                skipped.push(Skipped::new(&name.unwrap_or_default(), &reason));
                 continue;
             }
             Ok(entry) => entry,
         };
-        let relative = entry
-            .path()
-            .strip_prefix(dir)
-            .unwrap_or(entry.path())
-            .to_path_buf();
-        let skip = |reason: &str| Skipped {
-            source: name_of(dir, entry.path()),
-            reason: reason.into(),
-        };
-        if entry.file_type().is_dir() || relative == Path::new(Provenance::FILE_NAME) {
+        let path = relative(entry.path());
+        let mut skip = |reason| skipped.push(Skipped::new(&slashed(&path), reason));
+        if entry.file_type().is_dir() || path == Path::new(SKIPPED_FILE_NAME) {
             continue;
         } else if entry.file_type().is_symlink() {
-            skipped.push(skip("a symbolic link, which is not followed: copy the file here"));
+            skip("a symbolic link, which is not followed: copy the file here");
         } else if !entry.file_type().is_file() {
-            skipped.push(skip("not a regular file"));
-        } else if is_json(entry.path()) {
-            documents.push(relative);
+            skip("not a regular file");
+        } else if let Some(kind) = documents::kind(entry.path()) {
+            documents.push((path, kind));
         } else {
-            pictures.insert(relative, vec![]);
+            pictures.push(path);
         }
     }
+    Ok((pictures, documents))
+}
 
-    let mut by_stem: HashMap<String, Vec<PathBuf>> = HashMap::new();
-    for path in pictures.keys() {
-        by_stem.entry(stem(path)).or_default().push(path.clone());
-    }
-    let mut inline = vec![];
-    for document in documents {
-        let name = name_of(dir, &dir.join(&document));
-        let mut skip = |reason: String| {
-            skipped.push(Skipped {
-                source: name.clone(),
-                reason,
-            })
-        };
-        let tokens = match read_limited(&dir.join(&document)).and_then(|bytes| tokens(&bytes)) {
-            Err(reason) => {
-                skip(reason);
-                continue;
-            }
-            Ok(tokens) => tokens,
-        };
-        let alone = tokens.len() == 1;
-        for token in tokens {
-            match locate(&token, &document, alone, &pictures, &by_stem) {
-                Err(reason) => skip(reason),
-                Ok(Located::Inline(bytes)) => inline.push(Source {
-                    name: name.clone(),
-                    place: Place::Inline(bytes),
-                    traits: token.traits,
-                }),
-                Ok(Located::Picture(path)) => {
-                    // Two that name one picture: the first has its say.
-                    if let Some(traits) = pictures.get_mut(&path).filter(|traits| traits.is_empty()) {
-                        *traits = token.traits;
-                    }
-                }
-            }
-        }
-    }
-    let mut sources: Vec<Source> = pictures
-        .into_iter()
-        .map(|(path, traits)| {
-            let path = dir.join(path);
-            Source {
-                name: name_of(dir, &path),
-                place: Place::File(path),
-                traits,
-            }
-        })
-        .chain(inline)
-        .collect();
-    sources.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(sources)
+/// What is known about one picture.
+#[derive(Debug, Default)]
+struct Said {
+    traits: Option<Claim<Vec<Trait>>>,
+    text: Option<Claim<String>>,
+}
+
+/// Something that a document says.
+#[derive(Debug)]
+struct Claim<T> {
+    what: T,
+    certainty: Certainty,
+    document: usize,
+}
+
+/// Keeps the surer of two claims, or else the first. Returns the documents of both, that of the kept one first, if they
+/// disagree.
+fn settle<T: PartialEq>(
+    slot: &mut Option<Claim<T>>,
+    what: Option<T>,
+    certainty: Certainty,
+    document: usize,
+) -> Option<(usize, usize)> {
+    let new = Claim {
+        what: what?,
+        certainty,
+        document,
+    };
+    let Some(kept) = slot else {
+        *slot = Some(new);
+        return None;
+    };
+    let agree = kept.what == new.what;
+    let other = if new.certainty > kept.certainty {
+        std::mem::replace(kept, new)
+    } else {
+        new
+    };
+    (!agree).then_some((kept.document, other.document))
 }
 
 enum Located {
-    Picture(PathBuf),
-    Inline(Vec<u8>),
+    Picture(usize, Certainty),
+    Inline(Range<usize>),
 }
 
-/// Finds the picture of the token in the JSON file `document`; both and the result are relative to the collection.
-fn locate(
-    token: &Token,
-    document: &Path,
-    alone: bool,
-    pictures: &BTreeMap<PathBuf, Vec<Trait>>,
-    by_stem: &HashMap<String, Vec<PathBuf>>,
-) -> Result<Located, String> {
-    let folder = document.parent().unwrap_or(Path::new(""));
-    let beside = |stem: &str| {
-        let candidates = by_stem.get(stem)?;
-        let same_folder = candidates.iter().find(|path| path.parent() == Some(folder));
-        same_folder
-            .or_else(|| (candidates.len() == 1).then(|| &candidates[0]))
-            .cloned()
-    };
-    let own_name = || if alone { beside(&stem(document)) } else { None };
-    let Some(image) = token.image.as_deref() else {
-        return own_name()
-            .map(Located::Picture)
-            .ok_or_else(|| "no picture has its name".into());
-    };
-    if let Some(data) = image.strip_prefix("data:") {
-        return data_uri(data).map(Located::Inline);
-    }
-    let shown: String = image.chars().take(100).collect();
-    if let Some((_, rest)) = image.split_once("://") {
-        // Collections are often downloaded with JSON that still names the address.
-        let file = rest.split(['?', '#']).next().unwrap_or(rest);
-        return beside(&stem(Path::new(file)))
-            .or_else(own_name)
-            .map(Located::Picture)
-            .ok_or_else(|| format!("its picture is at {shown:?}: download it beside the JSON first"));
-    }
-    // Beside the JSON as the standard has it, or below the collection as many tools write it.
-    let places: Vec<PathBuf> = [folder, Path::new("")]
-        .iter()
-        .filter_map(|base| inside(base, image))
-        .collect();
-    if places.is_empty() {
-        return Err("its `image` leads outside the collection".into());
-    }
-    if let Some(path) = places.into_iter().find(|path| pictures.contains_key(path)) {
-        return Ok(Located::Picture(path));
-    }
-    own_name()
-        .map(Located::Picture)
-        .ok_or_else(|| format!("its picture {shown:?} is not in the collection"))
+struct Reader<'a> {
+    names: Names,
+    /// One for each picture.
+    said: Vec<Said>,
+    inline: Vec<Source>,
+    documents: Vec<PathBuf>,
+    /// How many reasons each document has.
+    told: Vec<usize>,
+    skipped: &'a mut Vec<Skipped>,
 }
 
-/// Joins a relative path to `base`; nothing when that would leave the collection.
-fn inside(base: &Path, image: &str) -> Option<PathBuf> {
-    let mut path = base.to_path_buf();
-    for part in Path::new(image).components() {
-        match part {
-            Component::CurDir => {}
-            Component::Normal(part) => path.push(part),
-            Component::ParentDir if path.pop() => {}
-            _ => return None,
-        }
-    }
-    Some(path)
-}
-
-/// The bytes of a `data:` URI without its scheme: `image/png;base64,...` or percent-encoded text.
-fn data_uri(data: &str) -> Result<Vec<u8>, String> {
-    let (kind, payload) = data.split_once(',').ok_or("its `data:` URI has no comma")?;
-    if kind.trim_end().ends_with(";base64") {
-        return STANDARD
-            .decode(payload.trim())
-            .map_err(|error| format!("its `data:` URI is not base64: {error}"));
-    }
-    let mut bytes = Vec::with_capacity(payload.len());
-    let mut rest = payload.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let escaped = match rest {
-            [b'%', high, low, ..] => {
-                let digit = |byte: u8| char::from(byte).to_digit(16);
-                digit(*high)
-                    .zip(digit(*low))
-                    .map(|(high, low)| (high * 16 + low) as u8)
+impl Reader<'_> {
+    fn document(&mut self, index: usize, kind: Kind, text: &str, path: &Arc<Path>) {
+        let document = self.documents[index].clone();
+        let is_map = text.trim_start_matches('\u{feff}').trim_start().starts_with('{');
+        // Neither has to say anything about single pictures; what a marketplace reads about a whole collection shows a
+        // logo besides.
+        let is_provenance = is_map && document == Path::new(Provenance::FILE_NAME);
+        let is_labels =
+            is_map && document == Path::new(Dataset::LABELS_FILE_NAME) && text.contains("\"labels\"");
+        // Only a document with one token may have the name of its picture, so the first waits for the second.
+        let (mut count, mut first) = (0, None);
+        let read = documents::tokens(text, kind, &mut |token| match token {
+            Err(reason) => self.skip(index, reason),
+            Ok(token) if is_provenance && token.traits.is_empty() => {}
+            Ok(token) => {
+                count += 1;
+                if count == 1 {
+                    first = Some(token);
+                    return;
+                }
+                for token in first.take().into_iter().chain([token]) {
+                    self.token(index, token, None, path);
+                }
             }
-            _ => None,
-        };
-        bytes.push(escaped.unwrap_or(*first));
-        rest = if escaped.is_some() { &rest[3..] } else { tail };
-    }
-    Ok(bytes)
-}
-
-/// Reads a file of at most [`MAX_FILE_BYTES`].
-pub(super) fn read_limited(path: &Path) -> Result<Vec<u8>, String> {
-    let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
-    let mut bytes = vec![];
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(MAX_FILE_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(format!(
-            "too big: expected a file of at most {} MB",
-            MAX_FILE_BYTES / 1_000_000
-        ));
-    }
-    Ok(bytes)
-}
-
-/// JSON by its extension, or by its first letter: tokens downloaded from the web are often called just `17`.
-fn is_json(path: &Path) -> bool {
-    match path.extension() {
-        Some(extension) => extension.eq_ignore_ascii_case("json"),
-        None => {
-            let mut start = vec![];
-            let read = File::open(path).and_then(|file| file.take(64).read_to_end(&mut start));
-            read.is_ok() && matches!(start.trim_ascii_start().first(), Some(b'{' | b'['))
+        });
+        if let Some(token) = first {
+            self.token(index, token, Some(&document), path);
+        }
+        if let Err(reason) = read
+            && !is_provenance
+            && !is_labels
+        {
+            self.skip(index, reason);
         }
     }
-}
 
-fn stem(path: &Path) -> String {
-    path.file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
-}
+    /// Gives a picture what a token says; `own` is the document if it may have the picture's name.
+    fn token(&mut self, index: usize, token: Token, own: Option<&Path>, path: &Arc<Path>) {
+        if let Some(unread) = &token.unread {
+            self.skip(index, unread.clone());
+        }
+        let (picture, certainty) = match self.locate(index, &token, own) {
+            Err(reason) => return self.skip(index, reason),
+            Ok(Located::Picture(picture, certainty)) => (picture, certainty),
+            Ok(Located::Inline(place)) => {
+                return self.inline.push(Source {
+                    name: slashed(&self.documents[index]),
+                    place: Place::Inline(path.clone(), place),
+                    traits: token.traits,
+                    text: token.text,
+                });
+            }
+        };
+        let said = &mut self.said[picture];
+        let traits = (!token.traits.is_empty()).then_some(token.traits);
+        let disagreements = [
+            ("other traits", settle(&mut said.traits, traits, certainty, index)),
+            (
+                "another caption",
+                settle(&mut said.text, token.text, certainty, index),
+            ),
+        ];
+        for (what, disagreement) in disagreements {
+            if let Some((winner, loser)) = disagreement {
+                let picture = slashed(self.names.path(picture));
+                let winner = slashed(&self.documents[winner]);
+                self.skip(loser, format!("{picture} has {what}, from {winner}"));
+            }
+        }
+    }
 
-fn name_of(dir: &Path, path: &Path) -> String {
-    let relative = path.strip_prefix(dir).unwrap_or(path);
-    relative
-        .iter()
-        .map(|part| part.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join("/")
+    fn locate(&self, index: usize, token: &Token, own: Option<&Path>) -> Result<Located, String> {
+        let folder = self.documents[index].parent().unwrap_or(Path::new(""));
+        let mut missing = None;
+        for image in &token.images {
+            match image {
+                Image::Inline(place) => return Ok(Located::Inline(place.clone())),
+                Image::Named(image) => match self.names.named(image, folder) {
+                    Ok(Some((picture, certainty))) => return Ok(Located::Picture(picture, certainty)),
+                    Ok(None) => {}
+                    Err(reason) => missing = missing.or(Some(reason)),
+                },
+            }
+        }
+        if let Some(reason) = missing {
+            return Err(reason);
+        }
+        let own = own.map(|own| self.names.own(own));
+        let ids = token.ids.iter().map(|id| self.names.guess(id, folder));
+        for guess in own.into_iter().chain(ids) {
+            if let Some(picture) = guess? {
+                return Ok(Located::Picture(picture, Certainty::Guess));
+            }
+        }
+        Err("no picture has its name, and it names none".into())
+    }
+
+    fn skip(&mut self, document: usize, reason: String) {
+        self.told[document] += 1;
+        if self.told[document] <= MAX_REASONS {
+            self.skipped
+                .push(Skipped::new(&slashed(&self.documents[document]), &reason));
+        }
+    }
+
+    fn finish(mut self, dir: &Path) -> Vec<Source> {
+        for (document, told) in self.documents.iter().zip(&self.told) {
+            if *told > MAX_REASONS {
+                let reason = format!("and {} more like these", told - MAX_REASONS);
+                self.skipped.push(Skipped::new(&slashed(document), &reason));
+            }
+        }
+        let paths = self.names.into_paths();
+        let files = paths.into_iter().zip(self.said).map(|(path, said)| Source {
+            name: slashed(&path),
+            place: Place::File(dir.join(path)),
+            traits: said.traits.map(|claim| claim.what).unwrap_or_default(),
+            text: said.text.map(|claim| claim.what),
+        });
+        self.inline.extend(files);
+        self.inline
+    }
 }

@@ -1,14 +1,22 @@
 //! The PNGs of a dataset: each remembers what it was drawn from, which is all that a rerun needs to know.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter};
+use std::io::{BufReader, BufWriter, Read};
 use std::path::Path;
 
 use image::RgbImage;
 use sha2::{Digest, Sha256};
 
+use super::super::files::{Links, open_regular};
 use super::super::{Error, io_error};
 use super::PrepareOptions;
+
+/// How every PNG begins.
+const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+/// Less than a PNG of ours with its first pixel.
+const HEADER_BYTES: u64 = 128;
+/// How pictures are called while they are written.
+const PARTIAL_PREFIX: &str = ".partial-";
 
 /// The text chunk that holds the fingerprint.
 const KEYWORD: &str = "guise:source";
@@ -35,9 +43,40 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Whether `path` is a PNG that prepare wrote, from whatever source.
+/// Whether `path` is a PNG that prepare wrote, from whatever source, or what a power cut left of one: nothing, zeros, or
+/// a beginning without a pixel. Nothing is lost with those, no matter who wrote them.
 pub(super) fn is_ours(path: &Path) -> bool {
-    header(path).is_some_and(|reader| written_fingerprint(&reader).is_some())
+    match header(path) {
+        Some(reader) => written_fingerprint(&reader).is_some(),
+        None => open_regular(path, Links::Refused).is_ok_and(|file| {
+            let mut start = vec![];
+            let read = file.take(HEADER_BYTES).read_to_end(&mut start);
+            let is_short = (start.len() as u64) < HEADER_BYTES;
+            let of_png = start
+                .iter()
+                .zip(SIGNATURE)
+                .all(|(found, expected)| found == expected);
+            let is_signed = start
+                .windows(KEYWORD.len())
+                .any(|part| part == KEYWORD.as_bytes());
+            let is_empty = start.iter().all(|byte| *byte == 0) || is_short && of_png;
+            read.is_ok() && (is_empty || is_signed)
+        }),
+    }
+}
+
+/// Whether a file of this name is one that prepare was still writing when it was stopped.
+pub(super) fn is_partial(name: &str) -> bool {
+    // `AtomicWriteFile` calls what becomes `dataset.json` something like `.dataset.json.x1Y2z3`.
+    let of_json = |known: &&str| {
+        let ending = name
+            .strip_prefix('.')
+            .and_then(|name| name.strip_prefix(*known)?.strip_prefix('.'));
+        ending.is_some_and(|ending| {
+            ending.len() == 6 && ending.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        })
+    };
+    name.starts_with(PARTIAL_PREFIX) || super::JSON_FILE_NAMES.iter().any(of_json)
 }
 
 /// The pixels of `path` if it was drawn from the source with this fingerprint and is whole.
@@ -56,7 +95,7 @@ pub(super) fn read(path: &Path, fingerprint: &str, side: u32) -> Option<Vec<u8>>
 }
 
 fn header(path: &Path) -> Option<png::Reader<BufReader<File>>> {
-    png::Decoder::new(BufReader::new(File::open(path).ok()?))
+    png::Decoder::new(BufReader::new(open_regular(path, Links::Refused).ok()?))
         .read_info()
         .ok()
 }
@@ -76,7 +115,7 @@ fn written_fingerprint(reader: &png::Reader<BufReader<File>>) -> Option<&str> {
 pub(super) fn write(path: &Path, picture: &RgbImage, fingerprint: &str) -> Result<(), Error> {
     let dir = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
-        .prefix(super::PARTIAL_PREFIX)
+        .prefix(PARTIAL_PREFIX)
         .permissions_like_a_file()
         .tempfile_in(dir)
         .map_err(io_error("write", path))?;

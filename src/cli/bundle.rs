@@ -1,16 +1,25 @@
 //! Bundles on disk.
 
-use super::files::read_at_most;
+use super::{device::DeviceChoice, files::read_at_most, memory::Memory};
 use crate::{
     networks::stylegan2::Generator,
-    weights::{Manifest, bundle::load_generator, manifest::File},
+    pipeline::{self, Network},
+    weights::{
+        Manifest,
+        bundle::load_generator,
+        manifest::{File, Part},
+    },
 };
 use anyhow::{Context, ensure};
 use burn::tensor::Device;
 use std::path::Path;
 
+/// Bytes of memory that opening a network takes for each of its numbers: as they are read, as the network has them before,
+/// and as it has them then, with what the kernels read.
+const OPENING: u64 = 16;
+
 /// The manifest and the generator of the bundle in `dir`.
-pub(super) fn open(dir: &Path, device: &Device) -> anyhow::Result<(Manifest, Generator)> {
+pub(super) fn open(dir: &Path, device: &Device, memory: Memory) -> anyhow::Result<(Manifest, Generator)> {
     let path = dir.join(Manifest::FILE_NAME);
     ensure!(
         path.exists(),
@@ -21,7 +30,7 @@ pub(super) fn open(dir: &Path, device: &Device) -> anyhow::Result<(Manifest, Gen
     let json = read_at_most(&path, Manifest::MAX_BYTES)?;
     let manifest = Manifest::parse(&json).with_context(|| format!("cannot use {}", path.display()))?;
     let part = &manifest.parts.generator;
-    let contents = read(dir, &part.file)?;
+    let contents = read_part(dir, part, memory)?;
     let generator = load_generator(part, &contents, device)
         .with_context(|| format!("cannot use {}", dir.join(&part.file.name).display()))?;
     Ok((manifest, generator))
@@ -30,4 +39,44 @@ pub(super) fn open(dir: &Path, device: &Device) -> anyhow::Result<(Manifest, Gen
 /// A file of the bundle in `dir`, unless it is longer than its manifest says.
 pub(super) fn read(dir: &Path, file: &File) -> anyhow::Result<Vec<u8>> {
     read_at_most(&dir.join(&file.name), file.bytes)
+}
+
+/// The file of a network of the bundle in `dir`, unless there is no memory for the network.
+pub(super) fn read_part<C>(dir: &Path, part: &Part<C>, memory: Memory) -> anyhow::Result<Vec<u8>> {
+    let bytes = part
+        .file
+        .bytes
+        .saturating_add(part.parameters.saturating_mul(OPENING));
+    let what = format!("opening {}", dir.join(&part.file.name).display());
+    memory.ensure(bytes, &what, "take a smaller model")?;
+    read(dir, &part.file)
+}
+
+/// What went wrong with a job, and which file or device is to blame where a network computed no numbers.
+pub(super) fn blame(
+    error: pipeline::Error,
+    (dir, manifest): (&Path, Option<&Manifest>),
+    clip: Option<&Path>,
+    device: DeviceChoice,
+) -> anyhow::Error {
+    let pipeline::Error::NotNumbers { network } = error else {
+        return error.into();
+    };
+    let parts = manifest.map(|manifest| &manifest.parts);
+    let file = match network {
+        Network::Generator => parts.map(|parts| &parts.generator.file),
+        Network::Upscaler => parts.and_then(|parts| Some(&parts.upscaler.as_ref()?.file)),
+        Network::ImageEncoder => parts.and_then(|parts| Some(&parts.image_tower.as_ref()?.file)),
+        Network::TextEncoder => parts.and_then(|parts| Some(&parts.text_tower.as_ref()?.file)),
+        Network::Mapper => parts.and_then(|parts| Some(&parts.mapper.as_ref()?.file)),
+    };
+    let path = match (clip, network) {
+        (Some(clip), Network::ImageEncoder | Network::TextEncoder) => clip.to_owned(),
+        _ => file.map_or_else(|| dir.to_owned(), |file| dir.join(&file.name)),
+    };
+    let tell = match device {
+        DeviceChoice::Cpu => "fetch or publish the model again",
+        _ => "where it can be used with --device cpu, the device is to blame",
+    };
+    anyhow::Error::new(error).context(format!("cannot use {} ({tell})", path.display()))
 }

@@ -52,11 +52,16 @@ impl Sheet {
 
 /// Writes `picture` as PNG, whole or not at all.
 pub(super) fn write_png(path: &Path, picture: &RgbaImage) -> anyhow::Result<()> {
+    write_whole(path, &encode_png(picture)?)
+}
+
+/// The PNG file of `picture`.
+pub(super) fn encode_png(picture: &RgbaImage) -> anyhow::Result<Vec<u8>> {
     let mut png = Cursor::new(vec![]);
     picture
         .write_to(&mut png, ImageFormat::Png)
         .context("cannot encode a PNG")?;
-    write_whole(path, png.get_ref())
+    Ok(png.into_inner())
 }
 
 #[cfg(test)]

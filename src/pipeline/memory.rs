@@ -1,0 +1,86 @@
+//! How much memory a job takes, before it is started.
+//!
+//! Estimates from the networks' sizes, a little above what was measured on the CPU, weights not included.
+
+use super::guide::ImageEncoder;
+use crate::networks::stylegan2::Generator;
+use burn::tensor::Tensor;
+
+/// Bytes of a number.
+const F32: u64 = 4;
+
+/// Maps of a block that are there at once while it is computed: its input, its output, and between them the enlarged and
+/// the filtered map, each also in the order that the kernels read.
+const MAPS_AT_ONCE: u64 = 5;
+
+/// Maps of a block that stay for the gradient, and what computing the gradient adds.
+const MAPS_KEPT: u64 = 9;
+
+/// The same for a picture, beside its maps.
+const PICTURES_AT_ONCE: u64 = 24;
+
+/// Copies of a picture and of places in it that a cutout takes, for its gradient as well.
+const PICTURES_IN_A_CUTOUT: u64 = 40;
+
+/// Numbers that an encoder keeps, once more for their gradient.
+const ENCODER: u64 = 3;
+
+/// Bytes that it takes to draw `n` pictures at once, without gradients.
+pub fn to_draw(generator: &Generator, n: usize) -> u64 {
+    let largest = maps(generator).max().unwrap_or(0);
+    let picture = PICTURES_AT_ONCE * 3 * pixels(generator);
+    (n as u64).saturating_mul(F32 * (MAPS_AT_ONCE * largest + picture))
+}
+
+/// Bytes that it takes to draw and judge `n` pictures at once, without gradients.
+pub fn to_judge<E: ImageEncoder + ?Sized>(generator: &Generator, encoder: &E, n: usize) -> u64 {
+    let judging = (n as u64).saturating_mul(F32 * encoder.numbers_kept());
+    to_draw(generator, n).saturating_add(judging)
+}
+
+/// Bytes that it takes to guide `n` avatars together, each judged in `views`.
+pub fn to_guide<E: ImageEncoder + ?Sized>(
+    generator: &Generator,
+    encoder: &E,
+    n: usize,
+    cutouts: usize,
+) -> u64 {
+    let kept: u64 = maps(generator).sum();
+    let picture = 3 * pixels(generator);
+    let drawing = MAPS_KEPT * kept + PICTURES_AT_ONCE * picture;
+    let views = cutouts.max(1) as u64;
+    let cut = match cutouts {
+        0 => 0,
+        _ => PICTURES_IN_A_CUTOUT * picture,
+    };
+    let judging = views.saturating_mul(cut + ENCODER * encoder.numbers_kept());
+    (n as u64).saturating_mul(F32 * drawing.saturating_add(judging))
+}
+
+/// The largest batch of at most `most` for which `bytes` says that it fits into `limit`; none where not even one does.
+pub fn largest_batch(most: usize, limit: u64, bytes: impl Fn(usize) -> u64) -> Option<usize> {
+    (1..=most).rev().find(|&n| bytes(n) <= limit)
+}
+
+/// The numbers of a block's largest map, for each block.
+fn maps(generator: &Generator) -> impl Iterator<Item = u64> + '_ {
+    let blocks = generator.synthesis.blocks.iter().enumerate();
+    blocks.map(|(index, block)| {
+        let [c_out, c_in, ..] = shape(block.conv1.weight.val());
+        let side = 4u64 << index;
+        let above = block
+            .conv0
+            .as_ref()
+            .map_or(0, |conv0| shape(conv0.weight.val())[1] as u64);
+        (c_out.max(c_in) as u64) * side * side + above * side * side / 4
+    })
+}
+
+fn shape(weight: Tensor<4>) -> [usize; 4] {
+    weight.dims()
+}
+
+fn pixels(generator: &Generator) -> u64 {
+    let side = 2u64 << generator.synthesis.blocks.len();
+    side * side
+}

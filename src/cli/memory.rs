@@ -42,15 +42,14 @@ impl Memory {
     /// Makes sure that `what` fits, which takes `bytes`; `instead` says what to do if not.
     pub fn ensure(self, bytes: u64, what: &str, instead: &str) -> anyhow::Result<()> {
         let left = self.left();
-        let whose = match self.given {
-            Some(_) => "--memory leaves",
-            None => "are left here (--memory SIZE takes more)",
+        let limit = match self.given {
+            Some(given) => format!("{} of the {} of --memory are left", said(left), said(given)),
+            None => format!("{} are left (--memory SIZE sets another limit)", said(left)),
         };
         ensure!(
             bytes <= left,
-            "{what} takes about {} of memory, {} {whose}: {instead}",
-            said(bytes),
-            said(left)
+            "{what} takes about {} of memory and {limit}: {instead}",
+            said(bytes)
         );
         Ok(())
     }

@@ -9,27 +9,33 @@ use burn::tensor::Tensor;
 /// Bytes of a number.
 const F32: u64 = 4;
 
-/// Maps of a block that are there at once while it is computed: its input, its output, and between them the enlarged and
-/// the filtered map, each also in the order that the kernels read.
-const MAPS_AT_ONCE: u64 = 5;
+/// What a job takes in any case: the kernels' scratch memory and the weights in the order that they read.
+const ANYHOW: u64 = 96 << 20;
+
+/// Maps of a block that are there at once while it is computed.
+const MAPS_AT_ONCE: u64 = 2;
 
 /// Maps of a block that stay for the gradient, and what computing the gradient adds.
-const MAPS_KEPT: u64 = 9;
+const MAPS_KEPT: u64 = 4;
 
-/// The same for a picture, beside its maps.
-const PICTURES_AT_ONCE: u64 = 24;
+/// Copies of the picture on its way from the generator to whoever looks at it.
+const PICTURES_AT_ONCE: u64 = 6;
 
-/// Copies of a picture and of places in it that a cutout takes, for its gradient as well.
-const PICTURES_IN_A_CUTOUT: u64 = 40;
+/// The same with a gradient.
+const PICTURES_KEPT: u64 = 10;
 
-/// Numbers that an encoder keeps, once more for their gradient.
-const ENCODER: u64 = 3;
+/// Copies of a picture, and of places in it, that a cutout keeps for its gradient.
+const PICTURES_IN_A_CUTOUT: u64 = 12;
+
+/// An encoder's numbers, and their gradients.
+const ENCODER: u64 = 2;
 
 /// Bytes that it takes to draw `n` pictures at once, without gradients.
 pub fn to_draw(generator: &Generator, n: usize) -> u64 {
     let largest = maps(generator).max().unwrap_or(0);
     let picture = PICTURES_AT_ONCE * 3 * pixels(generator);
-    (n as u64).saturating_mul(F32 * (MAPS_AT_ONCE * largest + picture))
+    let each = F32 * (MAPS_AT_ONCE * largest + picture);
+    (n as u64).saturating_mul(each).saturating_add(ANYHOW)
 }
 
 /// Bytes that it takes to draw and judge `n` pictures at once, without gradients.
@@ -38,7 +44,7 @@ pub fn to_judge<E: ImageEncoder + ?Sized>(generator: &Generator, encoder: &E, n:
     to_draw(generator, n).saturating_add(judging)
 }
 
-/// Bytes that it takes to guide `n` avatars together, each judged in `views`.
+/// Bytes that it takes to guide `n` avatars together, each judged in so many `cutouts`.
 pub fn to_guide<E: ImageEncoder + ?Sized>(
     generator: &Generator,
     encoder: &E,
@@ -47,14 +53,15 @@ pub fn to_guide<E: ImageEncoder + ?Sized>(
 ) -> u64 {
     let kept: u64 = maps(generator).sum();
     let picture = 3 * pixels(generator);
-    let drawing = MAPS_KEPT * kept + PICTURES_AT_ONCE * picture;
+    let drawing = MAPS_KEPT * kept + PICTURES_KEPT * picture;
     let views = cutouts.max(1) as u64;
     let cut = match cutouts {
         0 => 0,
         _ => PICTURES_IN_A_CUTOUT * picture,
     };
     let judging = views.saturating_mul(cut + ENCODER * encoder.numbers_kept());
-    (n as u64).saturating_mul(F32 * drawing.saturating_add(judging))
+    let each = F32 * drawing.saturating_add(judging);
+    (n as u64).saturating_mul(each).saturating_add(ANYHOW)
 }
 
 /// The largest batch of at most `most` for which `bytes` says that it fits into `limit`; none where not even one does.

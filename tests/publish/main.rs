@@ -358,8 +358,31 @@ fn what_cannot_be_drawn_is_said() {
     fs::remove_file(&generator).unwrap();
     fails(with(&bundle, &[]), "cannot read");
 
+    // What never ends is not waited for.
+    #[cfg(unix)]
+    {
+        let pipe = Command::new("mkfifo").arg(&generator).status().unwrap();
+        assert!(pipe.success());
+        fails(
+            with(&bundle, &[]),
+            "generator.gguf: it is a pipe, a device or a socket",
+        );
+        fs::remove_file(&generator).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &generator).unwrap();
+        fails(
+            with(&bundle, &[]),
+            "generator.gguf: it is a pipe, a device or a socket",
+        );
+        fs::remove_file(&generator).unwrap();
+    }
+    fs::write(&generator, &original).unwrap();
+
     let path = bundle.join("model.json");
     let manifest = fs::read_to_string(&path).unwrap();
+    let evil = manifest.replace("\"version\": 1", "\"version\": 1, \"\\u001b[31m\\u202e\": 2");
+    let evil = evil.replace("\"z_dim\"", "\"\\u001b[31mz\"");
+    fs::write(&path, evil).unwrap();
+    fails(with(&bundle, &[]), "unknown field `\\u{1b}[31mz`");
     fs::write(&path, manifest.replace("generator.gguf", "../../secret.gguf")).unwrap();
     fails(
         with(&bundle, &[]),
@@ -400,6 +423,33 @@ fn what_must_not_be_published_is_refused_and_leaves_nothing() {
         "cannot read",
     );
     assert_eq!(names(dir.path()), ["not-sr"]);
+
+    // Neither is one that only has a file of the name.
+    let trap = dir.path().join("trap");
+    fs::create_dir(&trap).unwrap();
+    fs::write(trap.join("model.json"), "not a model").unwrap();
+    fs::write(trap.join("precious.txt"), "x").unwrap();
+    let publish_to = |out: &Path| {
+        let args = ["publish", utf8(trained_run()), "--out", utf8(out)];
+        guise(&args)
+    };
+    let (success, said) = publish_to(&trap);
+    assert!(
+        !success && said.contains("is there already and is no model"),
+        "{said}"
+    );
+    let model = tiny_bundle(dir.path());
+    fs::write(model.join("precious.txt"), "x").unwrap();
+    let (success, said) = publish_to(&model);
+    assert!(
+        !success && said.contains("precious.txt is no file of its model"),
+        "{said}"
+    );
+    for folder in [&trap, &model] {
+        assert_eq!(fs::read(folder.join("precious.txt")).unwrap(), b"x");
+    }
+    fs::remove_dir_all(&trap).unwrap();
+    fs::remove_dir_all(&model).unwrap();
 
     // A folder that is no bundle is somebody's.
     fs::create_dir(&bundle).unwrap();

@@ -178,9 +178,13 @@ pub(super) fn draw_wish(
         0 => judge(count),
         _ => to_guide(generator, &*words.image, count, cutouts),
     };
+    let avatars = match count {
+        1 => "an avatar".into(),
+        _ => format!("{count} avatars at once"),
+    };
     let what = match cutouts {
-        0 => format!("looking for {count} avatars at once"),
-        _ => format!("looking for {count} avatars at once in {cutouts} cutouts each"),
+        0 => format!("looking for {avatars}"),
+        _ => format!("looking for {avatars} in {cutouts} cutouts"),
     };
     let instead = "ask for fewer with --count or --cutouts, or for --quality draft";
     limits.memory.ensure(together, &what, instead)?;

@@ -9,7 +9,7 @@ use futures::executor::block_on;
 use guise::{
     networks::{collection_clip::ImageTowerConfig, stylegan2::StyleGan2Config},
     pipeline::z_from_seed,
-    weights::{Manifest, Quantization, apply, bundle::pack, collect, manifest::Credit},
+    weights::{Manifest, Quantization, apply, bundle::pack, collect},
 };
 use std::{
     fs,
@@ -53,13 +53,7 @@ fn bundle(dir: &Path, resolution: usize, channels: usize) {
         embed_dim: 32,
     };
     let tower = filled(config.init(&device));
-    let packed = pack(
-        &tower,
-        config,
-        Quantization::Q8_0,
-        "image_tower.gguf",
-        Credit { ..credit },
-    );
+    let packed = pack(&tower, config, Quantization::Q8_0, "image_tower.gguf", credit);
     let (part, contents) = block_on(packed).unwrap();
     manifest.parts.image_tower = Some(part);
     manifest.parts.upscaler = None;

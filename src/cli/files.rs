@@ -1,5 +1,6 @@
 //! Reading files of which nothing is known yet, and writing files whole.
 
+use super::memory::Memory;
 use anyhow::{Context, ensure};
 use atomic_write_file::AtomicWriteFile;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbaImage};
@@ -123,6 +124,10 @@ pub(super) fn open_picture(path: &Path) -> anyhow::Result<RgbaImage> {
         "{} has {width} x {height} pixels, at most {MAX_PIXELS} are read: cut it into parts or make it smaller first",
         path.display()
     );
+    // Decoded, turned, and in the colours that are asked for.
+    let bytes = decoder.total_bytes().saturating_mul(2) + 4 * u64::from(width) * u64::from(height);
+    let what = format!("reading the picture {}", path.display());
+    Memory::LEFT.ensure(bytes, &what, "make it smaller first")?;
     let orientation = decoder.orientation().map_err(wrong)?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(wrong)?;
     image.apply_orientation(orientation);

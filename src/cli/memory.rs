@@ -31,6 +31,9 @@ pub(super) struct Memory {
 }
 
 impl Memory {
+    /// What is left.
+    pub const LEFT: Self = Self { given: None };
+
     /// Bytes that may still be taken.
     fn left(self) -> u64 {
         match self.given {

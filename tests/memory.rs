@@ -189,3 +189,28 @@ fn a_model_is_opened_where_there_is_memory_for_it() {
         assert!(error.contains("expected a size such as 8G"), "{error}");
     }
 }
+
+/// A process that is ended while it writes leaves nothing behind, not even a hidden file.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_ended_while_it_writes_leaves_nothing() {
+    let dir = TempDir::new().unwrap();
+    let (model, out) = (dir.path().join("model"), dir.path().join("out"));
+    bundle(&model, 64, 16);
+    fs::create_dir(&out).unwrap();
+    let generate = |limits: &str| {
+        let command = format!(
+            "{limits} exec {} generate --model {} --seeds 0-63 --out {}",
+            env!("CARGO_BIN_EXE_guise"),
+            utf8(&model),
+            utf8(&out.join("sheet.png"))
+        );
+        let output = Command::new("sh").args(["-c", &command]).output().unwrap();
+        output.status.success()
+    };
+    // The system ends what writes more than a block.
+    assert!(!generate("ulimit -f 1;"));
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 0);
+    assert!(generate(""));
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 1);
+}

@@ -54,13 +54,13 @@ pub(super) fn read_part<C>(dir: &Path, part: &Part<C>, memory: Memory) -> anyhow
 
 /// What went wrong with a job, and which file or device is to blame where a network computed no numbers.
 pub(super) fn blame(
-    error: pipeline::Error,
+    error: anyhow::Error,
     (dir, manifest): (&Path, Option<&Manifest>),
     clip: Option<&Path>,
     device: DeviceChoice,
 ) -> anyhow::Error {
-    let pipeline::Error::NotNumbers { network } = error else {
-        return error.into();
+    let Some(&pipeline::Error::NotNumbers { network }) = error.downcast_ref() else {
+        return error;
     };
     let parts = manifest.map(|manifest| &manifest.parts);
     let file = match network {
@@ -78,5 +78,5 @@ pub(super) fn blame(
         DeviceChoice::Cpu => "fetch or publish the model again",
         _ => "where it can be used with --device cpu, the device is to blame",
     };
-    anyhow::Error::new(error).context(format!("cannot use {} ({tell})", path.display()))
+    error.context(format!("cannot use {} ({tell})", path.display()))
 }

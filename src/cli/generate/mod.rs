@@ -80,7 +80,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         truncation_psi,
     } = open(&args.model, &device, memory)?;
     let truncation_psi = args.truncation_psi.unwrap_or(truncation_psi);
-    let blame = |error: pipeline::Error| {
+    let blame = |error| {
         let model = (&*args.model, manifest.as_ref());
         bundle::blame(error, model, args.wish.clip.as_deref(), args.device)
     };
@@ -97,10 +97,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             (&args.out, folder),
             (&device, limits),
         )
-        .map_err(|error| match error.downcast() {
-            Ok(error) => blame(error),
-            Err(error) => error,
-        });
+        .map_err(blame);
     }
     let Seeds(seeds) = args.seeds;
     let request = SampleRequest {
@@ -117,23 +114,14 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         false => Some(Sheet::new(seeds.len(), resolution)?),
     };
     let bar = progress::bar(seeds.len() as u64, "avatars");
-    let drawn = draw(
-        &generator,
-        &request,
-        &device,
-        &bar,
-        |index, picture| match &mut sheet {
-            Some(sheet) => {
-                sheet.place(index, &picture);
-                Ok(())
-            }
-            None => write_png(&args.out.join(format!("seed{:04}.png", seeds[index])), &picture),
-        },
-    );
-    drawn.map_err(|error| match error.downcast() {
-        Ok(error) => blame(error),
-        Err(error) => error,
-    })?;
+    let take = |index: usize, picture: RgbaImage| match &mut sheet {
+        Some(sheet) => {
+            sheet.place(index, &picture);
+            Ok(())
+        }
+        None => write_png(&args.out.join(format!("seed{:04}.png", seeds[index])), &picture),
+    };
+    draw(&generator, &request, &device, &bar, take).map_err(blame)?;
     if let Some(sheet) = sheet {
         write_png(&args.out, &sheet.into_image())?;
     }

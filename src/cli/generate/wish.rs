@@ -189,7 +189,8 @@ pub(super) fn draw_wish(
     let instead = "ask for fewer with --count or --cutouts, or for --quality draft";
     limits.memory.ensure(together, &what, instead)?;
 
-    // What cannot be shown is known before the work.
+    // What cannot be read or shown is known before the work.
+    let targets = words.targets(wish.prompt.as_deref(), wish.image.as_deref(), device)?;
     let mut sheet = match folder {
         true => {
             std::fs::create_dir_all(out)
@@ -203,7 +204,6 @@ pub(super) fn draw_wish(
         Some(_) => Some(Sheet::with_columns(count * columns, columns, resolution)?),
         None => None,
     };
-    let targets = words.targets(wish.prompt.as_deref(), wish.image.as_deref(), device)?;
     let cancel = Cancel::default();
     let stop = cancel.clone();
     ctrlc::set_handler(move || stop.cancel()).context("cannot listen for Ctrl-C")?;

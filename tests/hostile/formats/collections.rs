@@ -33,7 +33,7 @@ pub fn formats() -> Vec<Format> {
             prepared(&[("1.svg", contents)])
         }),
         format("json", vec![json.into(), array.into()], move |contents| {
-            prepared(&[("1.png", &sound), ("1.json", contents)])
+            prepared(&[("1.png", &sound[..]), ("1.json", contents)])
         }),
     ];
     for format in &mut formats {

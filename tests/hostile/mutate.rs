@@ -59,7 +59,7 @@ fn damage(bytes: &mut Vec<u8>, others: &[Vec<u8>], rng: &mut ChaCha8Rng) {
     match rng.random_range(0..12) {
         0 => bytes[at] ^= 1 << rng.random_range(0..8),
         1 => bytes[at] = rng.random(),
-        2 => bytes[at] = *[0, 1, 0x7f, 0x80, 0xff].get(rng.random_range(0..5)).unwrap(),
+        2 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][rng.random_range(0..5)],
         3 | 4 => extreme(bytes, at, rng),
         5 => bytes.truncate(at),
         6 => {

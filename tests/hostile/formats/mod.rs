@@ -196,7 +196,8 @@ fn generator(
         truncation_psi: 0.7,
         batch_size: 1,
     };
-    let drawn = sample(&generator, &request, &device, &Cancel::default(), async |_| {});
+    let cancel = Cancel::default();
+    let drawn = sample(&generator, &request, &device, &cancel, async |_| {});
     block_on(drawn).map_err(|error| error.to_string())
 }
 

@@ -158,6 +158,14 @@ fn what_makes_no_sense_is_said() {
             &["--prompt", "a", "--count", "65"],
             "65 avatars were asked for, expected 1 to 64",
         ),
+        (
+            &["--prompt", "a", "--count", "18446744073709551615"],
+            "18446744073709551615 avatars were asked for, expected 1 to 64",
+        ),
+        (
+            &["--prompt", "a", "--count", "1000000000000", "--candidates", "3"],
+            "1000000000000 avatars were asked for",
+        ),
         (&["--prompt", "a", "--lr", "0"], "the learning rate is 0"),
         (
             &["--prompt", "a", "--steps", "10001"],
@@ -172,6 +180,11 @@ fn what_makes_no_sense_is_said() {
             &["--prompt", "a", "--strip", "no/such/folder.png"],
             "its folder does not exist",
         ),
+        (
+            &["--prompt", "a", "--stats", "no/such/stats.jsonl"],
+            "its folder does not exist",
+        ),
+        (&["--prompt", "a", "--stats", "/"], "it is a folder"),
         (&["--prompt", "a", "--seeds", "1"], "cannot be used with"),
         (
             &["--prompt", "a", "--clip", "/nowhere"],
@@ -192,6 +205,59 @@ fn what_makes_no_sense_is_said() {
         &["--prompt", &long[1..], "--quality", "draft", "--count", "1"],
     )
     .unwrap();
+}
+
+#[test]
+fn what_is_denied_is_not_asked_for() {
+    let dir = TempDir::new().unwrap();
+    let draw = |text: &str| {
+        let out = dir.path().join("out.png");
+        generate(&out, &["--prompt", text, "--quality", "draft", "--count", "2"]).unwrap();
+        fs::read(&out).unwrap()
+    };
+    let denied = draw("no glasses");
+    assert_ne!(denied, draw("glasses"));
+    for text in [
+        "not wearing glasses",
+        "isn't wearing glasses",
+        "never with glasses",
+        "w/o glasses",
+    ] {
+        assert!(draw(text) == denied, "{text}");
+    }
+    // A time is no weight: as one, thirty of it would ask for the same as one.
+    assert_eq!(draw("clock 12:30"), draw("clock 12:30:1"));
+    assert_ne!(draw("clock 12:30"), draw("clock 12"));
+}
+
+#[test]
+fn what_is_not_read_is_said() {
+    let dir = TempDir::new().unwrap();
+    let out = dir.path().join("out.png");
+    let said =
+        |text: &str| generate(&out, &["--prompt", text, "--quality", "draft", "--count", "1"]).unwrap();
+    // The tiny tower has 32 positions, two of which enclose a sentence.
+    let long = said(&"pink hair ".repeat(40));
+    assert!(
+        long.contains("only the first 30 pieces of words are read of \"pink hair pink hair"),
+        "{long}"
+    );
+    let many: String = (0..30).map(|i| format!("hat {i}, ")).collect();
+    let many = said(&many);
+    assert!(many.contains("nothing from \"hat 24\" on is read"), "{many}");
+    assert!(!said("pink hair, a hat").contains(" read"));
+    // Names of files are safe to print, whatever they are.
+    let name = dir.path().join("a\u{1b}[31m\u{202e}.png");
+    let said = generate(&name, &["--prompt", "a", "--quality", "draft"]).unwrap();
+    assert!(
+        said.contains("a\\u{1b}[31m\\u{202e}.png") && !said.contains('\u{1b}'),
+        "{said:?}"
+    );
+    let error = generate(&dir.path().join("\u{1b}[31m/out.png"), &["--prompt", "a"]).unwrap_err();
+    assert!(
+        error.contains("\\u{1b}[31m/out.png") && !error.contains('\u{1b}'),
+        "{error:?}"
+    );
 }
 
 /// Pictures of 16 pixels: hair above, clothes below, and glasses on every other.
@@ -272,6 +338,7 @@ fn prompts_are_evaluated_beside_chance() {
         String::from_utf8(output.stderr).unwrap()
     };
     assert!(error(&["--prompts", "0"]).contains("--prompts is 0"));
+    assert!(error(&["--prompts", "1000000000000"]).contains("expected 1 to 10000"));
     assert!(error(&["--traits", "tail,wings"]).contains("has none of the traits tail, wings"));
     assert!(error(&["--qualities", "best"]).contains("expected draft, normal or better"));
 }

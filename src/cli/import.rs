@@ -2,7 +2,9 @@
 
 use super::{
     device::DeviceChoice,
-    files::{read_at_most, write_whole},
+    files::{check_writable, read_at_most, write_whole},
+    memory::MemoryFlag,
+    words::ensure_clip,
 };
 use crate::{
     networks::clip::{Activation, VisualConfig},
@@ -74,6 +76,8 @@ struct ClipArgs {
     /// Attention heads of the text tower [default: one for each 64 features]
     #[arg(long, value_name = "N")]
     text_heads: Option<usize>,
+    #[command(flatten)]
+    memory: MemoryFlag,
 }
 
 #[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
@@ -99,6 +103,8 @@ fn clip(args: ClipArgs) -> anyhow::Result<()> {
         image_heads: args.image_heads,
         text_heads: args.text_heads,
     };
+    check_writable(&args.out)?;
+    ensure_clip(&args.file, args.memory.limit())?;
     let file = read_at_most(&args.file, MAX_CLIP_BYTES)?;
     let name = args.file.file_name().unwrap_or_default().to_string_lossy();
     let model = ClipModel::from_foreign(
@@ -154,6 +160,7 @@ fn realesrgan_ncnn(args: RealesrganNcnn) -> anyhow::Result<()> {
         "{} does not end in .param: name the network's text file, the .bin beside it is found from it",
         args.param.display()
     );
+    check_writable(&args.out)?;
     let bin = args.param.with_extension("bin");
     let name = args.param.file_stem().unwrap_or_default().to_string_lossy();
     let model = SuperResolution::from_ncnn(

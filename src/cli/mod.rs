@@ -1,7 +1,8 @@
 //! The command line: one file per subcommand, flags resolved once into the library's settings.
 
-use clap::{Parser, Subcommand};
-use std::process::ExitCode;
+// First, because its macros are there for the modules below it.
+#[macro_use]
+mod print;
 
 mod bundle;
 mod device;
@@ -10,6 +11,7 @@ mod evaluate;
 mod files;
 mod generate;
 mod import;
+mod memory;
 mod prepare;
 mod progress;
 mod publish;
@@ -21,6 +23,9 @@ mod train_clip;
 mod trust;
 mod upscale;
 mod words;
+
+use clap::{Parser, Subcommand};
+use std::{io::IsTerminal, process::ExitCode};
 
 /// Train a generator on your own avatar collection and publish it as a folder of static files.
 #[derive(Debug, Parser)]
@@ -50,6 +55,10 @@ pub fn main() -> ExitCode {
             tracing_subscriber::EnvFilter::try_from_env("GUISE_LOG").unwrap_or_else(|_| "warn".into()),
         )
         .with_writer(std::io::stderr)
+        // Colours in a file or a pipe are noise.
+        .with_ansi(
+            std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty()),
+        )
         .init();
     let command = Guise::parse().command;
     let result = device::obey_environment().and_then(|()| match command {

@@ -1,6 +1,6 @@
 //! Sheets of many avatars, and PNG files.
 
-use super::files::write_whole;
+use super::{files::write_whole, memory::Memory};
 use anyhow::{Context, ensure};
 use image::{ImageFormat, RgbaImage, imageops};
 use std::{io::Cursor, path::Path};
@@ -31,6 +31,14 @@ impl Sheet {
             "a sheet of {count} pictures of {side} pixels would be {longest} pixels wide, expected at most {MAX_SIDE}: \
              name a folder with --out, ending in a slash, for a file each"
         );
+        // As colours, and as the file that they become.
+        let bytes = 2 * 4 * (columns * rows * side * side) as u64;
+        let what = format!("a sheet of {count} pictures of {side} pixels");
+        Memory::LEFT.ensure(
+            bytes,
+            &what,
+            "name a folder with --out, ending in a slash, for a file each",
+        )?;
         Ok(Self {
             image: RgbaImage::new((columns * side) as u32, (rows * side) as u32),
             columns,
@@ -52,11 +60,16 @@ impl Sheet {
 
 /// Writes `picture` as PNG, whole or not at all.
 pub(super) fn write_png(path: &Path, picture: &RgbaImage) -> anyhow::Result<()> {
+    write_whole(path, &encode_png(picture)?)
+}
+
+/// The PNG file of `picture`.
+pub(super) fn encode_png(picture: &RgbaImage) -> anyhow::Result<Vec<u8>> {
     let mut png = Cursor::new(vec![]);
     picture
         .write_to(&mut png, ImageFormat::Png)
         .context("cannot encode a PNG")?;
-    write_whole(path, png.get_ref())
+    Ok(png.into_inner())
 }
 
 #[cfg(test)]

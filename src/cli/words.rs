@@ -4,11 +4,12 @@
 use super::{
     bundle,
     files::{open_picture, read_at_most},
+    memory::Memory,
 };
 use crate::{
     networks::{
         clip::{self, Clip},
-        collection_clip::TextTower,
+        collection_clip::{MAX_CLAUSES, TextTower},
         mapper::Mapper,
         minilm::Tokenizer,
     },
@@ -22,6 +23,7 @@ use crate::{
         Manifest,
         bundle::{load_image_tower, load_mapper, load_text_tower, load_vocabulary},
         foreign::ClipModel,
+        shortened,
     },
 };
 use anyhow::{Context, bail, ensure};
@@ -30,6 +32,15 @@ use std::path::Path;
 
 /// The largest CLIP that `guise import clip` takes, in single precision.
 const MAX_CLIP_BYTES: u64 = 1 << 33;
+
+/// Makes sure that there is memory for the CLIP in the file `path`, in half precision or in single.
+pub(super) fn ensure_clip(path: &Path, memory: Memory) -> anyhow::Result<()> {
+    // The file, its numbers in single precision, and the network or the converted file.
+    const EACH: u64 = 5;
+    let length = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let what = format!("opening {}", path.display());
+    memory.ensure(length.saturating_mul(EACH), &what, "take a smaller CLIP")
+}
 
 /// Both towers of a CLIP, with the mapper for its embeddings if there is one.
 pub(super) struct Words {
@@ -52,7 +63,12 @@ enum Reader {
 
 impl Words {
     /// Those of the bundle in `dir`, whose manifest was read before.
-    pub(super) fn of_bundle(dir: &Path, manifest: &Manifest, device: &Device) -> anyhow::Result<Self> {
+    pub(super) fn of_bundle(
+        dir: &Path,
+        manifest: &Manifest,
+        device: &Device,
+        memory: Memory,
+    ) -> anyhow::Result<Self> {
         let parts = &manifest.parts;
         let (Some(image), Some(text), Some(vocabulary)) =
             (&parts.image_tower, &parts.text_tower, &parts.vocabulary)
@@ -62,30 +78,35 @@ impl Words {
                 dir.display()
             );
         };
-        let read = |file| bundle::read(dir, file);
         let context = || format!("cannot use the towers in {}", dir.display());
         let mapper = parts.mapper.as_ref().map(|part| -> anyhow::Result<_> {
-            load_mapper(part, &read(&part.file)?, device).with_context(context)
+            load_mapper(part, &bundle::read_part(dir, part, memory)?, device).with_context(context)
         });
         Ok(Self {
-            image: Box::new(load_image_tower(image, &read(&image.file)?, device).with_context(context)?),
+            image: Box::new(
+                load_image_tower(image, &bundle::read_part(dir, image, memory)?, device)
+                    .with_context(context)?,
+            ),
             text: Reader::Collection(
-                load_text_tower(text, &read(&text.file)?, device).with_context(context)?,
-                load_vocabulary(vocabulary, &read(vocabulary)?, &text.config).with_context(context)?,
+                load_text_tower(text, &bundle::read_part(dir, text, memory)?, device)
+                    .with_context(context)?,
+                load_vocabulary(vocabulary, &bundle::read(dir, vocabulary)?, &text.config)
+                    .with_context(context)?,
             ),
             mapper: mapper.transpose()?,
         })
     }
 
     /// Those of a CLIP, which has no mapper: a run's folder, or a file that `guise import clip` wrote.
-    pub(super) fn of_clip(path: &Path, device: &Device) -> anyhow::Result<Self> {
+    pub(super) fn of_clip(path: &Path, device: &Device, memory: Memory) -> anyhow::Result<Self> {
         match path.is_file() {
-            true => Self::of_import(path, device),
+            true => Self::of_import(path, device, memory),
             false => Self::of_run(path, device),
         }
     }
 
-    fn of_import(path: &Path, device: &Device) -> anyhow::Result<Self> {
+    fn of_import(path: &Path, device: &Device, memory: Memory) -> anyhow::Result<Self> {
+        ensure_clip(path, memory)?;
         let context = || format!("cannot use the CLIP {}", path.display());
         let file = read_at_most(path, MAX_CLIP_BYTES)?;
         let model = ClipModel::from_safetensors(&file).with_context(context)?;
@@ -136,9 +157,56 @@ impl Words {
         })
     }
 
-    /// What `text` asks for, with weights.
+    /// What `text` asks for, with weights; what is too much of it is said.
     pub(super) fn prompt(&self, text: &str) -> anyhow::Result<TargetGroup> {
-        Ok(self.read(&prompt::parse(text)?))
+        let prompts = prompt::parse(text)?;
+        for problem in prompts.iter().flat_map(|prompt| self.unread(&prompt.text)) {
+            eprintln!("{problem}");
+        }
+        Ok(self.read(&prompts))
+    }
+
+    /// What of `text` is not read, in sentences.
+    fn unread(&self, text: &str) -> Vec<String> {
+        const SHOWN: usize = 60;
+        match &self.text {
+            Reader::Collection(tower, tokenizer) => {
+                let unread = tower.unread(tokenizer, text);
+                let most = tower.minilm.positions() - 2;
+                let mut problems: Vec<String> = vec![];
+                for clause in &unread.cut {
+                    let clause = shortened(clause, SHOWN);
+                    problems.push(format!(
+                        "only the first {most} pieces of words are read of \"{clause}\": use commas, or fewer words"
+                    ));
+                }
+                if let Some(first) = unread.left_out.first() {
+                    problems.push(format!(
+                        "a sentence is read up to {MAX_CLAUSES} parts: nothing from \"{}\" on is read",
+                        shortened(first, SHOWN)
+                    ));
+                }
+                problems
+            }
+            Reader::Imported {
+                tokenizer,
+                context_length,
+                ..
+            } => {
+                let tokens = tokenizer.encode(text, usize::MAX).len();
+                let cut = tokens > *context_length;
+                cut.then(|| {
+                    format!(
+                        "only the first {} of {} pieces of words are read of \"{}\": use fewer words",
+                        context_length - 2,
+                        tokens - 2,
+                        shortened(text, SHOWN)
+                    )
+                })
+                .into_iter()
+                .collect()
+            }
+        }
     }
 
     /// What `prompts`, of which there is at least one, ask for.

@@ -4,6 +4,7 @@
 pub mod guide;
 pub mod imagine;
 pub mod latent;
+pub mod memory;
 pub mod prompt;
 pub mod sample;
 pub mod self_check;
@@ -67,9 +68,44 @@ pub enum Error {
         /// Steps taken before.
         step: usize,
     },
+    /// A network computed infinities, or what is no number at all.
+    #[error(
+        "what {network} computes is no number: its weights are damaged or far too large, or the device computes wrongly"
+    )]
+    NotNumbers {
+        /// The first network whose results are none.
+        network: Network,
+    },
     /// The device could not hand a result back.
     #[error("the device failed while computing: {0}")]
     Device(String),
+}
+
+/// A network of a job, as errors name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// Draws.
+    Generator,
+    /// Enlarges.
+    Upscaler,
+    /// Embeds pictures.
+    ImageEncoder,
+    /// Embeds words.
+    TextEncoder,
+    /// Guesses latents.
+    Mapper,
+}
+
+impl std::fmt::Display for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Generator => "the generator",
+            Self::Upscaler => "the upscaler",
+            Self::ImageEncoder => "the image tower",
+            Self::TextEncoder => "the text tower",
+            Self::Mapper => "the mapper",
+        })
+    }
 }
 
 /// A switch shared between whoever runs a job and whoever may stop it.

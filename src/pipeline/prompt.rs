@@ -1,6 +1,7 @@
 //! What people type, as weighted prompts: `pink hair:1 | glasses:-0.5`.
 
 use super::Error;
+use crate::weights::shortened;
 
 /// One wish in words, and how much it counts.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +28,8 @@ const SHOWN_CHARS: usize = 40;
 /// weighs 1.
 ///
 /// A colon that no number follows belongs to the words, and so does everything that only looks like a number
-/// elsewhere (`inf`, other scripts' digits). Prompts without words are passed over.
+/// elsewhere (`inf`, other scripts' digits). A colon between whole numbers without a space is that of a time or a
+/// ratio (`12:30`, `16:9`); a space before it makes it the weight's. Prompts without words are passed over.
 ///
 /// # Errors
 ///
@@ -42,7 +44,7 @@ pub fn parse(text: &str) -> Result<Vec<Prompt>, Error> {
     let mut prompts = vec![];
     for part in text.split('|') {
         let (words, weight) = match part.rsplit_once(':') {
-            Some((words, number)) => match weight(number) {
+            Some((words, number)) => match weight(number).filter(|_| !tells_time(words, number)) {
                 Some(weight) => (words, weight),
                 None => (part, 1.0),
             },
@@ -62,7 +64,7 @@ pub fn parse(text: &str) -> Result<Vec<Prompt>, Error> {
         if !(-MAX_WEIGHT..=MAX_WEIGHT).contains(&weight) {
             return wrong(format!(
                 "the weight of {:?} is {weight}, expected -{MAX_WEIGHT} to {MAX_WEIGHT}",
-                shortened(&text)
+                shortened(&text, SHOWN_CHARS)
             ));
         }
         prompts.push(Prompt { text, weight });
@@ -90,10 +92,15 @@ fn weight(number: &str) -> Option<f32> {
     number.parse().ok().filter(|_| plain)
 }
 
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(SHOWN_CHARS) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.into(),
+/// Whether the colon between `words` and `number` is that of a time or a ratio.
+fn tells_time(words: &str, number: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = number.trim_end();
+    let last = words.rsplit(char::is_whitespace).next().unwrap_or_default();
+    match last.contains(':') {
+        // The seconds of 12:30:15 are two digits.
+        true => last.split(':').all(digits) && digits(number) && number.len() == 2,
+        false => digits(last) && digits(number),
     }
 }
 
@@ -145,11 +152,25 @@ mod tests {
         ] {
             assert_eq!(of(text), one(text, 1.0));
         }
-        assert_eq!(
-            of("time 12:30:2"),
-            one("time 12:30", 2.0),
-            "the last one is the weight's"
-        );
+        for text in [
+            "12:30",
+            "a clock at 12:30",
+            "16:9 ",
+            "from 9:00 to 12:30:15",
+            "0:1",
+        ] {
+            assert_eq!(of(text), one(text.trim(), 1.0));
+        }
+        for (text, words, weight) in [
+            ("time 12:30:2", "time 12:30", 2.0),
+            ("clock 12:30:0.5", "clock 12:30", 0.5),
+            ("agent 7 :2", "agent 7", 2.0),
+            ("agent 7:-1", "agent 7", -1.0),
+            ("agent 7:0.5", "agent 7", 0.5),
+            ("mark2:3", "mark2", 3.0),
+        ] {
+            assert_eq!(of(text), one(words, weight), "{text}");
+        }
     }
 
     #[test]

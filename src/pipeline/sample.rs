@@ -1,6 +1,6 @@
 //! Seeds to pictures.
 
-use super::{Cancel, Error, Event, z_from_seed};
+use super::{Cancel, Error, Event, Network, z_from_seed};
 use crate::networks::stylegan2::{Generator, NoiseMode};
 use burn::tensor::{Device, Tensor, TensorData};
 use image::{
@@ -50,7 +50,7 @@ impl SampleRequest {
 /// # Errors
 ///
 /// [`Error::Request`] for a request that makes no sense, [`Error::Cancelled`] before the next batch once
-/// `cancel` was used, [`Error::Device`] when the device fails.
+/// `cancel` was used, [`Error::Device`] when the device fails, [`Error::NotNumbers`] when a picture is none.
 pub async fn sample(
     generator: &Generator,
     request: &SampleRequest,
@@ -165,7 +165,8 @@ pub fn image_from_picture(picture: &RgbaImage, side: usize, device: &Device) -> 
 ///
 /// # Errors
 ///
-/// [`Error::Device`] when the device cannot hand the tensor back.
+/// [`Error::Device`] when the device cannot hand the tensor back, [`Error::NotNumbers`] when the generator drew what is no
+/// colour at all.
 pub async fn pictures_from_images(images: Tensor<4>) -> Result<Vec<RgbaImage>, Error> {
     let [_, channels, height, width] = images.dims();
     assert_eq!(channels, 3, "pictures have three channels");
@@ -178,8 +179,13 @@ pub async fn pictures_from_images(images: Tensor<4>) -> Result<Vec<RgbaImage>, E
         .convert::<f32>()
         .try_into_vec::<f32>()
         .map_err(|error| device_error(error.to_string()))?;
+    if !values.iter().all(|value| value.is_finite()) {
+        return Err(Error::NotNumbers {
+            network: Network::Generator,
+        });
+    }
     let area = height * width;
-    // A float becomes an integer by dropping its fraction and stopping at both ends; NaN becomes 0.
+    // A float becomes an integer by dropping its fraction and stopping at both ends.
     let byte = |x: f32| (x * 127.5 + 128.0) as u8;
     let picture = |image: &[f32]| {
         RgbaImage::from_fn(width as u32, height as u32, |x, y| {

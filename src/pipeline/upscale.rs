@@ -3,7 +3,7 @@
 //! Each tile is computed from a window that reaches as far beyond the tile as the network looks, so its
 //! pixels are those of the whole picture computed at once, and memory depends on the tile alone.
 
-use super::{Cancel, Error, Event};
+use super::{Cancel, Error, Event, Network};
 use crate::networks::srvgg::SrvggNetCompact;
 use burn::tensor::{Tensor, TensorData};
 use image::{
@@ -191,6 +191,11 @@ impl<'a> Upscale<'a> {
             .await
             .map_err(|error| Error::Device(error.to_string()))?;
         let values: Vec<f32> = data.iter::<f32>().collect();
+        if !values.iter().all(|value| value.is_finite()) {
+            return Err(Error::NotNumbers {
+                network: Network::Upscaler,
+            });
+        }
 
         let alpha = (!self.opaque).then(|| {
             imageops::resize(

@@ -1,3 +1,4 @@
+use super::{printable, shortened};
 use std::fmt::Write;
 
 /// Why weights could not be read, written or put into a network.
@@ -43,8 +44,11 @@ pub enum Error {
         expected: String,
     },
     /// The manifest is no JSON, or lacks a field.
-    #[error("the manifest cannot be read: {0}")]
-    Json(#[from] serde_json::Error),
+    #[error("the manifest cannot be read: {}", printable(reason))]
+    Json {
+        /// The parser's own words.
+        reason: String,
+    },
     /// A file of a bundle is not the one that its manifest describes.
     #[error("{file} is not the file that the manifest describes: {reason}")]
     Mismatch {
@@ -63,6 +67,15 @@ pub enum Error {
     },
 }
 
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        // It repeats names of the file, so its words are no link of a chain that is printed as it is.
+        Self::Json {
+            reason: error.to_string(),
+        }
+    }
+}
+
 /// Both lists, shortened, as a person reads them.
 fn names(missing: &[String], unexpected: &[String]) -> String {
     const SHOWN: usize = 5;
@@ -74,7 +87,8 @@ fn names(missing: &[String], unexpected: &[String]) -> String {
         if !text.is_empty() {
             text.push_str("; ");
         }
-        let shown = names[..names.len().min(SHOWN)].join(", ");
+        let shown = names.iter().take(SHOWN).map(|name| shortened(name, 100));
+        let shown = shown.collect::<Vec<_>>().join(", ");
         // Writing to a String cannot fail.
         let _ = write!(text, "{} {label} ({shown}", names.len());
         text.push_str(if names.len() > SHOWN { ", ...)" } else { ")" });

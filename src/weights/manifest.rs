@@ -3,7 +3,7 @@
 //! A page fetches it from wherever it is deployed, so nothing in it is believed: every field has bounds, file
 //! names are plain, and each file must have the promised length and SHA-256.
 
-use super::{Error, Quantization};
+use super::{Error, Quantization, shortened};
 use crate::networks::{
     collection_clip::{ImageTowerConfig, TextTowerConfig},
     mapper::MapperConfig,
@@ -451,20 +451,9 @@ fn is_zero(value: &f64) -> bool {
 }
 
 fn invalid(field: &str, value: impl ToString, expected: &str) -> Error {
-    let value = value.to_string();
-    let short: String = value
-        .chars()
-        .take(80)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    let value = if short.len() < value.len() {
-        format!("{short}...")
-    } else {
-        short
-    };
     Error::Manifest {
         field: field.into(),
-        value,
+        value: shortened(&value.to_string(), 80),
         expected: expected.into(),
     }
 }

@@ -11,8 +11,10 @@ pub mod foreign;
 pub mod gguf;
 pub mod manifest;
 pub mod params;
+mod printable;
 
 pub use error::Error;
 pub use gguf::Quantization;
 pub use manifest::Manifest;
 pub use params::{Tensors, apply, check, collect};
+pub use printable::{printable, printable_lines, shortened};

@@ -1,5 +1,6 @@
 //! Bundles from networks to bytes and back: what comes out draws the same, and what lies is refused.
 
+mod numbers;
 mod tiny;
 mod towers;
 
@@ -183,7 +184,6 @@ fn an_upscaler_survives_packing() {
     assert!(difference < 0.01, "quantization moved the output by {difference}");
 }
 
-/// How far quantized towers may turn embeddings; publishing asks the same of trained ones.
 #[test]
 fn a_file_that_is_not_the_promised_one_is_refused() {
     let device = Device::flex();
@@ -346,6 +346,12 @@ fn lying_manifests_are_refused() {
         "/parts/text_tower/config/minilm/vocab_size",
         (1u64 << 40).into(),
         "vocab_size is 1099511627776",
+    );
+    // Nothing can be read in two positions, which the sentence's ends take.
+    refused(
+        "/parts/text_tower/config/minilm/max_position_embeddings",
+        2.into(),
+        "max_position_embeddings is 2, expected 3 to 128",
     );
     refused(
         "/parts/vocabulary/file",

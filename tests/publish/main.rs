@@ -1,6 +1,7 @@
 //! `guise publish` and `guise generate` as people run them: a run is trained for a moment, published, and drawn
 //! from; what must not be published is refused and leaves nothing behind.
 
+mod place;
 mod towers;
 
 use image::RgbaImage;
@@ -359,8 +360,31 @@ fn what_cannot_be_drawn_is_said() {
     fs::remove_file(&generator).unwrap();
     fails(with(&bundle, &[]), "cannot read");
 
+    // What never ends is not waited for.
+    #[cfg(unix)]
+    {
+        let pipe = Command::new("mkfifo").arg(&generator).status().unwrap();
+        assert!(pipe.success());
+        fails(
+            with(&bundle, &[]),
+            "generator.gguf: it is a pipe, a device or a socket",
+        );
+        fs::remove_file(&generator).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &generator).unwrap();
+        fails(
+            with(&bundle, &[]),
+            "generator.gguf: it is a pipe, a device or a socket",
+        );
+        fs::remove_file(&generator).unwrap();
+    }
+    fs::write(&generator, &original).unwrap();
+
     let path = bundle.join("model.json");
     let manifest = fs::read_to_string(&path).unwrap();
+    let evil = manifest.replace("\"version\": 1", "\"version\": 1, \"\\u001b[31m\\u202e\": 2");
+    let evil = evil.replace("\"z_dim\"", "\"\\u001b[31mz\"");
+    fs::write(&path, evil).unwrap();
+    fails(with(&bundle, &[]), "unknown field `\\u{1b}[31mz`");
     fs::write(&path, manifest.replace("generator.gguf", "../../secret.gguf")).unwrap();
     fails(
         with(&bundle, &[]),

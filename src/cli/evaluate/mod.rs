@@ -6,8 +6,9 @@ mod prompts;
 
 use super::{
     device::DeviceChoice,
-    files::write_whole,
+    files::{check_writable, write_whole},
     generate::{self, open_words},
+    memory::{Memory, MemoryFlag},
     trust::Purpose,
     words::Words,
 };
@@ -51,6 +52,8 @@ struct Subject {
     /// Where to draw.
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
+    #[command(flatten)]
+    memory: MemoryFlag,
 }
 
 /// A subject that is ready to be measured.
@@ -60,18 +63,22 @@ struct Opened {
     words: Words,
     dataset: Dataset,
     device: Device,
+    memory: Memory,
 }
 
 impl Subject {
-    fn open(&self) -> anyhow::Result<Opened> {
+    /// Opens it, and makes sure that what is measured can be written to `out`.
+    fn open(&self, out: &Path) -> anyhow::Result<Opened> {
+        let memory = self.memory.limit();
         let generate::Opened {
             generator,
             manifest,
             resolution,
             truncation_psi,
             device,
-        } = generate::open(&self.model, Purpose::Guide, &self.device.open()?)?;
-        let words = open_words(&self.model, manifest.as_ref(), self.clip.as_deref(), &device)?;
+        } = generate::open(&self.model, Purpose::Guide, &self.device.open()?, memory)?;
+        let clip = self.clip.as_deref();
+        let words = open_words(&self.model, manifest.as_ref(), clip, &device, memory)?;
         let dataset = Dataset::open(&self.data)?;
         ensure!(
             resolution == dataset.resolution(),
@@ -79,12 +86,18 @@ impl Subject {
             self.data.display(),
             dataset.resolution()
         );
+        if let Some(folder) = out.parent() {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot create the folder {}", folder.display()))?;
+        }
+        check_writable(out)?;
         Ok(Opened {
             generator,
             truncation_psi,
             words,
             dataset,
             device,
+            memory,
         })
     }
 }
@@ -93,10 +106,6 @@ impl Subject {
 fn write_figures(path: &Path, figures: &serde_json::Value) -> anyhow::Result<()> {
     let mut text = serde_json::to_vec_pretty(figures)?;
     text.push(b'\n');
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot create the folder {}", folder.display()))?;
-    }
     write_whole(path, &text)?;
     println!("written to {}", path.display());
     Ok(())

@@ -2,11 +2,11 @@
 
 use super::{Opened, Subject, write_figures};
 use crate::{
-    cli::progress,
+    cli::{memory::Memory, progress},
     data::Dataset,
     metrics::kid,
     networks::stylegan2::{Generator, NoiseMode},
-    pipeline::{ImageEncoder, guide::judge, z_from_seed},
+    pipeline::{ImageEncoder, guide::judge, memory::to_judge, z_from_seed},
     weights::manifest::Resemblance,
 };
 use anyhow::ensure;
@@ -50,8 +50,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         words,
         dataset,
         device,
+        memory,
         ..
-    } = args.subject.open()?;
+    } = args.subject.open(&args.out)?;
     let (count, pictures) = (args.count, dataset.len() as u64);
     ensure!(
         pictures >= 2 * count,
@@ -65,7 +66,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         truncation_psi: psi,
         seed: args.seed,
     };
-    let found = resemblance(&generator, &*words.image, &dataset, &sampling, &device)?;
+    let found = resemblance(&generator, &*words.image, &dataset, &sampling, &device, memory)?;
     println!(
         "{:.2}  {} x 1000, the less the better",
         found.kid * 1e3,
@@ -109,19 +110,21 @@ pub(in crate::cli) fn resemblance(
     dataset: &Dataset,
     sampling: &Sampling,
     device: &Device,
+    memory: Memory,
 ) -> anyhow::Result<Resemblance> {
     let &Sampling {
         count,
         truncation_psi,
         seed,
     } = sampling;
+    let together = memory.batch(None, BATCH, |n| to_judge(generator, encoder, n))?;
     let bar = progress::bar(3 * count, "pictures compared");
     let mut order: Vec<usize> = (0..dataset.len()).collect();
     order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
     let side = dataset.resolution();
     let of_collection = |pictures: &[usize]| -> anyhow::Result<Vec<Vec<f32>>> {
         let mut all = vec![];
-        for batch in pictures.chunks(BATCH) {
+        for batch in pictures.chunks(together) {
             let mut values = vec![];
             for &index in batch {
                 values.extend(
@@ -143,7 +146,7 @@ pub(in crate::cli) fn resemblance(
     let [_, z_dim] = generator.mapping.layers[0].weight.dims();
     let seeds: Vec<u64> = (0..count).map(|i| seed.wrapping_add(i)).collect();
     let mut drawn = vec![];
-    for batch in seeds.chunks(BATCH) {
+    for batch in seeds.chunks(together) {
         let z: Vec<f32> = batch.iter().flat_map(|&seed| z_from_seed(seed, z_dim)).collect();
         let z = Tensor::from_data(TensorData::new(z, [batch.len(), z_dim]), device);
         drawn.extend(features(
@@ -153,14 +156,20 @@ pub(in crate::cli) fn resemblance(
         bar.inc(batch.len() as u64);
     }
     bar.finish_and_clear();
+    let (kid, collection_kid) = (kid(&drawn, &collection), kid(&others, &collection));
+    ensure!(
+        kid.is_finite() && collection_kid.is_finite(),
+        "the distance is {kid}, and {collection_kid} for other pictures of the collection: the generator or the CLIP \
+         computes no numbers, their weights are damaged or far too large"
+    );
     Ok(Resemblance {
         pictures: count,
-        kid: kid(&drawn, &collection),
-        collection_kid: kid(&others, &collection),
+        kid,
+        collection_kid,
     })
 }
 
-/// Pictures that are looked at together.
+/// Pictures that are looked at together, where there is memory for so many.
 const BATCH: usize = 32;
 
 /// The embeddings of `images [n, 3, side, side]`, with a mean square of one instead of their length, which is the size of

@@ -7,7 +7,10 @@ use super::{
 };
 use crate::{
     cli::progress,
-    pipeline::{self, Cancel, Event, Imagination, ImagineRequest, Quality, SampleRequest, Targets, imagine},
+    pipeline::{
+        self, Cancel, Event, Imagination, ImagineRequest, Quality, SampleRequest, Targets, imagine,
+        memory::{to_guide, to_judge},
+    },
 };
 use anyhow::{Context, ensure};
 use futures::executor::block_on;
@@ -67,6 +70,12 @@ fn quality(text: &str) -> Result<(String, Quality), String> {
         .map_err(|_| "expected draft, normal or better".into())
 }
 
+/// The most sentences.
+const MAX_PROMPTS: usize = 10_000;
+
+/// Every sentence is held against so many random avatars.
+const RANDOM: usize = 8;
+
 /// The most traits that a sentence names.
 const MAX_CLAIMS: usize = 3;
 
@@ -77,14 +86,28 @@ struct Wish {
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
-    ensure!(args.prompts > 0, "--prompts is 0, expected at least 1");
+    ensure!(
+        (1..=MAX_PROMPTS).contains(&args.prompts),
+        "--prompts is {}, expected 1 to {MAX_PROMPTS}",
+        args.prompts
+    );
     let Opened {
         generator,
         truncation_psi,
         words,
         dataset,
         device,
-    } = args.subject.open()?;
+        memory,
+    } = args.subject.open(&args.out)?;
+    // The judge learns from all pictures at once, and answers about all that were drawn.
+    let pictures = dataset.len() + (RANDOM + 1) * args.prompts;
+    let bytes = (pictures * 3 * dataset.resolution().pow(2)) as u64;
+    let what = format!("keeping {pictures} pictures");
+    memory.ensure(bytes, &what, "ask for fewer --prompts, or take a smaller dataset")?;
+    let judge = |n| to_judge(&generator, &*words.image, n);
+    let batch_size = memory.batch(None, 8, judge)?;
+    let guided = to_guide(&generator, &*words.image, 1, args.cutouts);
+    memory.ensure(guided, "looking for an avatar", "ask for fewer --cutouts")?;
     let panel = Panel::learn(&dataset, &args.traits, &device)?;
     let wishes = wishes(&panel.questions, args.prompts, args.seed);
     let tally = |pictures: &[Vec<u8>], wish_of: &dyn Fn(usize) -> usize| {
@@ -109,6 +132,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             let targets = Targets::new(vec![words.prompt(&wish.text)?])?;
             let mut request = ImagineRequest {
                 truncation_psi,
+                batch_size,
                 ..ImagineRequest::new(*quality, 1, args.seed.wrapping_add(number as u64))
             };
             request.guidance.snapshots = 1;
@@ -141,12 +165,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         bar.finish_and_clear();
         figures.push((name.clone(), tally(&pictures, &|picture| picture)));
     }
-    // Every sentence against several random avatars.
-    const RANDOM: usize = 8;
     let request = SampleRequest {
         seeds: (0..(RANDOM * wishes.len()) as u64).collect(),
         truncation_psi,
-        batch_size: 8,
+        batch_size,
     };
     let mut pictures = vec![];
     let keep = async |event| {

@@ -5,6 +5,8 @@ mod wish;
 use super::{
     bundle::{self, OpenBundle},
     device::DeviceChoice,
+    files::check_writable,
+    memory::{Memory, MemoryFlag},
     progress,
     seeds::Seeds,
     sheet::{Sheet, write_png},
@@ -13,7 +15,7 @@ use super::{
 };
 use crate::{
     networks::stylegan2::Generator,
-    pipeline::{self, Cancel, Event, SampleRequest},
+    pipeline::{self, Cancel, Event, SampleRequest, memory::to_draw},
     train::{Run, load_snapshot},
     weights::Manifest,
 };
@@ -23,7 +25,7 @@ use futures::executor::block_on;
 use image::RgbaImage;
 use indicatif::ProgressBar;
 use std::path::{Path, PathBuf};
-use wish::{Wish, draw_wish};
+use wish::{Limits, Wish, draw_wish};
 
 /// Draw new avatars from a published model: by seeds, for words, or like a picture.
 #[derive(Debug, clap::Args)]
@@ -40,9 +42,11 @@ pub(super) struct Args {
     /// A PNG file for a sheet of all avatars, or a folder (ending in a slash) for a file each.
     #[arg(long, value_name = "PATH")]
     out: PathBuf,
-    /// Avatars drawn at once; more take more memory.
-    #[arg(long, value_name = "N", default_value_t = 8)]
-    batch_size: usize,
+    /// Avatars drawn at once, 1 to 1024; more take more memory [default: 8, or fewer where more do not fit].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    batch_size: Option<u16>,
+    #[command(flatten)]
+    memory: MemoryFlag,
     /// Where to draw.
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
@@ -64,12 +68,11 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         "--out is {}, expected a name that ends in .png for a sheet, or in a slash for a folder",
         args.out.display()
     );
-    let parent = args.out.parent().filter(|parent| !parent.as_os_str().is_empty());
-    ensure!(
-        folder || parent.is_none_or(Path::is_dir),
-        "cannot write {}: its folder does not exist",
-        args.out.display()
-    );
+    if !folder {
+        check_writable(&args.out)?;
+    }
+    args.wish.check()?;
+    let memory = args.memory.limit();
     let purpose = match args.wish.is_some() {
         true => Purpose::Guide,
         false => Purpose::Draw,
@@ -80,38 +83,51 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         resolution,
         truncation_psi,
         device,
-    } = open(&args.model, purpose, &args.device.open()?)?;
+    } = open(&args.model, purpose, &args.device.open()?, memory)?;
     let truncation_psi = args.truncation_psi.unwrap_or(truncation_psi);
+    let blame = |error| {
+        let model = (&*args.model, manifest.as_ref());
+        bundle::blame(error, model, args.wish.clip.as_deref(), args.device)
+    };
+    let batch_size = args.batch_size.map(usize::from);
     if args.wish.is_some() {
-        let words = open_words(&args.model, manifest.as_ref(), args.wish.clip.as_deref(), &device)?;
+        let clip = args.wish.clip.as_deref();
+        let words = open_words(&args.model, manifest.as_ref(), clip, &device, memory)?;
+        let limits = Limits { memory, batch_size };
         return draw_wish(
             &args.wish,
             &words,
             (&generator, resolution),
             truncation_psi,
             (&args.out, folder),
-            &device,
-        );
+            (&device, limits),
+        )
+        .map_err(blame);
     }
     let Seeds(seeds) = args.seeds;
     let request = SampleRequest {
         seeds: seeds.clone(),
         truncation_psi,
-        batch_size: args.batch_size,
+        batch_size: memory.batch(batch_size, 8, |n| to_draw(&generator, n))?,
+    };
+    let mut sheet = match folder {
+        true => {
+            std::fs::create_dir_all(&args.out)
+                .with_context(|| format!("cannot create the folder {}", args.out.display()))?;
+            None
+        }
+        false => Some(Sheet::new(seeds.len(), resolution)?),
     };
     let bar = progress::bar(seeds.len() as u64, "avatars");
-    if folder {
-        std::fs::create_dir_all(&args.out)
-            .with_context(|| format!("cannot create the folder {}", args.out.display()))?;
-        draw(&generator, &request, &device, &bar, |index, picture| {
-            write_png(&args.out.join(format!("seed{:04}.png", seeds[index])), &picture)
-        })?;
-    } else {
-        let mut sheet = Sheet::new(seeds.len(), resolution)?;
-        draw(&generator, &request, &device, &bar, |index, picture| {
+    let take = |index: usize, picture: RgbaImage| match &mut sheet {
+        Some(sheet) => {
             sheet.place(index, &picture);
             Ok(())
-        })?;
+        }
+        None => write_png(&args.out.join(format!("seed{:04}.png", seeds[index])), &picture),
+    };
+    draw(&generator, &request, &device, &bar, take).map_err(blame)?;
+    if let Some(sheet) = sheet {
         write_png(&args.out, &sheet.into_image())?;
     }
     bar.finish_and_clear();
@@ -142,16 +158,17 @@ pub(super) fn open_words(
     manifest: Option<&Manifest>,
     clip: Option<&Path>,
     device: &Device,
+    memory: Memory,
 ) -> anyhow::Result<Words> {
     match (clip, manifest) {
-        (Some(clip), _) => Words::of_clip(clip, device),
-        (None, Some(manifest)) => Words::of_bundle(dir, manifest, device),
+        (Some(clip), _) => Words::of_clip(clip, device, memory),
+        (None, Some(manifest)) => Words::of_bundle(dir, manifest, device, memory),
         (None, None) => bail!("a run understands no words by itself: name a CLIP with --clip"),
     }
 }
 
 /// The published model, or the newest snapshot of the run, in `dir`.
-pub(super) fn open(dir: &Path, purpose: Purpose, device: &Device) -> anyhow::Result<Opened> {
+pub(super) fn open(dir: &Path, purpose: Purpose, device: &Device, memory: Memory) -> anyhow::Result<Opened> {
     ensure!(
         dir.is_dir(),
         "there is no folder {}: --model takes a published model or a run",
@@ -173,7 +190,7 @@ pub(super) fn open(dir: &Path, purpose: Purpose, device: &Device) -> anyhow::Res
         manifest,
         generator,
         device,
-    } = bundle::open(dir, purpose, device)?;
+    } = bundle::open(dir, purpose, device, memory)?;
     Ok(Opened {
         generator,
         device,

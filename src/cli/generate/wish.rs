@@ -2,7 +2,8 @@
 
 use crate::{
     cli::{
-        files::write_whole,
+        files::{writable, write_whole},
+        memory::Memory,
         progress,
         sheet::{Sheet, write_png},
         words::Words,
@@ -13,6 +14,7 @@ use crate::{
         Cancel, Event, GuideSettings, Imagination, ImagineRequest, Quality,
         guide::{Loss, Optimizer, Space},
         imagine,
+        memory::{to_guide, to_judge},
     },
 };
 use anyhow::Context;
@@ -28,7 +30,7 @@ use std::path::{Path, PathBuf};
 #[command(next_help_heading = "Avatars for words or like a picture")]
 pub(in crate::cli) struct Wish {
     /// What to draw, in words. Several wishes are told apart by bars and may have weights, also negative ones:
-    /// "pink hair:1 | glasses:-0.5".
+    /// "pink hair:1 | glasses:-0.5". The colon of a time such as 12:30 is none of a weight.
     #[arg(long, value_name = "TEXT")]
     pub(super) prompt: Option<String>,
     /// A picture that the avatars are to resemble: PNG, JPEG, WebP or GIF, at most 100 megapixels.
@@ -38,7 +40,7 @@ pub(in crate::cli) struct Wish {
     /// in the published model].
     #[arg(long, value_name = "PATH")]
     pub(super) clip: Option<PathBuf>,
-    /// Avatars to draw.
+    /// Avatars to draw, 1 to 64.
     #[arg(long, value_name = "N", default_value_t = 4)]
     count: usize,
     /// Determines guesses, cutouts and noise.
@@ -81,7 +83,7 @@ pub(in crate::cli) struct Wish {
     #[arg(long, value_name = "N", default_value_t = 8)]
     snapshots: usize,
     /// A file for a line of JSON about each step: the score and the loss of every avatar before it.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = writable)]
     stats: Option<PathBuf>,
 }
 
@@ -105,11 +107,9 @@ fn png_path(text: &str) -> Result<PathBuf, String> {
     let png = path
         .extension()
         .is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    match (png, folder.is_none_or(Path::is_dir)) {
-        (false, _) => Err("expected a name that ends in .png".into()),
-        (_, false) => Err("its folder does not exist".into()),
-        _ => Ok(path),
+    match png {
+        true => writable(text),
+        false => Err("expected a name that ends in .png".into()),
     }
 }
 
@@ -117,6 +117,14 @@ impl Wish {
     /// Whether anything is wished for.
     pub(super) fn is_some(&self) -> bool {
         self.prompt.is_some() || self.image.is_some()
+    }
+
+    /// Checks the flags before anything is opened.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        match self.is_some() {
+            true => Ok(self.request(0.0).validate()?),
+            false => Ok(()),
+        }
     }
 
     /// The flags as the library takes them.
@@ -146,6 +154,13 @@ impl Wish {
     }
 }
 
+/// What a wish may take.
+pub(super) struct Limits {
+    pub(super) memory: Memory,
+    /// Guesses drawn at once; without a number, as many as fit.
+    pub(super) batch_size: Option<usize>,
+}
+
 /// Draws what is wished for to `out`, a PNG file or a folder.
 pub(super) fn draw_wish(
     wish: &Wish,
@@ -153,10 +168,42 @@ pub(super) fn draw_wish(
     (generator, resolution): (&Generator, usize),
     truncation_psi: f32,
     (out, folder): (&Path, bool),
-    device: &Device,
+    (device, limits): (&Device, Limits),
 ) -> anyhow::Result<()> {
+    let mut request = wish.request(truncation_psi);
+    let judge = |n| to_judge(generator, &*words.image, n);
+    request.batch_size = limits.memory.batch(limits.batch_size, 8, judge)?;
+    let (count, cutouts) = (wish.count, wish.cutouts);
+    let together = match request.guidance.steps {
+        0 => judge(count),
+        _ => to_guide(generator, &*words.image, count, cutouts),
+    };
+    let avatars = match count {
+        1 => "an avatar".into(),
+        _ => format!("{count} avatars at once"),
+    };
+    let what = match cutouts {
+        0 => format!("looking for {avatars}"),
+        _ => format!("looking for {avatars} in {cutouts} cutouts"),
+    };
+    let instead = "ask for fewer with --count or --cutouts, or for --quality draft";
+    limits.memory.ensure(together, &what, instead)?;
+
+    // What cannot be read or shown is known before the work.
     let targets = words.targets(wish.prompt.as_deref(), wish.image.as_deref(), device)?;
-    let request = wish.request(truncation_psi);
+    let mut sheet = match folder {
+        true => {
+            std::fs::create_dir_all(out)
+                .with_context(|| format!("cannot create the folder {}", out.display()))?;
+            None
+        }
+        false => Some(Sheet::new(count, resolution)?),
+    };
+    let columns = request.guidance.pictures();
+    let mut strip = match wish.strip {
+        Some(_) => Some(Sheet::with_columns(count * columns, columns, resolution)?),
+        None => None,
+    };
     let cancel = Cancel::default();
     let stop = cancel.clone();
     ctrlc::set_handler(move || stop.cancel()).context("cannot listen for Ctrl-C")?;
@@ -165,7 +212,8 @@ pub(super) fn draw_wish(
         encoder: Some(&*words.image),
         mapper: words.mapper.as_ref(),
     };
-    let mut shown: Vec<Vec<RgbaImage>> = vec![vec![]; wish.count];
+    let mut shown = vec![0; count];
+    let mut last = vec![RgbaImage::new(0, 0); count];
     let bar = progress::bar(0, "guesses");
     let mut steps = None;
     let mut stats = vec![];
@@ -193,7 +241,13 @@ pub(super) fn draw_wish(
                 let step = done;
                 stats.push(StepStats { step, scores, losses });
             }
-            Event::Picture { index, image } => shown[index].push(image),
+            Event::Picture { index, image } => {
+                if let Some(strip) = &mut strip {
+                    strip.place(index * columns + shown[index], &image);
+                }
+                shown[index] += 1;
+                last[index] = image;
+            }
         },
     ));
     bar.finish_and_clear();
@@ -207,27 +261,17 @@ pub(super) fn draw_wish(
         let text: String = lines?.iter().map(|line| format!("{line}\n")).collect();
         write_whole(path, text.as_bytes())?;
     }
-    if let Some(path) = &wish.strip {
-        // Every avatar was shown as often.
-        let columns = shown[0].len();
-        write(
-            Sheet::with_columns(wish.count * columns, columns, resolution)?,
-            shown.iter().flatten(),
-            path,
-        )?;
+    if let (Some(path), Some(strip)) = (&wish.strip, strip) {
+        write_png(path, &strip.into_image())?;
     }
-    let last: Vec<RgbaImage> = shown
-        .into_iter()
-        .filter_map(|mut pictures| pictures.pop())
-        .collect();
-    if folder {
-        std::fs::create_dir_all(out)
-            .with_context(|| format!("cannot create the folder {}", out.display()))?;
-        for (index, picture) in last.iter().enumerate() {
-            write_png(&out.join(format!("avatar{index:04}.png")), picture)?;
+    for (index, picture) in last.iter().enumerate() {
+        match &mut sheet {
+            Some(sheet) => sheet.place(index, picture),
+            None => write_png(&out.join(format!("avatar{index:04}.png")), picture)?,
         }
-    } else {
-        write(Sheet::new(last.len(), resolution)?, &last, out)?;
+    }
+    if let Some(sheet) = sheet {
+        write_png(out, &sheet.into_image())?;
     }
     let scores: Vec<String> = avatars
         .iter()
@@ -240,14 +284,4 @@ pub(super) fn draw_wish(
         scores.join(" ")
     );
     Ok(())
-}
-
-fn write<'a>(
-    mut sheet: Sheet,
-    pictures: impl IntoIterator<Item = &'a RgbaImage>,
-    path: &Path,
-) -> anyhow::Result<()> {
-    let pictures = pictures.into_iter().enumerate();
-    pictures.for_each(|(index, picture)| sheet.place(index, picture));
-    write_png(path, &sheet.into_image())
 }

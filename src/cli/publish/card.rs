@@ -9,6 +9,7 @@ use crate::{
     weights::{
         Manifest, Quantization,
         manifest::{Credit, Part, Training},
+        printable,
     },
 };
 use std::{fmt::Write, path::Path};
@@ -254,9 +255,8 @@ pub(super) fn summary(manifest: &Manifest, dir: &Path) -> String {
 /// Text of others on one line of Markdown, where it means only itself.
 fn inline(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in printable(&text.replace('\n', " ")).chars() {
         match c {
-            '\n' => safe.push(' '),
             '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' => safe.extend(['\\', c]),
             c => safe.push(c),
         }

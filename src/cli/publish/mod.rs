@@ -11,8 +11,9 @@ use super::{
     evaluate::pictures::{Sampling, resemblance},
     files::read_at_most,
     generate::draw,
+    memory::{Memory, MemoryFlag},
     progress,
-    sheet::Sheet,
+    sheet::{Sheet, encode_png},
     trust,
 };
 use crate::{
@@ -21,6 +22,7 @@ use crate::{
     networks::{collection_clip::ImageTower, srvgg::SrvggNetCompact, stylegan2::Generator},
     pipeline::{
         Cancel, SampleRequest,
+        memory::to_draw,
         self_check::{check_pictures, reference_side},
         upscale,
     },
@@ -52,6 +54,8 @@ const VOCABULARY: &str = "vocabulary.txt";
 /// The licence of the text tower's weights, where it asks to be passed on.
 const TEXT_TOWER_LICENCE: &str = "text_tower-LICENSE.txt";
 const MAPPER: &str = "mapper.gguf";
+/// All of these, whichever a bundle has.
+const FILES: &[&str] = &[GENERATOR, UPSCALER, IMAGE_TOWER, TEXT_TOWER, VOCABULARY, MAPPER];
 const CARD: &str = "README.md";
 const SHEET: &str = "samples.png";
 
@@ -78,7 +82,8 @@ const MOST_PSNR_DB: f64 = 100.0;
 ///
 /// The bundle is a folder of static files that the page and `guise generate` draw from: the newest snapshot's
 /// generator, a super-resolution network and the towers of a CLIP as GGUF, model.json, a model card and a sheet of
-/// samples. It is written whole or not at all; a bundle that is there already is replaced.
+/// samples. It is written whole or not at all. A bundle that is there already is replaced; a folder that holds any
+/// other file is left alone.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The run folder that `guise train` wrote.
@@ -129,6 +134,8 @@ pub(super) struct Args {
     /// Where the samples are drawn.
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
+    #[command(flatten)]
+    memory: MemoryFlag,
 }
 
 /// [`Quantization`] as a flag.
@@ -164,6 +171,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let place = Place::new(out)?;
     let run = Run::open(run)?;
     let art = art_credit(&args, &run)?;
+    let memory = args.memory.limit();
     let device = args.device.open()?;
     let (trained, kimg) = load_snapshot(&run, &device)?;
     let upscaler = args.sr.as_deref().map(read_upscaler).transpose()?;
@@ -183,8 +191,11 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     );
     let (part, generator_file) = block_on(packed)?;
     let drawing = load_generator(&part, &generator_file, &device)?;
-    let pictures = [&trained, &drawing].map(|generator| samples(generator, args.truncation_psi, &device));
-    let [trained, quantized] = pictures;
+    let pictures =
+        [&trained, &drawing].map(|generator| samples(generator, args.truncation_psi, &device, memory));
+    let [trained, quantized] = pictures.map(|pictures| {
+        pictures.with_context(|| format!("cannot draw from the newest snapshot of {}", args.run.display()))
+    });
     let [trained, quantized] = [trained?, quantized?];
     let quantized_psnr_db = judge("drawn", quantization, &quantized, &trained)?;
 
@@ -238,7 +249,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         let (mapper, metrics) = pack_mapper(towers.texts, &mut parts, networks, settings)?;
         files.push((MAPPER, mapper));
         mapper_metrics = Some(metrics);
-        resemblance = resemblance_of(&drawing, &towers.image, &run.settings, &device)?;
+        resemblance = resemblance_of(&drawing, &towers.image, &run.settings, &device, memory)?;
         if parts
             .text_tower
             .as_ref()
@@ -294,7 +305,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         card::write(&manifest, run.settings.network.resolution).into_bytes(),
     ));
 
-    place.write(&files, &sheet(&quantized)?)?;
+    files.push((SHEET, encode_png(&sheet(&quantized)?)?));
+    place.write(&files)?;
     print!("{}", card::summary(&manifest, &place.dir));
     Ok(())
 }
@@ -361,6 +373,7 @@ fn resemblance_of(
     encoder: &ImageTower,
     settings: &TrainSettings,
     device: &Device,
+    memory: Memory,
 ) -> anyhow::Result<Option<Resemblance>> {
     let dataset = match Dataset::open(&settings.data) {
         Ok(dataset) if dataset.resolution() == settings.network.resolution => dataset,
@@ -381,17 +394,23 @@ fn resemblance_of(
     if sampling.count < 2 {
         return Ok(None);
     }
-    resemblance(generator, encoder, &dataset, &sampling, device).map(Some)
+    resemblance(generator, encoder, &dataset, &sampling, device, memory).map(Some)
 }
 
 /// The pictures that the model is judged by and shown with.
-fn samples(generator: &Generator, truncation_psi: f32, device: &Device) -> anyhow::Result<Vec<RgbaImage>> {
+fn samples(
+    generator: &Generator,
+    truncation_psi: f32,
+    device: &Device,
+    memory: Memory,
+) -> anyhow::Result<Vec<RgbaImage>> {
+    let batch_size = memory.batch(None, 8, |n| to_draw(generator, n))?;
     let bar = progress::bar(SHEET_SEEDS, "samples");
     let seeds = (0..SHEET_SEEDS).collect();
     let request = SampleRequest {
         seeds,
         truncation_psi,
-        batch_size: 8,
+        batch_size,
     };
     let mut pictures = vec![];
     draw(generator, &request, device, &bar, |_, picture| {

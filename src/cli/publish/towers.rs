@@ -2,7 +2,7 @@
 
 use super::{IMAGE_TOWER, TEXT_TOWER, VOCABULARY};
 use crate::{
-    cli::progress,
+    cli::{files::read_at_most, progress},
     networks::{
         collection_clip::{ImageTower, TextTower},
         minilm::Tokenizer,
@@ -30,6 +30,9 @@ fn least_cosine(quantization: Quantization) -> f64 {
 
 /// So many sentences show how well they agree.
 const JUDGED: usize = 128;
+
+/// What was said about the largest collections takes less.
+const MAX_EXAMPLES_BYTES: u64 = 256 << 20;
 
 /// So many examples are plenty, and longer ones would fill a phone.
 const EXAMPLES: usize = 24;
@@ -115,7 +118,8 @@ pub(super) fn pack_towers(
     let quantized = load_text_tower(&text_part, &text_file, device)?;
     let tokenizer = load_vocabulary(&vocabulary, &vocabulary_file, &text_part.config)?;
     let path = dir.join(ClipTrainer::EXAMPLES);
-    let lines = std::fs::read_to_string(&path)
+    let lines = read_at_most(&path, MAX_EXAMPLES_BYTES)
+        .and_then(|bytes| Ok(String::from_utf8(bytes)?))
         .with_context(|| format!("cannot read {}: train the CLIP to its end first", path.display()))?;
     let sentences: Vec<String> = lines.lines().map(str::to_owned).collect();
     ensure!(!sentences.is_empty(), "{} is empty", path.display());
@@ -169,6 +173,13 @@ fn examples(captions: &[String]) -> Vec<String> {
 
 /// Embeddings of pictures, row by row.
 fn embed_images(tower: &ImageTower, pictures: &[RgbaImage]) -> Vec<Vec<f32>> {
+    // Large pictures are looked at one by one: all together would take gigabytes.
+    let together = ((1 << 18) / tower.resolution().pow(2)).max(1);
+    let embed = |pictures| embed_together(tower, pictures);
+    pictures.chunks(together).flat_map(embed).collect()
+}
+
+fn embed_together(tower: &ImageTower, pictures: &[RgbaImage]) -> Vec<Vec<f32>> {
     let device = tower.logit_scale.val().device();
     let side = tower.resolution();
     let mut values = Vec::with_capacity(pictures.len() * 3 * side * side);

@@ -214,6 +214,14 @@ pub enum ImageTower {
 }
 
 impl ImageTower {
+    /// How many numbers it computes for a picture of side `resolution`.
+    pub fn numbers(&self, resolution: usize) -> u64 {
+        match self {
+            Self::Vit(vit) => vit.numbers(),
+            Self::ResNet(resnet) => resnet.numbers(resolution),
+        }
+    }
+
     /// `x [n, 3, resolution, resolution]`, normalized pixels, to `[n, embed_dim]` of any length.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
         match self {

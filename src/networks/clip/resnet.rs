@@ -213,6 +213,25 @@ pub struct ModifiedResNet {
 }
 
 impl ModifiedResNet {
+    /// How many numbers it computes for a picture of side `resolution`.
+    pub(super) fn numbers(&self, resolution: usize) -> u64 {
+        let channels = |layer: &Convolution| layer.weight.dims()[0] as u64;
+        let area = |shrunk: usize| ((resolution / shrunk) as u64).pow(2);
+        let stem: u64 = [&self.conv1, &self.conv2, &self.conv3].map(channels).iter().sum();
+        let mut numbers = 3 * stem * area(2);
+        let stages = [&self.layer1, &self.layer2, &self.layer3, &self.layer4];
+        for (stage, blocks) in stages.into_iter().enumerate() {
+            for block in blocks {
+                let shrunk = 4usize << stage;
+                // A block may halve only after its second convolution.
+                let inner =
+                    3 * (channels(&block.conv1) + channels(&block.conv2)) * area(shrunk / block.stride);
+                numbers += inner + 5 * channels(&block.conv3) * area(shrunk);
+            }
+        }
+        numbers
+    }
+
     /// `x [n, 3, resolution, resolution]`, normalized pixels, to `[n, embed_dim]` of any length.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
         let x = relu(self.conv1.forward(x, 2));

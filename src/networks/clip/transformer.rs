@@ -172,6 +172,11 @@ pub struct Attention {
 }
 
 impl Attention {
+    /// How many heads share the width.
+    pub(super) fn heads(&self) -> usize {
+        self.heads
+    }
+
     /// `x [n, length, width] -> [n, length, width]`, `mask [length, length]` added to the scores.
     pub fn forward(&self, x: Tensor<3>, mask: Option<Tensor<2>>) -> Tensor<3> {
         let [n, length, width] = x.dims();

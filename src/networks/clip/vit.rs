@@ -1,7 +1,7 @@
 //! CLIP's vision transformer: Dosovitskiy et al., "An Image is Worth 16x16 Words" (2021), with one more layer norm
 //! before the blocks, as Radford et al. (2021), 2.4 describe.
 
-use super::transformer::{LayerNorm, Transformer, TransformerConfig, normal};
+use super::transformer::{LayerNorm, ResidualAttentionBlock, Transformer, TransformerConfig, normal};
 use burn::{
     module::{Module, Param},
     tensor::{Device, Tensor},
@@ -87,6 +87,16 @@ pub struct Vit {
 }
 
 impl Vit {
+    /// How many numbers it computes for a picture.
+    pub(super) fn numbers(&self) -> u64 {
+        let [tokens, width] = self.positional_embedding.dims().map(|n| n as u64);
+        let block = |block: &ResidualAttentionBlock| {
+            let [inner, _] = block.mlp.c_fc.weight.dims().map(|n| n as u64);
+            tokens * (12 * width + 4 * inner + 3 * block.attn.heads() as u64 * tokens)
+        };
+        self.transformer.resblocks.iter().map(block).sum::<u64>() + 4 * tokens * width
+    }
+
     /// `x [n, 3, resolution, resolution]`, normalized pixels, to `[n, embed_dim]` of any length.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
         let n = x.dims()[0];

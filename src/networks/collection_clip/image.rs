@@ -153,6 +153,19 @@ impl ImageTower {
         self.resolution
     }
 
+    /// How many numbers its layers compute for a picture.
+    pub fn numbers(&self) -> u64 {
+        let mut side = self.resolution as u64;
+        let each = self.layers.iter().map(|layer| {
+            let [c_out, c_in, ..] = layer.weight.dims().map(|n| n as u64);
+            // What is halved is filtered first.
+            let filtered = if layer.halve { c_in * side * side } else { 0 };
+            side /= 1 + u64::from(layer.halve);
+            filtered + 2 * c_out * side * side
+        });
+        each.sum()
+    }
+
     /// What cosines are multiplied with to become logits, `[1]`: `exp(logit_scale)`, at most
     /// [`MAX_SCALE`](Self::MAX_SCALE).
     pub fn scale(&self) -> Tensor<1> {

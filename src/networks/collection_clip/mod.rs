@@ -11,6 +11,6 @@ mod clauses;
 mod image;
 mod text;
 
-pub use clauses::{MAX_CLAUSES, clauses};
+pub use clauses::{MAX_CLAUSES, clauses, unread_clauses};
 pub use image::{ImageTower, ImageTowerConfig};
-pub use text::{TextProjection, TextTower, TextTowerConfig};
+pub use text::{TextProjection, TextTower, TextTowerConfig, Unread};

@@ -1,6 +1,6 @@
 //! The text tower.
 
-use super::clauses;
+use super::{clauses, unread_clauses};
 use crate::{
     networks::minilm::{ConfigError, Linear, MiniLm, MiniLmConfig, Tokenizer, batch},
     ops::unit_length::unit_length,
@@ -79,6 +79,15 @@ impl TextProjection {
     }
 }
 
+/// The parts of a text that are not read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unread {
+    /// Clauses of which only the beginning is read.
+    pub cut: Vec<String>,
+    /// Clauses after the last that is read.
+    pub left_out: Vec<String>,
+}
+
 /// `text -> embedding`; [`TextTowerConfig`] makes it.
 #[derive(Module, Debug)]
 pub struct TextTower {
@@ -94,10 +103,20 @@ impl TextTower {
         let device = self.projection.hidden.weight.val().device();
         let tokens: Vec<_> = clauses(text)
             .iter()
-            .map(|clause| tokenizer.encode(clause))
+            .map(|clause| tokenizer.encode_within(clause, self.minilm.positions()).0)
             .collect();
         let (ids, mask) = batch(&tokens, &device);
         let all = Tensor::ones([1, tokens.len()], &device);
         self.projection.forward(self.minilm.forward(ids, mask), all)
+    }
+
+    /// What of `text` is too much to be read: clauses that are cut, and those that are left out.
+    pub fn unread(&self, tokenizer: &Tokenizer, text: &str) -> Unread {
+        let positions = self.minilm.positions();
+        let cut = |clause: &String| tokenizer.encode_within(clause, positions).1;
+        Unread {
+            cut: clauses(text).into_iter().filter(cut).collect(),
+            left_out: unread_clauses(text),
+        }
     }
 }

@@ -36,7 +36,7 @@ pub struct MiniLmConfig {
     pub num_attention_heads: usize,
     /// Width inside the feed-forward network; 1536 in MiniLM.
     pub intermediate_size: usize,
-    /// The longest sentence in tokens, at most [`MAX_TOKENS`].
+    /// The longest sentence in tokens, 3 to [`MAX_TOKENS`].
     pub max_position_embeddings: usize,
 }
 
@@ -83,7 +83,7 @@ impl MiniLmConfig {
             (
                 "max_position_embeddings",
                 self.max_position_embeddings,
-                2,
+                LEAST_POSITIONS,
                 MAX_TOKENS,
             ),
         ] {
@@ -120,6 +120,9 @@ impl MiniLmConfig {
         }
     }
 }
+
+/// A sentence has a token between those that enclose it.
+const LEAST_POSITIONS: usize = 3;
 
 /// The published models normalize with this under the square root.
 const EPSILON: f64 = 1e-12;
@@ -236,6 +239,11 @@ pub struct MiniLm {
 impl MiniLm {
     /// What a score of a token that is not there is lowered by, before the softmax.
     const ABSENT: f64 = -1e9;
+
+    /// The longest sentence in tokens, those that enclose it included.
+    pub fn positions(&self) -> usize {
+        self.position_embeddings.dims()[0]
+    }
 
     /// Embeds sentences: `ids [n, length]` and `mask [n, length]`, which is one for a token and zero for padding,
     /// become `[n, width]` of unit length. [`batch`] makes both of token ids.

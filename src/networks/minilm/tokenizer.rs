@@ -72,10 +72,18 @@ impl Tokenizer {
 
     /// The ids of `text` between `[CLS]` and `[SEP]`, at most [`MAX_TOKENS`]; what comes after them is not read.
     pub fn encode(&self, text: &str) -> Vec<u32> {
+        self.encode_within(text, MAX_TOKENS).0
+    }
+
+    /// As [`encode`](Self::encode), for a network that reads at most `tokens`, which are at least three; and whether
+    /// anything of `text` was left out.
+    pub fn encode_within(&self, text: &str, tokens: usize) -> (Vec<u32>, bool) {
+        let most = tokens.min(MAX_TOKENS) - 1;
         let mut ids = vec![self.start];
         let mut word = Word::default();
         for c in normalized(text) {
-            if ids.len() + 1 >= MAX_TOKENS {
+            // One token more than fits shows that something is left out.
+            if ids.len() > most {
                 break;
             }
             let alone = is_punctuation(c);
@@ -90,9 +98,10 @@ impl Tokenizer {
             }
         }
         self.push_word(&mut word, &mut ids);
-        ids.truncate(MAX_TOKENS - 1);
+        let cut = ids.len() > most;
+        ids.truncate(most);
         ids.push(self.end);
-        ids
+        (ids, cut)
     }
 
     /// Appends the pieces of `word`, or one unknown token where it cannot be composed, and empties it.

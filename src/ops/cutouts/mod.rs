@@ -3,10 +3,11 @@
 //!
 //! Bilinear resampling is separable: a crop with its scale, aspect, translation and flip is `A_y X A_x^T` (1), with
 //! one row of weights for each row and column of the result. Rotation is not, but two shears come close to it while
-//! the angle is small, and a shear is (1) with a matrix of its own for each row, then for each column. So everything
-//! is a matrix product, which has a gradient on every backend; `interpolate` has none on a GPU.
+//! the angle is small. A shear moves every row, then every column, by its own distance, so each pixel is a mean of two
+//! neighbours, which are gathered: a matrix for each row would take memory that grows with the cube of the side. Both
+//! have a gradient on every backend; `interpolate` has none on a GPU.
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -227,25 +228,10 @@ impl Cutouts {
             self.views.iter().for_each(|view| fill(view, &mut values));
             Tensor::<4>::from_data(TensorData::new(values, size), &device)
         };
-        // One matrix for each line of the picture; the lines of every channel are moved alike.
-        let shears = |lines: usize, length: usize, shear: &dyn Fn(&View) -> f32| {
-            matrices([count, lines, length, length], &|view, values| {
-                for line in 0..lines {
-                    let offset = shear(view) * (line as f32 - (lines as f32 - 1.0) / 2.0);
-                    let span = Span {
-                        start: offset,
-                        length: length as f32,
-                    };
-                    span.weights(length, length, values);
-                }
-            })
-        };
         let x = if self.views.iter().any(|view| view.shear_x != 0.0) {
-            let x = x.permute([0, 2, 1, 3]); // [count, h, c, w]
-            let x = x.matmul(shears(h, w, &|view| view.shear_x).transpose());
-            let x = x.permute([0, 3, 2, 1]); // [count, w, c, h]
-            let x = x.matmul(shears(w, h, &|view| view.shear_y).transpose());
-            x.permute([0, 2, 3, 1]) // [count, c, h, w]
+            let x = self.shear(x, |view| view.shear_x);
+            let x = self.shear(x.swap_dims(2, 3), |view| view.shear_y); // [count, c, w, h]
+            x.swap_dims(2, 3)
         } else {
             x
         };
@@ -264,6 +250,37 @@ impl Cutouts {
         let brightness = matrices([count, 1, 1, 1], &|view, values| values.push(view.brightness));
         let x = colour.matmul(x.reshape([count, 1, c, side * side])) + brightness;
         x.reshape([count, c, side, side])
+    }
+
+    /// Moves each line of `x [count, c, lines, length]` along itself, by as many pixels as `shear` says for each line
+    /// that it lies below the centre. Beyond its ends a line's last pixel goes on.
+    fn shear(&self, x: Tensor<4>, shear: impl Fn(&View) -> f32) -> Tensor<4> {
+        let [count, c, lines, length] = x.dims();
+        let device = x.device().without_autodiff();
+        let centre = (lines as f32 - 1.0) / 2.0;
+        let mut before = Vec::with_capacity(count * lines * length);
+        let mut after = Vec::with_capacity(count * lines * length);
+        let mut shares = Vec::with_capacity(count * lines);
+        for view in &self.views {
+            for line in 0..lines {
+                let offset = shear(view) * (line as f32 - centre);
+                let whole = offset.floor();
+                let at = |pixel: usize, more: i64| {
+                    (pixel as i64 + whole as i64 + more).clamp(0, length as i64 - 1) as i32
+                };
+                before.extend((0..length).map(|pixel| at(pixel, 0)));
+                after.extend((0..length).map(|pixel| at(pixel, 1)));
+                shares.push(offset - whole);
+            }
+        }
+        let neighbours = |places: Vec<i32>| {
+            let shape = [count, 1, lines, length];
+            let places = Tensor::<4, Int>::from_data(TensorData::new(places, shape), &device);
+            x.clone().gather(3, places.repeat_dim(1, c))
+        };
+        let (before, after) = (neighbours(before), neighbours(after));
+        let shares = Tensor::<4>::from_data(TensorData::new(shares, [count, 1, lines, 1]), &device);
+        before.clone() + (after - before) * shares
     }
 }
 

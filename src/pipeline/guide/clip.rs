@@ -12,4 +12,8 @@ impl ImageEncoder for Clip {
     fn embed(&self, images: Tensor<4>) -> Tensor<2> {
         self.embed_image(images)
     }
+
+    fn numbers_kept(&self) -> u64 {
+        self.visual.numbers(self.resolution())
+    }
 }

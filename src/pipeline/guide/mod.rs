@@ -9,6 +9,7 @@ mod targets;
 pub use adam::{Optimizer, WEIGHT_DECAY};
 pub use space::Space;
 pub(super) use space::z_dim;
+pub(super) use targets::is_unit;
 pub use targets::{
     ImageEncoder, Loss, Modality, PlainTarget, TargetGroup, Targets, image_target, text_targets,
 };
@@ -133,6 +134,13 @@ impl GuideSettings {
         self.latent_noise * left.max(0.0).powi(2)
     }
 
+    /// How many pictures of every avatar are shown.
+    pub fn pictures(&self) -> usize {
+        let intervals = self.snapshots.saturating_sub(1);
+        // Where there are more snapshots than steps, each step is shown.
+        intervals.min(self.steps) + 1
+    }
+
     /// Whether the pictures of the latents before this step are shown; those after the last are shown anyway.
     fn shows(&self, step: usize) -> bool {
         // The snapshots divide the steps evenly: number k stands before step k steps / (snapshots - 1).
@@ -208,7 +216,7 @@ pub async fn guide<E: ImageEncoder + ?Sized>(
             return Err(Error::NotFinite { step });
         }
         if settings.shows(step) {
-            show(images.without_autodiff(), emit).await?;
+            show(images.without_autodiff(), step, emit).await?;
         }
         emit(Event::Step {
             done: step + 1,
@@ -221,8 +229,11 @@ pub async fn guide<E: ImageEncoder + ?Sized>(
     cancel.check()?;
     let ws = space.ws(u).without_autodiff();
     let images = generator.synthesis.forward(ws.clone(), NoiseMode::Const);
-    show(images.clone(), emit).await?;
+    show(images.clone(), settings.steps, emit).await?;
     let scores = read(targets.scores(judge(encoder, images))).await?;
+    if !scores.iter().all(|score| score.is_finite()) {
+        return Err(Error::NotFinite { step: settings.steps });
+    }
     avatars(ws, scores).await
 }
 
@@ -254,9 +265,14 @@ fn as_shown(images: Tensor<4>) -> Tensor<4> {
     images - excess
 }
 
-/// Shows every picture of a batch.
-async fn show(images: Tensor<4>, emit: &mut impl AsyncFnMut(Event)) -> Result<(), Error> {
-    for (index, image) in pictures_from_images(images).await?.into_iter().enumerate() {
+/// Shows every picture of a batch, as it is after `step` steps.
+async fn show(images: Tensor<4>, step: usize, emit: &mut impl AsyncFnMut(Event)) -> Result<(), Error> {
+    let pictures = pictures_from_images(images).await.map_err(|error| match error {
+        // The start was looked at before: it is the steps that went astray.
+        Error::NotNumbers { .. } if step > 0 => Error::NotFinite { step },
+        other => other,
+    })?;
+    for (index, image) in pictures.into_iter().enumerate() {
         emit(Event::Picture { index, image }).await;
     }
     Ok(())

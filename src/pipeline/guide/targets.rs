@@ -7,7 +7,7 @@ use crate::{
         minilm::Tokenizer,
     },
     ops::unit_length::unit_length,
-    pipeline::{Error, Prompt, sample::image_from_picture},
+    pipeline::{Error, Network, Prompt, sample::image_from_picture},
 };
 use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbaImage;
@@ -21,6 +21,11 @@ pub trait ImageEncoder {
 
     /// `images [n, 3, resolution, resolution]` in `[-1, 1]` to embeddings `[n, d]` of unit length, differentiably.
     fn embed(&self, images: Tensor<4>) -> Tensor<2>;
+
+    /// About how many numbers it computes for a picture, all of which are kept where there is a gradient.
+    fn numbers_kept(&self) -> u64 {
+        256 * (self.resolution() * self.resolution()) as u64
+    }
 }
 
 impl ImageEncoder for ImageTower {
@@ -30,6 +35,10 @@ impl ImageEncoder for ImageTower {
 
     fn embed(&self, images: Tensor<4>) -> Tensor<2> {
         self.forward(images)
+    }
+
+    fn numbers_kept(&self) -> u64 {
+        self.numbers()
     }
 }
 
@@ -86,6 +95,12 @@ pub fn image_target<E: ImageEncoder + ?Sized>(
 ) -> TargetGroup {
     let image = image_from_picture(picture, encoder.resolution(), device);
     (encoder.embed(image), vec![weight], Modality::Image)
+}
+
+/// Whether an embedding with this squared length is a direction. What overflows becomes NaN, or a row of zeros, when it is
+/// divided by its length.
+pub fn is_unit(squared_length: f32) -> bool {
+    (0.5..1.5).contains(&squared_length)
 }
 
 /// How the distance between two unit embeddings is measured; `c` is their cosine.
@@ -192,6 +207,31 @@ impl Targets {
         each.map(|(index, (&weight, &modality))| {
             (self.embeddings.clone().narrow(0, index, 1), weight, modality)
         })
+    }
+
+    /// Makes sure that every target is a direction.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotNumbers`] that names the network which embedded one that is none, [`Error::Device`] when the device
+    /// fails.
+    pub async fn check(&self) -> Result<(), Error> {
+        let squares = self
+            .embeddings
+            .clone()
+            .square()
+            .sum_dim(1)
+            .reshape([self.count()]);
+        let lengths = read(squares).await?;
+        match lengths.iter().position(|&length| !is_unit(length)) {
+            None => Ok(()),
+            Some(index) => Err(Error::NotNumbers {
+                network: match self.modalities[index] {
+                    Modality::Text => Network::TextEncoder,
+                    Modality::Image => Network::ImageEncoder,
+                },
+            }),
+        }
     }
 
     /// The weighted mean of the cosines to `embeddings [n, d]`, `[n]`; a negative weight counts against a picture.

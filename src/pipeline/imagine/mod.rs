@@ -1,9 +1,10 @@
 //! Targets to avatars, at once and then better: a draft from the mapper, chosen among many, then guidance.
 
 use super::{
-    Cancel, Error, Event,
+    Cancel, Error, Event, Network,
     guide::{
-        Avatar, GuideSettings, ImageEncoder, Modality, Space, Targets, avatars, guide, judge, read, z_dim,
+        Avatar, GuideSettings, ImageEncoder, Modality, Space, Targets, avatars, guide, is_unit, judge, read,
+        z_dim,
     },
     sample::{pictures_from_images, ws_tensor},
 };
@@ -75,6 +76,8 @@ pub struct ImagineRequest {
     pub count: usize,
     /// Guesses to choose them from, at most 1024; as many as `count` are made in any case.
     pub candidates: usize,
+    /// Guesses that are drawn and judged at once, 1 to 1024; memory grows with it, and nothing else changes.
+    pub batch_size: usize,
     /// Determines guesses, cutouts and noise.
     pub seed: u64,
     /// Variety of random guesses.
@@ -90,7 +93,8 @@ impl ImagineRequest {
     pub fn new(quality: Quality, count: usize, seed: u64) -> Self {
         Self {
             count,
-            candidates: 64.max(4 * count),
+            candidates: 64.max(count.saturating_mul(4)),
+            batch_size: 8,
             seed,
             truncation_psi: 0.7,
             locked: None,
@@ -109,12 +113,19 @@ impl ImagineRequest {
         }
     }
 
-    fn validate(&self) -> Result<(), Error> {
+    /// Checks every field.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Request`] that names the field.
+    pub fn validate(&self) -> Result<(), Error> {
         let variation = self.locked.as_ref().map_or(0.0, |locked| locked.variation);
         let reason = if !(1..=64).contains(&self.count) {
             format!("{} avatars were asked for, expected 1 to 64", self.count)
         } else if self.candidates > 1024 {
             format!("there are {} candidates, expected at most 1024", self.candidates)
+        } else if !(1..=1024).contains(&self.batch_size) {
+            format!("the batch size is {}, expected 1 to 1024", self.batch_size)
         } else if !(0.0..=2.0).contains(&self.truncation_psi) {
             format!("truncation_psi is {}, expected 0 to 2", self.truncation_psi)
         } else if !(0.0..=2.0).contains(&variation) {
@@ -127,9 +138,6 @@ impl ImagineRequest {
         Err(Error::Request(reason))
     }
 }
-
-/// Guesses that are drawn and judged at once.
-const BATCH: usize = 8;
 
 /// What guidance starts from, best first.
 #[derive(Debug, Clone)]
@@ -177,7 +185,7 @@ pub async fn imagine<E: ImageEncoder + ?Sized>(
 /// # Errors
 ///
 /// [`Error::Request`] when request, targets and networks do not go together, [`Error::Cancelled`] and
-/// [`Error::Device`] as [`guide`].
+/// [`Error::Device`] as [`guide`], [`Error::NotNumbers`] when a network computes none.
 pub async fn draft<E: ImageEncoder + ?Sized>(
     networks: &Imagination<'_, E>,
     targets: Option<&Targets>,
@@ -195,14 +203,26 @@ pub async fn draft<E: ImageEncoder + ?Sized>(
         None => request.count,
     };
     let (mut latents, mut scores) = (vec![], vec![]);
-    for first in (0..total).step_by(BATCH) {
+    if let Some((targets, _)) = judged {
+        targets.check().await?;
+    }
+    for first in (0..total).step_by(request.batch_size) {
         cancel.check()?;
-        let batch = guesses.draw(first..total.min(first + BATCH), &mut rng);
+        let batch = guesses.draw(first..total.min(first + request.batch_size), &mut rng);
         match judged {
             Some((targets, encoder)) => {
                 let ws = ws_from_latents(networks.generator, request, batch.clone());
-                let images = networks.generator.synthesis.forward(ws, NoiseMode::Const);
-                scores.extend(read(targets.scores(judge(encoder, images))).await?);
+                let images = networks.generator.synthesis.forward(ws.clone(), NoiseMode::Const);
+                let embeddings = judge(encoder, images.clone());
+                let [n, _] = embeddings.dims();
+                let lengths = embeddings.clone().square().sum_dim(1).reshape([n]);
+                let figures = read(Tensor::cat(vec![targets.scores(embeddings), lengths], 0)).await?;
+                let sound = figures[..n].iter().all(|score| score.is_finite());
+                if !sound || !figures[n..].iter().all(|&length| is_unit(length)) {
+                    let network = guesses.culprit(ws, images).await?;
+                    return Err(Error::NotNumbers { network });
+                }
+                scores.extend_from_slice(&figures[..n]);
             }
             None => scores.resize(scores.len() + batch.dims()[0], 0.0),
         }
@@ -214,9 +234,8 @@ pub async fn draft<E: ImageEncoder + ?Sized>(
         .await;
     }
     let mut order: Vec<usize> = (0..total).collect();
-    // Stable, so that equal scores keep the order of the guesses; NaN, which no sound network gives, comes last.
+    // Stable, so that equal scores keep the order of the guesses.
     order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
-    order.sort_by_key(|&index| scores[index].is_nan());
     order.truncate(request.count);
     let indices: Vec<i32> = order.iter().map(|&index| index as i32).collect();
     let indices = Tensor::<1, Int>::from_data(TensorData::new(indices, [request.count]), device);
@@ -286,6 +305,19 @@ impl<'a> Guesses<'a> {
             source,
             truncation_psi: request.truncation_psi,
             device,
+        })
+    }
+
+    /// Which network computed no numbers, where those that judge the `images` of `ws` are none.
+    async fn culprit(&self, ws: Tensor<3>, images: Tensor<4>) -> Result<Network, Error> {
+        let is_mapped = matches!(self.source, Source::Mapped(..));
+        let finite = |values: Vec<f32>| values.iter().all(|value| value.is_finite());
+        Ok(if is_mapped && !finite(read(ws).await?) {
+            Network::Mapper
+        } else if !finite(read(images).await?) {
+            Network::Generator
+        } else {
+            Network::ImageEncoder
         })
     }
 

@@ -149,7 +149,8 @@ impl Sentences {
     ) -> Option<Self> {
         let rows = rows(texts);
         let device = network.word_embeddings.val().device();
-        let tokens: Vec<Vec<u32>> = rows.keys().map(|clause| tokenizer.encode(clause)).collect();
+        let fitting = |clause: &String| tokenizer.encode_within(clause, network.positions()).0;
+        let tokens: Vec<Vec<u32>> = rows.keys().map(fitting).collect();
         let mut order: Vec<usize> = (0..tokens.len()).collect();
         order.sort_by_key(|&index| tokens[index].len());
         let mut width = 0;

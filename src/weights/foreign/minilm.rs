@@ -88,6 +88,14 @@ impl SentenceEncoder {
             .map(|(name, data)| (renamed(&name), data))
             .collect();
         tensors.insert("position_embeddings".into(), positions);
+        // A network is built before its weights are put in. A small file must not make it a large one.
+        let held: u64 = tensors.values().map(|data| data.num_elements() as u64).sum();
+        let needed = config.weights();
+        if needed > held {
+            return Err(fail(format!(
+                "its config.json describes a network of {needed} numbers or more, its weights are {held}"
+            )));
+        }
         Ok(Self { config, tensors })
     }
 

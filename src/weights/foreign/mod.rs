@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The text of an ncnn network is not what ncnn writes.
-    #[error("line {line} of the ncnn network {problem}")]
+    #[error("line {line} of the ncnn network {}", said(problem))]
     Param {
         /// Counted from one.
         line: usize,
@@ -31,8 +31,10 @@ pub enum Error {
     },
     /// The network is well formed, but it is another one.
     #[error(
-        "this is no SRVGGNetCompact network: on line {line}, the layer {layer} {problem}. \
-         Models that can be imported are realesr-animevideov3-x2, -x3 and -x4"
+        "this is no SRVGGNetCompact network: on line {line}, the layer {} {}. \
+         Models that can be imported are realesr-animevideov3-x2, -x3 and -x4",
+        said(layer),
+        said(problem)
     )]
     Layer {
         /// Line of the layer in the ncnn network, counted from one.
@@ -49,7 +51,7 @@ pub enum Error {
         expected: String,
     },
     /// The weights are not those that the network describes.
-    #[error("the ncnn weights {problem}")]
+    #[error("the ncnn weights {}", said(problem))]
     Bin {
         /// What is wrong with them, as the end of a sentence.
         problem: String,
@@ -58,25 +60,25 @@ pub enum Error {
     #[error("this network cannot be built: {0}")]
     Config(#[from] ConfigError),
     /// A sentence encoder is no BERT encoder, or lacks something.
-    #[error("this sentence encoder cannot be used: {problem}")]
+    #[error("this sentence encoder cannot be used: {}", said(problem))]
     Encoder {
         /// What is wrong with it.
         problem: String,
     },
     /// A PyTorch file cannot be read.
-    #[error("the PyTorch file {problem}")]
+    #[error("the PyTorch file {}", said(problem))]
     Torch {
         /// What is wrong with it, as the end of a sentence.
         problem: String,
     },
     /// The tensors are those of no CLIP that is known here.
-    #[error("this is no CLIP that can be imported: {0}")]
+    #[error("this is no CLIP that can be imported: {}", said(.0))]
     Clip(String),
     /// The sizes of a CLIP are out of range.
     #[error("this CLIP cannot be built: {0}")]
     ClipConfig(#[from] ClipConfigError),
     /// A safetensors file is not what `guise import` writes.
-    #[error("the safetensors file {problem}")]
+    #[error("the safetensors file {}", said(problem))]
     Safetensors {
         /// What is wrong with it, as the end of a sentence.
         problem: String,
@@ -108,18 +110,30 @@ impl Float {
             Self::F64 => 8,
         }
     }
+
+    /// The value in the first [`width`](Self::width) of `bytes`.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    fn value(self, bytes: &[u8]) -> f32 {
+        match (self, bytes) {
+            (Self::F16, &[a, b, ..]) => f16::from_le_bytes([a, b]).to_f32(),
+            (Self::BF16, &[a, b, ..]) => bf16::from_le_bytes([a, b]).to_f32(),
+            (Self::F32, &[a, b, c, d, ..]) => f32::from_le_bytes([a, b, c, d]),
+            (Self::F64, &[a, b, c, d, e, f, g, h, ..]) => f64::from_le_bytes([a, b, c, d, e, f, g, h]) as f32,
+            _ => unreachable!("values are as wide as the type"),
+        }
+    }
 }
 
 /// The values in `bytes`, which must be finite.
 fn floats(float: Float, bytes: &[u8], shape: &[usize]) -> Result<TensorData, String> {
-    let value = |bytes: &[u8]| match (float, bytes) {
-        (Float::F16, &[a, b]) => f16::from_le_bytes([a, b]).to_f32(),
-        (Float::BF16, &[a, b]) => bf16::from_le_bytes([a, b]).to_f32(),
-        (Float::F32, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]),
-        (Float::F64, &[a, b, c, d, e, f, g, h]) => f64::from_le_bytes([a, b, c, d, e, f, g, h]) as f32,
-        _ => unreachable!("chunks are as wide as the type"),
-    };
-    let values: Vec<f32> = bytes.chunks_exact(float.width()).map(value).collect();
+    let chunks = bytes.chunks_exact(float.width());
+    finite(chunks.map(|bytes| float.value(bytes)).collect(), shape)
+}
+
+/// A tensor of `values`, which must be finite.
+fn finite(values: Vec<f32>, shape: &[usize]) -> Result<TensorData, String> {
     match values.iter().find(|value| !value.is_finite()) {
         Some(value) => Err(format!("holds {value}: the file is damaged")),
         None => Ok(TensorData::new(values, shape.to_vec())),
@@ -134,7 +148,12 @@ fn no_floats(dtype: &str) -> String {
     )
 }
 
-/// The beginning of a hostile text, short enough for an error message.
+/// The beginning of a hostile text, short enough and safe for an error message.
 fn shortened(text: &str) -> String {
-    text.chars().take(40).collect()
+    super::shortened(text, 40)
+}
+
+/// A problem as errors say it. It may repeat the file's own words, of any length.
+fn said(problem: &str) -> String {
+    super::shortened(problem, 1000)
 }

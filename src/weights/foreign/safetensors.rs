@@ -7,6 +7,9 @@ use safetensors::{Dtype, SafeTensors, View};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{borrow::Cow, collections::HashMap};
 
+/// Tensors have at most this many dimensions.
+const MAX_RANK: usize = 8;
+
 /// Whatever a file says about itself, by key.
 pub type Metadata = HashMap<String, String>;
 
@@ -108,6 +111,10 @@ pub(super) fn read_any(bytes: &[u8]) -> Result<(Found, Metadata), Error> {
             _ => None,
         };
         let value = match float {
+            _ if view.shape().len() > MAX_RANK => Err(format!(
+                "has {} dimensions, expected at most {MAX_RANK}",
+                view.shape().len()
+            )),
             Some(float) => floats(float, view.data(), view.shape()),
             None => Err(no_floats(&format!("{:?}", view.dtype()))),
         };

@@ -1,6 +1,7 @@
 //! The directory at the start of a GGUF file, read with suspicion.
 
 use super::{Error, SHAPE_KEY};
+use crate::weights::shortened;
 use candle_core::quantized::GgmlDType;
 use std::collections::BTreeMap;
 
@@ -67,7 +68,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Header, Error> {
         match key.strip_prefix(SHAPE_KEY) {
             Some(name) => {
                 if shapes.insert(name, input.shape(kind)?).is_some() {
-                    return Err(damaged(format!("{key} occurs twice")));
+                    return Err(damaged(format!("{} occurs twice", shortened(key, 100))));
                 }
             }
             None => input.skip_value(kind)?,
@@ -84,7 +85,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Header, Error> {
         }
     }
     if let Some(name) = shapes.keys().next() {
-        return Err(damaged(format!("it has a shape and no tensor for {name:?}")));
+        return Err(damaged(format!(
+            "it has a shape and no tensor for \"{}\"",
+            shortened(name, 100)
+        )));
     }
 
     let data_offset = (input.at as u64).next_multiple_of(ALIGNMENT);
@@ -181,8 +185,8 @@ impl<'a> Input<'a> {
     fn tensor(&mut self, shapes: &mut BTreeMap<&'a str, Vec<usize>>) -> Result<(&'a str, Entry, u64), Error> {
         let name = self.string()?;
         if !is_name(name) {
-            let name: String = name.chars().take(40).collect();
-            return Err(damaged(format!("{name:?} is no name for a tensor")));
+            let name = shortened(name, 40);
+            return Err(damaged(format!("\"{name}\" is no name for a tensor")));
         }
         let rank = self.u32()?;
         if !(1..=4).contains(&rank) {

@@ -6,11 +6,11 @@
 
 mod pickle;
 
-use super::{Error, Float, Found, floats, no_floats};
+use super::{Error, Float, Found, finite, floats, no_floats, shortened};
 use burn::tensor::TensorData;
 use pickle::View;
 use std::{
-    borrow::Cow,
+    collections::BTreeMap,
     io::{Cursor, Read},
 };
 use zip::ZipArchive;
@@ -36,24 +36,80 @@ pub(super) fn read(bytes: &[u8]) -> Result<Found, Error> {
             .filter_map(|(name, view)| Some((name.strip_prefix("state_dict.")?.to_owned(), view)))
             .collect();
     }
-    let mut left = bytes.len();
+    // Storage by storage, so that each is read once, however the tensors take turns.
+    let mut storages: BTreeMap<&str, Vec<(String, View<'_>, Float)>> = BTreeMap::new();
     let mut found = Found::new();
     for (name, view) in tensors {
-        let value = match view.float {
-            Some(float) => archive.values(&name, &view, float, &mut left)?,
-            None => Err(no_floats(view.dtype)),
-        };
-        found.insert(name, value);
+        match view.float {
+            Some(float) => storages.entry(view.key).or_default().push((name, view, float)),
+            None => drop(found.insert(name, Err(no_floats(view.dtype)))),
+        }
+    }
+    // All tensors together are not larger than the file, and neither are all storages: two of an archive may claim the
+    // same bytes.
+    let [mut values_left, mut storages_left] = [bytes.len(); 2];
+    for (key, views) in storages {
+        let storage = archive.entry(&format!("data/{key}"), storages_left as u64)?;
+        storages_left -= storage.len();
+        for (name, view, float) in views {
+            let value = values(&name, &view, float, &storage, &mut values_left)?;
+            found.insert(name, value);
+        }
     }
     Ok(found)
 }
 
-/// The archive, and the storage that was read last, because views of the same one follow each other.
+/// The values of a view of `storage`, row by row, if they take no more bytes than there are `left`.
+fn values(
+    name: &str,
+    view: &View<'_>,
+    float: Float,
+    storage: &[u8],
+    left: &mut usize,
+) -> Result<Result<TensorData, String>, Error> {
+    let wrong = |problem: String| fail(format!("is damaged: the tensor {} {problem}", shortened(name)));
+    let width = float.width();
+    let count = view
+        .shape
+        .iter()
+        .try_fold(1usize, |count, &side| count.checked_mul(side));
+    let size = count
+        .and_then(|count| count.checked_mul(width))
+        .filter(|size| size <= left);
+    let (Some(count), Some(size)) = (count, size) else {
+        return Err(wrong(format!(
+            "of shape {:?} is larger than the file",
+            view.shape
+        )));
+    };
+    *left -= size;
+    let part = |at: usize, count: usize| {
+        let start = at.checked_mul(width)?;
+        storage.get(start..start.checked_add(count * width)?)
+    };
+    let too_short = || {
+        wrong(format!(
+            "needs more than the {} bytes that are there",
+            storage.len()
+        ))
+    };
+    if view.is_contiguous() {
+        let bytes = part(view.offset, count).ok_or_else(too_short)?;
+        return Ok(floats(float, bytes, &view.shape));
+    }
+    // One by one, so that nothing but the values themselves takes memory.
+    let mut gathered = Vec::with_capacity(count);
+    for number in 0..count {
+        let bytes = part(view.position(number), 1).ok_or_else(too_short)?;
+        gathered.push(float.value(bytes));
+    }
+    Ok(finite(gathered, &view.shape))
+}
+
+/// The archive, and the folder in it that holds everything.
 struct Archive<'a> {
     zip: ZipArchive<Cursor<&'a [u8]>>,
     folder: String,
-    size: u64,
-    last: (String, Vec<u8>),
 }
 
 impl<'a> Archive<'a> {
@@ -64,12 +120,7 @@ impl<'a> Archive<'a> {
             .filter_map(|i| zip.name_for_index(i).and_then(|name| name.ok()))
             .find_map(|name| name.strip_suffix("data.pkl").map(str::to_owned))
             .ok_or_else(|| fail("has no data.pkl: it is an archive of something else"))?;
-        Ok(Self {
-            zip,
-            folder,
-            size: bytes.len() as u64,
-            last: Default::default(),
-        })
+        Ok(Self { zip, folder })
     }
 
     /// The bytes of a file in the archive, whose checksum must be right.
@@ -86,7 +137,7 @@ impl<'a> Archive<'a> {
                 entry.size()
             )));
         }
-        let mut bytes = vec![];
+        let mut bytes = Vec::with_capacity(entry.size() as usize);
         let length = entry
             .take(limit + 1)
             .read_to_end(&mut bytes)
@@ -95,53 +146,5 @@ impl<'a> Archive<'a> {
             true => Ok(bytes),
             false => Err(wrong(format!("it has more than {limit} bytes"))),
         }
-    }
-
-    /// The values of a view, row by row. All together may not be more than the file has bytes.
-    fn values(
-        &mut self,
-        name: &str,
-        view: &View<'_>,
-        float: Float,
-        left: &mut usize,
-    ) -> Result<Result<TensorData, String>, Error> {
-        let wrong = |problem: String| fail(format!("is damaged: the tensor {name} {problem}"));
-        let width = float.width();
-        let count = view
-            .shape
-            .iter()
-            .try_fold(1usize, |count, &side| count.checked_mul(side));
-        let size = count
-            .and_then(|count| count.checked_mul(width))
-            .filter(|size| size <= left);
-        let (Some(count), Some(size)) = (count, size) else {
-            return Err(wrong(format!(
-                "of shape {:?} is larger than the file",
-                view.shape
-            )));
-        };
-        *left -= size;
-        if self.last.0 != view.key || self.last.1.is_empty() {
-            let bytes = self.entry(&format!("data/{}", view.key), self.size)?;
-            self.last = (view.key.to_owned(), bytes);
-        }
-        let storage = &self.last.1;
-        let part = |at: usize, count: usize| {
-            let start = at.checked_mul(width)?;
-            storage.get(start..start.checked_add(count * width)?)
-        };
-        let bytes = if view.is_contiguous() {
-            part(view.offset, count).map(Cow::Borrowed)
-        } else {
-            let values: Option<Vec<_>> = (0..count).map(|i| part(view.position(i), 1)).collect();
-            values.map(|values| Cow::Owned(values.concat()))
-        };
-        let Some(bytes) = bytes else {
-            return Err(wrong(format!(
-                "needs more than the {} bytes that are there",
-                storage.len()
-            )));
-        };
-        Ok(floats(float, &bytes, &view.shape))
     }
 }

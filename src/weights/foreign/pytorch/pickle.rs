@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, HashMap};
 const MAX_RANK: usize = 8;
 /// Dictionaries and objects are nested at most this deep.
 const MAX_DEPTH: usize = 32;
+/// The name of a tensor, with all dictionaries on the way to it, has at most this many bytes.
+const MAX_NAME_BYTES: usize = 1000;
 /// At most this many entries of dictionaries are looked at.
 const MAX_ENTRIES: usize = 200_000;
 
@@ -417,6 +419,12 @@ impl<'p> Machine<'p> {
             }
             if let Node::Text(key) = self.nodes[key] {
                 path.push(key);
+                // One long key may stand before every name.
+                if path.iter().map(|key| key.len() + 1).sum::<usize>() > MAX_NAME_BYTES {
+                    return Err(fail(format!(
+                        "has a tensor whose name takes more than {MAX_NAME_BYTES} bytes"
+                    )));
+                }
                 self.walk(value, path, entries, tensors)?;
                 path.pop();
             }

@@ -1,0 +1,66 @@
+//! A collection with one token, whose picture or JSON is damaged.
+
+use super::{Format, format};
+use guise::data::{PrepareOptions, prepare};
+use std::{fs, io::Cursor, time::Duration};
+use tempfile::TempDir;
+
+pub fn formats() -> Vec<Format> {
+    let picture = |kind: image::ImageFormat| {
+        let picture = image::RgbImage::from_fn(24, 24, |x, y| image::Rgb([9 * x as u8, 9 * y as u8, 120]));
+        let mut file = Cursor::new(vec![]);
+        picture.write_to(&mut file, kind).unwrap();
+        file.into_inner()
+    };
+    let svg = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><defs><linearGradient id="g">
+        <stop offset="0" stop-color="#f00"/><stop offset="1" stop-color="#00f"/></linearGradient></defs>
+        <rect width="24" height="24" fill="url(#g)"/><g transform="rotate(9 12 12)"><circle cx="12" cy="12" r="7"/>
+        <path d="M3 3 L9 9 C1 2 3 4 5 6 z" stroke="#0f0" stroke-width="2"/></g></svg>"##;
+    let json = r#"{"name": "one", "image": "1.png", "attributes": [{"trait_type": "hair", "value": "long hair"},
+        {"trait_type": "hair color", "value": "pink"}, {"trait_type": "level", "value": 5}]}"#;
+    let array =
+        r#"[{"image": "data:image/png;base64,iVBORw0KGgo=", "attributes": []}, {"image": "ipfs://x/1.png"}]"#;
+    let sound = picture(image::ImageFormat::Png);
+    let pictures = vec![
+        picture(image::ImageFormat::Png),
+        picture(image::ImageFormat::Jpeg),
+        picture(image::ImageFormat::WebP),
+        picture(image::ImageFormat::Gif),
+    ];
+    let mut formats = vec![
+        format("picture", pictures, |contents| prepared(&[("1.png", contents)])),
+        format("svg", vec![svg.into()], |contents| {
+            prepared(&[("1.svg", contents)])
+        }),
+        format("json", vec![json.into(), array.into()], move |contents| {
+            prepared(&[("1.png", &sound[..]), ("1.json", contents)])
+        }),
+    ];
+    for format in &mut formats {
+        format.slowness = 10;
+        // A picture may have 256 MiB as it is decoded, once more in another type of colours, and may be drawn for 20 s.
+        format.memory = 1 << 30;
+        format.time = Duration::from_secs(30);
+    }
+    formats
+}
+
+/// Prepares a collection of these files. What is skipped is no error, but what is said of it must be safe as well.
+fn prepared(files: &[(&str, &[u8])]) -> Result<(), String> {
+    let dir = TempDir::new().unwrap();
+    let (collection, dataset) = (dir.path().join("collection"), dir.path().join("dataset"));
+    fs::create_dir(&collection).unwrap();
+    for (name, contents) in files {
+        fs::write(collection.join(name), contents).unwrap();
+    }
+    let options = PrepareOptions {
+        resolution: 16,
+        background: [255; 3],
+    };
+    let place = dir.path().to_str().unwrap();
+    match prepare(&collection, &dataset, &options, &|_| {}) {
+        Ok(summary) if summary.pictures > 0 => Ok(()),
+        Ok(_) => Err("everything is skipped".into()),
+        Err(error) => Err(error.to_string().replace(place, "")),
+    }
+}

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 mod bundle;
 mod device;
+mod draw_svg;
 mod evaluate;
 mod files;
 mod generate;
@@ -38,17 +39,23 @@ enum Command {
     Upscale(upscale::Args),
     Import(import::Args),
     Publish(publish::Args),
+    DrawSvg(draw_svg::Args),
 }
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
+    let command = Guise::parse().command;
+    // It listens to what its renderer logs, and only one can.
+    if let Command::DrawSvg(args) = command {
+        return draw_svg::run(args);
+    }
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("GUISE_LOG").unwrap_or_else(|_| "warn".into()),
         )
         .with_writer(std::io::stderr)
         .init();
-    let result = match Guise::parse().command {
+    let result = match command {
         Command::Prepare(args) => prepare::run(args),
         Command::Train(args) => train::run(*args),
         Command::Generate(args) => generate::run(*args),
@@ -56,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Upscale(args) => upscale::run(args),
         Command::Import(args) => import::run(args),
         Command::Publish(args) => publish::run(args),
+        Command::DrawSvg(args) => return draw_svg::run(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

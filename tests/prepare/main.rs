@@ -46,6 +46,7 @@ impl Folders {
         let options = PrepareOptions {
             resolution,
             background: [255; 3],
+            program: env!("CARGO_BIN_EXE_guise").into(),
         };
         prepare(&self.art(), &self.dataset(), &options, &|_| {})
     }

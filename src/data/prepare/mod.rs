@@ -13,13 +13,14 @@ use atomic_write_file::AtomicWriteFile;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::svg::Renderer;
 use super::{Dataset, Entry, Error, Provenance, captions, io_error};
+use picture::Square;
 use sources::{Place, Source};
 
 mod picture;
 mod sources;
 mod stored;
-mod svg;
 
 /// Larger files are no pictures of avatars.
 const MAX_FILE_BYTES: u64 = 100_000_000;
@@ -35,6 +36,8 @@ pub struct PrepareOptions {
     pub resolution: usize,
     /// What shows through transparent pixels, as RGB.
     pub background: [u8; 3],
+    /// The `guise` program, which is started to draw SVGs within limits of memory and time.
+    pub program: PathBuf,
 }
 
 /// What prepare tells while it works.
@@ -69,12 +72,15 @@ pub struct PrepareSummary {
     pub duplicates: Vec<Skipped>,
     /// Everything else that was left out.
     pub skipped: Vec<Skipped>,
+    /// What pictures that were drawn in this run lost: the source and what of it is not in the dataset.
+    pub notes: Vec<Skipped>,
 }
 
 /// A picture in its place in the dataset.
 struct Drawn {
     hash: [u8; 32],
     kept: bool,
+    notes: Vec<String>,
 }
 
 /// Makes a dataset in the folder `dataset` from the collection in the folder `collection`.
@@ -109,11 +115,12 @@ pub fn prepare(
     listen(PrepareEvent::Found {
         sources: sources.len(),
     });
+    let renderer = Renderer::new(options.program.clone());
     let drawn: Vec<Result<Drawn, String>> = sources
         .par_iter()
         .enumerate()
         .map(|(index, source)| {
-            let result = draw(source, &dataset.join(file_name(index)), options);
+            let result = draw(source, &dataset.join(file_name(index)), options, &renderer);
             listen(PrepareEvent::Done);
             result
         })
@@ -128,7 +135,7 @@ pub fn prepare(
         };
         match drawn {
             Err(reason) => summary.skipped.push(left_out(reason)),
-            Ok(Drawn { hash, kept }) => match first_with.entry(hash) {
+            Ok(Drawn { hash, kept, notes }) => match first_with.entry(hash) {
                 MapEntry::Occupied(first) => {
                     let reason = format!("the same picture as {}", sources[*first.get()].name);
                     summary.duplicates.push(left_out(reason));
@@ -136,6 +143,7 @@ pub fn prepare(
                 MapEntry::Vacant(place) => {
                     place.insert(index);
                     summary.kept += usize::from(kept);
+                    summary.notes.extend(notes.into_iter().map(left_out));
                     entries.push(Entry {
                         file_name: file_name(index),
                         text: captions::caption(&source.traits),
@@ -181,7 +189,12 @@ pub fn prepare(
 
 /// Draws one source into its place, unless the picture there was drawn from the same bytes with the same options.
 /// The inner error is a reason to skip the source, the outer one ends the run.
-fn draw(source: &Source, path: &Path, options: &PrepareOptions) -> Result<Result<Drawn, String>, Error> {
+fn draw(
+    source: &Source,
+    path: &Path,
+    options: &PrepareOptions,
+    renderer: &Renderer,
+) -> Result<Result<Drawn, String>, Error> {
     let read;
     let bytes = match &source.place {
         Place::Inline(bytes) => bytes,
@@ -198,15 +211,17 @@ fn draw(source: &Source, path: &Path, options: &PrepareOptions) -> Result<Result
         return Ok(Ok(Drawn {
             hash: stored::pixel_hash(&pixels),
             kept: true,
+            notes: vec![],
         }));
     }
-    Ok(match picture::square(bytes, options) {
+    Ok(match picture::square(bytes, options, renderer)? {
         Err(reason) => Err(reason),
-        Ok(picture) => {
-            stored::write(path, &picture, &fingerprint)?;
+        Ok(Square { pixels, notes }) => {
+            stored::write(path, &pixels, &fingerprint)?;
             Ok(Drawn {
-                hash: stored::pixel_hash(&picture),
+                hash: stored::pixel_hash(&pixels),
                 kept: false,
+                notes,
             })
         }
     })

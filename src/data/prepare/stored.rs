@@ -13,7 +13,7 @@ use super::PrepareOptions;
 /// The text chunk that holds the fingerprint.
 const KEYWORD: &str = "guise:source";
 /// Raised whenever the same source would be drawn differently.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Says from which bytes and with which settings a picture is drawn.
 pub(super) fn fingerprint(bytes: &[u8], options: &PrepareOptions) -> String {

@@ -9,7 +9,9 @@ use std::process::{Command, Output};
 use guise::data::{Dataset, Error, PrepareOptions, PrepareSummary, prepare};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 
+mod drawings;
 mod hostile;
+mod pictures;
 mod rerun;
 
 const CRISP: &str = r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" shape-rendering="crispEdges">

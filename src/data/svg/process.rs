@@ -17,7 +17,7 @@ use super::super::{Error, io_error};
 use super::MAX_BYTES;
 
 /// An ordinary avatar takes a millisecond, a rich drawing at full size a second.
-const TIME_LIMIT: Duration = Duration::from_secs(20);
+const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// A drawing of 1024 x 1024 pixels takes 4 MB for itself and for each of its layers.
 const MEMORY_LIMIT: u64 = 1 << 30;
 /// How a process ends that drew for too long.

@@ -1,19 +1,13 @@
 //! Reading files of which nothing is known yet, and writing files whole.
 
-use super::memory::Memory;
+use crate::data::{Colors, Picture, PictureLimits};
 use anyhow::{Context, ensure};
 use atomic_write_file::AtomicWriteFile;
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbaImage};
 use std::{
     fs::{self, File, Metadata, OpenOptions},
-    io::{self, BufReader, Read, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
-
-/// A picture is kept in memory whole, in 4 bytes a pixel.
-const MAX_PIXELS: u64 = 100_000_000;
-/// What decoding a picture may take besides: 16 bits a channel, twice over.
-const MAX_DECODER_BYTES: u64 = 16 * MAX_PIXELS;
 
 /// Writes a whole file or nothing. Where the system can, what is not finished has no name and goes with the process.
 pub(super) fn write_whole(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
@@ -106,32 +100,21 @@ pub(super) fn read_at_most(path: &Path, limit: u64) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Decodes a picture that may be anything, the right way up.
-pub(super) fn open_picture(path: &Path) -> anyhow::Result<RgbaImage> {
-    // Errors of the image crate repeat their cause in their own words, so they are no link of a chain.
-    let wrong =
-        |error: image::ImageError| anyhow::anyhow!("cannot read the picture {}: {error}", path.display());
-    let reader =
-        open_file(path).and_then(|file| ImageReader::new(BufReader::new(file)).with_guessed_format());
-    let mut reader = reader.map_err(|error| wrong(error.into()))?;
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_DECODER_BYTES);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(wrong)?;
-    let (width, height) = decoder.dimensions();
-    ensure!(
-        u64::from(width) * u64::from(height) <= MAX_PIXELS,
-        "{} has {width} x {height} pixels, at most {MAX_PIXELS} are read: cut it into parts or make it smaller first",
-        path.display()
-    );
-    // Decoded, turned, and in the colours that are asked for.
-    let bytes = decoder.total_bytes().saturating_mul(2) + 4 * u64::from(width) * u64::from(height);
-    let what = format!("reading the picture {}", path.display());
-    Memory::LEFT.ensure(bytes, &what, "make it smaller first")?;
-    let orientation = decoder.orientation().map_err(wrong)?;
-    let mut image = DynamicImage::from_decoder(decoder).map_err(wrong)?;
-    image.apply_orientation(orientation);
-    Ok(image.into_rgba8())
+/// The largest picture that is read: it is kept in memory whole, in 4 bytes a pixel.
+const PICTURE_LIMITS: PictureLimits = PictureLimits {
+    file_bytes: 1_000_000_000,
+    side: 65_535,
+    pixels: 100_000_000,
+};
+
+/// Reads a picture that may be anything, and says on standard error what of it is not used.
+pub(super) fn open_picture(path: &Path, colors: Colors) -> anyhow::Result<Picture> {
+    let picture = Picture::open(path, &PICTURE_LIMITS, colors)
+        .with_context(|| format!("cannot read the picture {}", path.display()))?;
+    for note in &picture.notes {
+        eprintln!("note: {}: {note}", path.display());
+    }
+    Ok(picture)
 }
 
 #[cfg(test)]
@@ -152,7 +135,7 @@ mod tests {
         #[cfg(unix)]
         for path in ["/dev/zero", "/dev/null"] {
             assert!(said(Path::new(path)).contains("it is a pipe, a device or a socket"));
-            assert!(open_picture(Path::new(path)).is_err());
+            assert!(open_picture(Path::new(path), Colors::Srgb).is_err());
         }
     }
 

@@ -7,6 +7,7 @@ mod print;
 mod bundle;
 mod device;
 mod doctor;
+mod draw_svg;
 mod evaluate;
 mod files;
 mod generate;
@@ -46,10 +47,16 @@ enum Command {
     Import(import::Args),
     Publish(publish::Args),
     Doctor(doctor::Args),
+    DrawSvg(draw_svg::Args),
 }
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
+    let command = Guise::parse().command;
+    // It listens to what its renderer logs, and only one can.
+    if let Command::DrawSvg(args) = command {
+        return draw_svg::run(args);
+    }
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("GUISE_LOG").unwrap_or_else(|_| "warn".into()),
@@ -61,6 +68,9 @@ pub fn main() -> ExitCode {
         )
         .init();
     let command = Guise::parse().command;
+    if let Command::DrawSvg(args) = command {
+        return draw_svg::run(args);
+    }
     let result = device::obey_environment().and_then(|()| match command {
         Command::Prepare(args) => prepare::run(args),
         Command::Train(args) => train::run(*args),
@@ -70,6 +80,8 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::run(args),
         Command::Publish(args) => publish::run(args),
         Command::Doctor(args) => doctor::run(args),
+        // It answers its parent in a form of its own, and errors are a part of that.
+        Command::DrawSvg(_) => unreachable!("it came back above"),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

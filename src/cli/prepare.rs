@@ -1,6 +1,6 @@
 //! `guise prepare`.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -11,8 +11,9 @@ use crate::data::{PrepareEvent, PrepareOptions, Skipped, prepare, printable};
 
 /// Turn a collection of pictures into a training dataset.
 ///
-/// Reads PNG, JPEG, WebP, GIF (its first frame) and SVG, the traits in ERC-721 style JSON beside them, and captions in
-/// metadata.jsonl. A run that was interrupted goes on where it stopped when it is started again.
+/// Reads PNG, JPEG, WebP, GIF and SVG, the traits in ERC-721 style JSON beside them, and captions in metadata.jsonl. Of
+/// animations it takes the first frame, colors become sRGB with 8 bits a channel, and an SVG that would not look as in a
+/// browser is skipped. A run that was interrupted goes on where it stopped when it is started again.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The folder with the pictures and their JSON.
@@ -57,6 +58,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let options = PrepareOptions {
         resolution: args.resolution,
         background: args.background.0,
+        program: std::env::current_exe().context("cannot find the program that is running")?,
     };
     let bar = progress::bar(0, "pictures");
     let summary = prepare(&args.collection, &args.out, &options, &|event| match event {
@@ -73,6 +75,20 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     }
     if summary.skipped.len() > SHOWN {
         eprintln!("and {} more", summary.skipped.len() - SHOWN);
+    }
+    // Whole collections are animated or have 16 bits: the same is said once, with the first of its sources.
+    let mut same: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
+    for Skipped { source, reason } in &summary.notes {
+        same.entry(reason).or_insert((source, 0)).1 += 1;
+    }
+    for (reason, (source, count)) in same.iter().take(SHOWN) {
+        match count {
+            1 => eprintln!("note: {source}: {reason}"),
+            _ => eprintln!("note: {source} and {} more: {reason}", count - 1),
+        }
+    }
+    if same.len() > SHOWN {
+        eprintln!("and {} more notes", same.len() - SHOWN);
     }
     let count = |count: usize| HumanCount(count as u64);
     // Of a file with many tokens there may be many reasons.

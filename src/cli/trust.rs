@@ -244,6 +244,7 @@ fn remember(seen: Option<PathBuf>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::memory::Memory;
     use crate::pipeline::self_check::{SEEDS, check_pictures, draw_references};
     use std::process::Command;
 
@@ -280,13 +281,13 @@ mod tests {
         let references = bundle::references(&dir, &manifest, manifest.self_check.as_ref().unwrap()).unwrap();
 
         assert_eq!(Isa::current(), Isa::Broken);
-        let open = bundle::open(&dir, Purpose::Guide, &device).unwrap();
+        let open = bundle::open(&dir, Purpose::Guide, &device, Memory::LEFT).unwrap();
         assert_eq!(Isa::current(), Isa::available()[1]);
         let psi = manifest.truncation_psi;
         let checked = block_on(check_pictures(&open.generator, psi, &references, &device)).unwrap();
         assert_eq!(checked, Ok(()));
         // What passed is remembered, and what did not is not.
-        bundle::open(&dir, Purpose::Guide, &device).unwrap();
+        bundle::open(&dir, Purpose::Guide, &device, Memory::LEFT).unwrap();
         let folder = dirs::cache_dir().unwrap().join("guise/trusted");
         assert_eq!(folder.read_dir().unwrap().count(), 1);
 

@@ -1,19 +1,27 @@
 //! `guise upscale`.
 
 use super::{
+    bundle,
     device::DeviceChoice,
     files::{open_picture, read_at_most},
     progress,
 };
 use crate::{
+    data::{Colors, Picture},
     pipeline::{Cancel, Event, upscale::Upscale},
-    weights::foreign::SuperResolution,
+    weights::{
+        Manifest,
+        bundle::{SrvggNetCompact, load_upscaler},
+        foreign::SuperResolution,
+    },
 };
 use anyhow::Context;
 use atomic_write_file::AtomicWriteFile;
+use burn::tensor::Device;
 use futures::executor::block_on;
 use image::DynamicImage;
 use std::{
+    borrow::Cow,
     io::{BufWriter, Write},
     path::{Path, PathBuf},
 };
@@ -23,17 +31,18 @@ const MAX_MODEL_BYTES: u64 = 1 << 29;
 
 /// Enlarge a picture with a super-resolution model.
 ///
-/// The picture goes through the model in tiles, so its size is limited by time rather than by memory.
+/// The picture goes through the model in tiles, so its size is limited by time rather than by memory. Its color
+/// profile is kept; of an animation the first frame is enlarged, and 16 bits a channel become 8.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The picture: PNG, JPEG, WebP or GIF (its first frame), at most 100 megapixels.
+    /// The picture: PNG, JPEG, WebP or GIF, at most 100 megapixels.
     #[arg(value_name = "IN")]
     input: PathBuf,
     /// The PNG file to write; it may be the same file.
     #[arg(value_name = "OUT")]
     output: PathBuf,
-    /// The model, a safetensors file that `guise import` wrote.
-    #[arg(long, value_name = "FILE")]
+    /// The model: a safetensors file that `guise import` wrote, or a published bundle or its `upscaler.gguf`.
+    #[arg(long, value_name = "FILE|BUNDLE")]
     model: PathBuf,
     /// Side of a tile in pixels of IN, 16 to 1024: smaller ones need less memory and more time.
     #[arg(long, default_value_t = 256)]
@@ -52,25 +61,53 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         args.output.display()
     );
     let device = args.device.open()?;
-    let network = SuperResolution::from_safetensors(&read_at_most(&args.model, MAX_MODEL_BYTES)?)
-        .and_then(|model| model.network(&device))
+    let network = load(&args.model, &device)
         .with_context(|| format!("cannot use the model {}", args.model.display()))?;
-    let image = open_picture(&args.input)?;
+    let Picture { pixels, profile, .. } = open_picture(&args.input, Colors::Stored)?;
+    let image = pixels.into_rgba8();
     let job = Upscale::new(&network, &image, args.tile)?;
 
     let cancel = Cancel::default();
     let stop = cancel.clone();
     // Stopping through the switch rather than by the signal removes the unfinished file.
     ctrlc::set_handler(move || stop.cancel()).context("cannot listen for Ctrl-C")?;
-    write(job, &args.output, &cancel)
+    write(job, profile, &args.output, &cancel)
 }
 
-/// Runs `job` and writes what it gives, row by row, beside `path` first.
-fn write(mut job: Upscale, path: &Path, cancel: &Cancel) -> anyhow::Result<()> {
+/// The network in `path`: an imported file, a bundle, or the file of a bundle that holds its upscaler.
+fn load(path: &Path, device: &Device) -> anyhow::Result<SrvggNetCompact> {
+    let is_gguf = path
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"));
+    let dir = match (path.is_dir(), is_gguf) {
+        (true, _) => path,
+        (false, true) => path.parent().unwrap_or(Path::new("")),
+        (false, false) => {
+            let file = read_at_most(path, MAX_MODEL_BYTES)?;
+            return Ok(SuperResolution::from_safetensors(&file)?.network(device)?);
+        }
+    };
+    // Its shape stands in the manifest, not in the file.
+    let manifest = dir.join(Manifest::FILE_NAME);
+    let manifest = Manifest::parse(&read_at_most(&manifest, Manifest::MAX_BYTES)?)
+        .with_context(|| format!("cannot use {}", manifest.display()))?;
+    let part = manifest
+        .parts
+        .upscaler
+        .as_ref()
+        .filter(|part| path.is_dir() || path.file_name() == Some(part.file.name.as_ref()))
+        .with_context(|| format!("it is no upscaler of the bundle in {}", dir.display()))?;
+    Ok(load_upscaler(part, &bundle::read(dir, &part.file)?, device)?)
+}
+
+/// Runs `job` and writes what it gives, row by row, beside `path` first; `profile` says what its colors mean.
+fn write(mut job: Upscale, profile: Option<Vec<u8>>, path: &Path, cancel: &Cancel) -> anyhow::Result<()> {
     let context = || format!("cannot write {}", path.display());
     let mut file = AtomicWriteFile::open(path).with_context(context)?;
     let [width, height] = job.output_size();
-    let mut encoder = png::Encoder::new(BufWriter::new(&mut file), width, height);
+    let mut info = png::Info::with_size(width, height);
+    info.icc_profile = profile.map(Cow::Owned);
+    let mut encoder = png::Encoder::with_info(BufWriter::new(&mut file), info).with_context(context)?;
     encoder.set_color(if job.is_opaque() {
         png::ColorType::Rgb
     } else {

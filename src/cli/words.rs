@@ -7,6 +7,7 @@ use super::{
     memory::Memory,
 };
 use crate::{
+    data::Colors,
     networks::{
         clip::{self, Clip},
         collection_clip::{MAX_CLAUSES, TextTower},
@@ -238,7 +239,8 @@ impl Words {
             groups.push(self.prompt(prompt)?);
         }
         if let Some(path) = picture {
-            groups.push(image_target(&*self.image, &open_picture(path)?, 1.0, device));
+            let picture = open_picture(path, Colors::Srgb)?.pixels.into_rgba8();
+            groups.push(image_target(&*self.image, &picture, 1.0, device));
         }
         Ok(Targets::new(groups)?)
     }

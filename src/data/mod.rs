@@ -1,4 +1,4 @@
-//! Collections and datasets on disk: prepare, captions, the dataset reader.
+//! Collections and datasets on disk: prepare, captions, the dataset reader; and the reader of pictures.
 //!
 //! A *collection* is what an artist has: a folder of pictures with ERC-721 style JSON beside them.
 //! A *dataset* is what a trainer reads: square PNGs of one size with a caption each.
@@ -9,18 +9,22 @@ mod captions;
 mod dataset;
 mod files;
 mod phrasing;
+mod picture;
 mod prepare;
 mod printable;
 mod provenance;
+mod svg;
 mod traits;
 
 pub use captions::caption;
 pub use dataset::{Dataset, Entry};
 pub use files::{Links, open_regular, read_regular};
 pub use phrasing::{Claim, Phrase, Phrasebook, Property, Values, Words};
+pub use picture::{Colors, Picture, PictureLimits};
 pub use prepare::{PrepareEvent, PrepareOptions, PrepareSummary, Skipped, prepare};
 pub use printable::printable;
 pub use provenance::Provenance;
+pub use svg::draw_for_parent;
 pub use traits::Trait;
 
 /// What goes wrong with a collection or a dataset as a whole.
@@ -57,7 +61,7 @@ pub enum Error {
         /// What is missing or wrong, and what to do.
         reason: String,
     },
-    /// A picture of the dataset is broken.
+    /// A picture is no picture, broken or too large.
     #[error("{}: {reason}", shown(path))]
     Picture {
         /// The picture.

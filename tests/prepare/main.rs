@@ -9,7 +9,9 @@ use std::process::{Command, Output};
 use guise::data::{Dataset, Error, PrepareOptions, PrepareSummary, prepare};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 
+mod drawings;
 mod hostile;
+mod pictures;
 mod rerun;
 mod traits;
 
@@ -47,6 +49,7 @@ impl Folders {
         let options = PrepareOptions {
             resolution,
             background: [255; 3],
+            program: env!("CARGO_BIN_EXE_guise").into(),
         };
         prepare(&self.art(), &self.dataset(), &options, &|_| {})
     }

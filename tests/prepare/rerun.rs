@@ -143,6 +143,7 @@ fn foreign_folders_are_left_alone() {
     let options = PrepareOptions {
         resolution: 32,
         background: [0; 3],
+        program: env!("CARGO_BIN_EXE_guise").into(),
     };
     let inside = prepare(
         &folders.art(),
@@ -209,6 +210,7 @@ fn the_command_says_what_it_did_and_what_is_wrong() {
     let options = PrepareOptions {
         resolution: 32,
         background: [0; 3],
+        program: env!("CARGO_BIN_EXE_guise").into(),
     };
     let nowhere = prepare(
         Path::new("/nowhere/at/all"),

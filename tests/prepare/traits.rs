@@ -185,6 +185,7 @@ fn captions_of_an_image_folder_are_kept() {
     let options = PrepareOptions {
         resolution: 16,
         background: [255; 3],
+        program: env!("CARGO_BIN_EXE_guise").into(),
     };
     let summary = prepare(&folders.dataset(), &again, &options, &|_| {}).unwrap();
     assert!(summary.skipped.is_empty(), "{:?}", summary.skipped);

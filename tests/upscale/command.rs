@@ -109,6 +109,22 @@ fn what_is_no_picture_is_refused_and_leaves_nothing_behind() {
     write("empty.png", &[]);
     write("text.png", b"this is no picture");
     write("truncated.png", &png[..png.len() / 2]);
+    let mut jpeg = std::io::Cursor::new(vec![]);
+    let picture = image::open(fixture("picture.png")).unwrap().into_rgb8();
+    picture.write_to(&mut jpeg, image::ImageFormat::Jpeg).unwrap();
+    let mut jpeg = jpeg.into_inner();
+    let half = jpeg.len() / 2;
+    write("truncated.jpg", &jpeg[..half]);
+    jpeg[half..].fill(0);
+    write("zeros.jpg", &jpeg);
+    #[cfg(unix)]
+    assert!(
+        Command::new("mkfifo")
+            .arg(folder.path().join("pipe.png"))
+            .status()
+            .unwrap()
+            .success()
+    );
     // Its header promises 60,000 x 60,000 pixels.
     let mut bomb = vec![];
     let mut encoder = png::Encoder::new(&mut bomb, 60_000, 60_000)
@@ -125,7 +141,14 @@ fn what_is_no_picture_is_refused_and_leaves_nothing_behind() {
         ("empty.png", "cannot read the picture"),
         ("text.png", "cannot read the picture"),
         ("truncated.png", "cannot read the picture"),
-        ("bomb.png", "has 60000 x 60000 pixels, at most 100000000"),
+        (
+            "bomb.png",
+            "60000x60000, expected at most 65535 pixels a side and 100000000",
+        ),
+        ("truncated.jpg", "truncated JPEG"),
+        ("zeros.jpg", "truncated JPEG"),
+        #[cfg(unix)]
+        ("pipe.png", "not a regular file"),
     ] {
         let error = failure(upscale(folder.path(), name, "old.png"));
         assert!(error.contains(reason) && error.contains(name), "{error}");
@@ -176,4 +199,116 @@ fn what_is_no_model_is_refused_and_leaves_nothing_behind() {
         "{error}"
     );
     assert_eq!(names(folder.path()), before);
+}
+
+#[test]
+fn a_published_bundle_is_a_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/pixel-art");
+    let enlarge = |model: &Path, name: &str| {
+        guise([
+            "upscale".as_ref(),
+            fixture("picture.png").as_os_str(),
+            folder.path().join(name).as_os_str(),
+            "--model".as_ref(),
+            model.as_os_str(),
+        ])
+    };
+    for (model, name) in [(bundle.clone(), "a.png"), (bundle.join("upscaler.gguf"), "b.png")] {
+        let output = enlarge(&model, name);
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    let [a, b] = ["a.png", "b.png"].map(|name| image::open(folder.path().join(name)).unwrap().into_rgba8());
+    assert_eq!(a, b);
+    // The bundle holds the same network as the fixture, in 8 bits.
+    let ncnn = image::open(fixture("picture-x4.png")).unwrap().into_rgba8();
+    assert!(super::distance(&a, &ncnn) <= 16, "{}", super::distance(&a, &ncnn));
+
+    let error = failure(enlarge(&bundle.join("generator.gguf"), "c.png"));
+    assert!(
+        error.contains("generator.gguf") && error.contains("no upscaler of the bundle"),
+        "{error}"
+    );
+    fs::copy(bundle.join("upscaler.gguf"), folder.path().join("upscaler.gguf")).unwrap();
+    let error = failure(enlarge(&folder.path().join("upscaler.gguf"), "c.png"));
+    assert!(error.contains("model.json"), "{error}");
+}
+
+#[test]
+fn a_color_profile_is_kept_and_what_is_lost_is_said() {
+    use image::{ImageDecoder, ImageEncoder};
+
+    let folder = folder();
+    let picture = image::open(fixture("picture.png")).unwrap().into_rgb8();
+    let profile = moxcms::ColorProfile::new_display_p3().encode().unwrap();
+    let mut encoder =
+        image::codecs::png::PngEncoder::new(fs::File::create(folder.path().join("p3.png")).unwrap());
+    encoder.set_icc_profile(profile.clone()).unwrap();
+    let (width, height) = picture.dimensions();
+    encoder
+        .write_image(&picture, width, height, image::ExtendedColorType::Rgb8)
+        .unwrap();
+    let output = upscale(folder.path(), "p3.png", "large.png");
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let reader = std::io::BufReader::new(fs::File::open(folder.path().join("large.png")).unwrap());
+    let mut large = image::codecs::png::PngDecoder::new(reader).unwrap();
+    assert_eq!(large.icc_profile().unwrap(), Some(profile));
+    // The numbers are those of the picture without a profile.
+    let large = image::DynamicImage::from_decoder(large).unwrap().into_rgba8();
+    let ncnn = image::open(fixture("picture-x4.png")).unwrap().into_rgba8();
+    assert!(super::distance(&large, &ncnn) <= 1);
+
+    let deep = image::DynamicImage::from(picture).into_rgb16();
+    deep.save(folder.path().join("deep.png")).unwrap();
+    let output = upscale(folder.path(), "deep.png", "large.png");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("deep.png: 16 bits a channel: reduced to 8"),
+        "{said}"
+    );
+}
+
+/// A few megabytes of zeros that a PNG calls a profile, and that swell to a gigabyte.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_swollen_profile_takes_no_memory() {
+    let folder = folder();
+    let mut profile = b"swollen\0\0\x78\x01".to_vec();
+    profile.extend(deflated_zeros(1 << 30));
+    let mut bytes = vec![];
+    let mut writer = png::Encoder::new(&mut bytes, 2, 2).write_header().unwrap();
+    writer.write_chunk(png::chunk::iCCP, &profile).unwrap();
+    writer.write_image_data(&[0, 255, 255, 0]).unwrap();
+    drop(writer);
+    fs::write(folder.path().join("swollen.png"), bytes).unwrap();
+    let command = format!(
+        "ulimit -d 700000; exec {guise} upscale {dir}/swollen.png {dir}/large.png --model {dir}/sr.safetensors",
+        guise = env!("CARGO_BIN_EXE_guise"),
+        dir = folder.path().display()
+    );
+    let output = Command::new("sh").args(["-c", &command]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("color profile is damaged or too large"), "{said}");
+}
+
+/// `count` zeros or a few more in one block of fixed codes: a zero, then matches of 258 bytes.
+#[cfg(target_os = "linux")]
+fn deflated_zeros(count: usize) -> Vec<u8> {
+    // The last block, fixed codes, and the literal 0, in the order of their bits.
+    let mut bits = vec![
+        true, true, false, false, false, true, true, false, false, false, false,
+    ];
+    for _ in 0..count.div_ceil(258) {
+        bits.extend([true, true, false, false, false, true, false, true]);
+        bits.extend([false; 5]);
+    }
+    bits.extend([false; 7]);
+    bits.chunks(8)
+        .map(|byte| byte.iter().rev().fold(0, |byte, bit| byte << 1 | u8::from(*bit)))
+        .collect()
 }

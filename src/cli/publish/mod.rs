@@ -194,7 +194,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let pictures =
         [&trained, &drawing].map(|generator| samples(generator, args.truncation_psi, &device, memory));
     let [trained, quantized] = pictures.map(|pictures| {
-        pictures.with_context(|| format!("cannot draw from the newest snapshot of {}", args.run.display()))
+        pictures.with_context(|| format!("cannot draw from the newest snapshot of {}", run.dir.display()))
     });
     let [trained, quantized] = [trained?, quantized?];
     let quantized_psnr_db = judge("drawn", quantization, &quantized, &trained)?;

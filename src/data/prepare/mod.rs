@@ -14,7 +14,9 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::files::{Links, read_regular};
+use super::svg::Renderer;
 use super::{Dataset, Entry, Error, Provenance, captions, io_error, printable, shown};
+use picture::Square;
 use sources::{Collection, Place, Source};
 
 mod documents;
@@ -22,7 +24,6 @@ mod names;
 mod picture;
 mod sources;
 mod stored;
-mod svg;
 
 /// Larger files are no pictures of avatars.
 const MAX_FILE_BYTES: u64 = 100_000_000;
@@ -43,6 +44,8 @@ pub struct PrepareOptions {
     pub resolution: usize,
     /// What shows through transparent pixels, as RGB.
     pub background: [u8; 3],
+    /// The `guise` program, which is started to draw SVGs within limits of memory and time.
+    pub program: PathBuf,
 }
 
 /// What prepare tells while it works.
@@ -90,12 +93,15 @@ pub struct PrepareSummary {
     pub duplicates: Vec<Skipped>,
     /// Everything else that was left out.
     pub skipped: Vec<Skipped>,
+    /// What pictures that were drawn in this run lost: the source and what of it is not in the dataset.
+    pub notes: Vec<Skipped>,
 }
 
 /// A picture in its place in the dataset.
 struct Drawn {
     hash: [u8; 32],
     kept: bool,
+    notes: Vec<String>,
 }
 
 /// Makes a dataset in the folder `dataset` from the collection in the folder `collection`.
@@ -130,11 +136,12 @@ pub fn prepare(
     listen(PrepareEvent::Found {
         sources: sources.len(),
     });
+    let renderer = Renderer::new(options.program.clone());
     let drawn: Vec<Result<Drawn, String>> = sources
         .par_iter()
         .enumerate()
         .map(|(index, source)| {
-            let result = draw(source, &dataset.join(file_name(index)), options);
+            let result = draw(source, &dataset.join(file_name(index)), options, &renderer);
             listen(PrepareEvent::Done);
             result
         })
@@ -147,7 +154,7 @@ pub fn prepare(
         let left_out = |reason: String| Skipped::new(&source.name, &reason);
         match drawn {
             Err(reason) => summary.skipped.push(left_out(reason)),
-            Ok(Drawn { hash, kept }) => match first_with.entry(hash) {
+            Ok(Drawn { hash, kept, notes }) => match first_with.entry(hash) {
                 MapEntry::Occupied(place) => {
                     let (first, told) = &mut pictures[*place.get()];
                     let reason = format!("the same picture as {}", sources[*first].name);
@@ -160,6 +167,7 @@ pub fn prepare(
                     place.insert(pictures.len());
                     pictures.push((index, index));
                     summary.kept += usize::from(kept);
+                    summary.notes.extend(notes.into_iter().map(left_out));
                 }
             },
         }
@@ -211,7 +219,12 @@ pub fn prepare(
 
 /// Draws one source into its place, unless the picture there was drawn from the same bytes with the same options.
 /// The inner error is a reason to skip the source, the outer one ends the run.
-fn draw(source: &Source, path: &Path, options: &PrepareOptions) -> Result<Result<Drawn, String>, Error> {
+fn draw(
+    source: &Source,
+    path: &Path,
+    options: &PrepareOptions,
+    renderer: &Renderer,
+) -> Result<Result<Drawn, String>, Error> {
     let read = match &source.place {
         Place::Inline(document, place) => documents::inline(document, place),
         Place::File(path) => read_regular(path, Links::Refused, MAX_FILE_BYTES)
@@ -226,15 +239,17 @@ fn draw(source: &Source, path: &Path, options: &PrepareOptions) -> Result<Result
         return Ok(Ok(Drawn {
             hash: stored::pixel_hash(&pixels),
             kept: true,
+            notes: vec![],
         }));
     }
-    Ok(match picture::square(bytes, options) {
+    Ok(match picture::square(bytes, options, renderer)? {
         Err(reason) => Err(reason),
-        Ok(picture) => {
-            stored::write(path, &picture, &fingerprint)?;
+        Ok(Square { pixels, notes }) => {
+            stored::write(path, &pixels, &fingerprint)?;
             Ok(Drawn {
-                hash: stored::pixel_hash(&picture),
+                hash: stored::pixel_hash(&pixels),
                 kept: false,
+                notes,
             })
         }
     })

@@ -1,92 +1,57 @@
 //! From the bytes of any file to a square picture, or to the reason why not.
 
-use std::io::Cursor;
-use std::sync::{Mutex, PoisonError};
+use image::imageops::{self, FilterType};
+use image::{DynamicImage, Rgb, RgbImage};
 
-use image::imageops::FilterType;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgb, RgbImage};
+use super::super::Error;
+use super::super::picture::{Colors, Picture, PictureLimits, raster_format};
+use super::super::svg::{self, Renderer};
+use super::{MAX_FILE_BYTES, PrepareOptions};
 
-use super::PrepareOptions;
-use super::svg;
-
-/// Sides beyond this are a mistake or an attack: pictures of avatars are printed smaller.
-const MAX_SIDE: u32 = 16384;
-/// What one decoded picture may take.
-const MAX_DECODED_BYTES: u64 = 256 << 20;
-/// Pictures that decode to more than this take turns, so that memory does not grow with the number of cores.
-const BIG_BYTES: u64 = 16 << 20;
-/// Small pictures with at most this many colours are pixel art: a drawing or a photograph has more through its
-/// soft edges alone.
+/// Pictures of avatars are printed smaller; anything larger is a mistake or an attack.
+const LIMITS: PictureLimits = PictureLimits {
+    file_bytes: MAX_FILE_BYTES,
+    side: 16384,
+    pixels: 1 << 26,
+};
+/// Pictures with at most this many colors are pixel art: a drawing or a photograph has more through its soft edges
+/// alone.
 const MAX_PIXEL_ART_COLORS: usize = 64;
+
+/// A square picture, and what of its source it does not show.
+pub(super) struct Square {
+    pub pixels: RgbImage,
+    pub notes: Vec<String>,
+}
 
 /// Draws the picture that `bytes` hold as a square with the side `options.resolution`, cropped around its centre
 /// and flattened on the background.
 ///
 /// # Errors
-/// In words, for the list of skipped files.
-pub(super) fn square(bytes: &[u8], options: &PrepareOptions) -> Result<RgbImage, String> {
-    if bytes.is_empty() {
-        return Err("empty file".into());
+/// The inner error says in words why the picture cannot be used, for the list of skipped files. The outer one ends
+/// the run: SVGs cannot be drawn at all.
+pub(super) fn square(
+    bytes: &[u8],
+    options: &PrepareOptions,
+    renderer: &Renderer,
+) -> Result<Result<Square, String>, Error> {
+    if raster_format(bytes).is_none() && svg::looks_like_svg(bytes) {
+        let drawn = renderer.draw(bytes, options.resolution as u32, options.background)?;
+        return Ok(drawn.map(|(pixels, notes)| Square { pixels, notes }));
     }
-    // A decoder that panics on a hostile file must not take the other ten thousand pictures with it.
-    std::panic::catch_unwind(|| match image::guess_format(bytes) {
-        Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP | ImageFormat::Gif)) => {
-            raster(bytes, format, options)
-        }
-        _ if svg::looks_like_svg(bytes) => svg::square(bytes, options),
-        _ => Err("not a picture: expected PNG, JPEG, WebP, GIF or SVG".into()),
-    })
-    .unwrap_or_else(|_| Err("its decoder panicked".into()))
+    Ok(raster(bytes, options))
 }
 
-fn raster(bytes: &[u8], format: ImageFormat, options: &PrepareOptions) -> Result<RgbImage, String> {
-    static BIG: Mutex<()> = Mutex::new(());
-
-    // The JPEG decoder fills what is missing with gray; the others notice. A JPEG ends with FFD9, which coded
-    // pixels never contain; thumbnails in its header have their own, hence the comparison.
-    let last = |marker: [u8; 2]| bytes.windows(2).rposition(|pair| pair == marker);
-    if format == ImageFormat::Jpeg && last([0xff, 0xd9]) <= last([0xff, 0xda]) {
-        return Err("truncated JPEG".into());
+fn raster(bytes: &[u8], options: &PrepareOptions) -> Result<Square, String> {
+    if raster_format(bytes).is_none() && !bytes.is_empty() {
+        return Err("not a picture: expected PNG, JPEG, WebP, GIF or SVG".into());
     }
-
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_SIDE);
-    limits.max_image_height = Some(MAX_SIDE);
-    limits.max_alloc = Some(MAX_DECODED_BYTES);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    reader.limits(limits);
-    let unreadable = |error: image::ImageError| match error {
-        image::ImageError::Limits(_) => format!(
-            "too big: expected at most {MAX_SIDE} pixels a side and {} MiB decoded",
-            MAX_DECODED_BYTES >> 20
-        ),
-        error => format!("unreadable {format:?}: {error}"),
-    };
-    let mut decoder = reader.into_decoder().map_err(unreadable)?;
-    let (width, height) = decoder.dimensions();
-    if width.max(height) > MAX_SIDE || decoder.total_bytes() > MAX_DECODED_BYTES {
-        return Err(format!(
-            "too big: {width}x{height}, expected at most {MAX_SIDE} pixels a side and {} MiB decoded",
-            MAX_DECODED_BYTES >> 20
-        ));
-    }
-    if width == 0 || height == 0 {
-        return Err(format!("it is {width}x{height} pixels"));
-    }
-    let _turn =
-        (decoder.total_bytes() > BIG_BYTES).then(|| BIG.lock().unwrap_or_else(PoisonError::into_inner));
-    let orientation = decoder.orientation().map_err(unreadable)?;
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
-    picture.apply_orientation(orientation);
-
-    let side = picture.width().min(picture.height());
-    let (left, top) = ((picture.width() - side) / 2, (picture.height() - side) / 2);
-    let cropped = picture.crop_imm(left, top, side, side);
-    drop(picture);
-    Ok(resized(
-        &flattened(cropped, options.background),
-        options.resolution as u32,
-    ))
+    let Picture { pixels, notes, .. } = Picture::decode(bytes, &LIMITS, Colors::Srgb)?;
+    let picture = flattened(pixels, options.background);
+    Ok(Square {
+        pixels: resized(picture, options.resolution as u32),
+        notes,
+    })
 }
 
 /// Lays the picture on the background, as a browser does: channels are blended as they are stored.
@@ -109,17 +74,75 @@ fn flattened(picture: DynamicImage, background: [u8; 3]) -> RgbImage {
     })
 }
 
-/// Lanczos3, except that small pixel art is enlarged with its hard edges.
-fn resized(picture: &RgbImage, side: u32) -> RgbImage {
-    if picture.width() == side {
-        return picture.clone();
-    }
-    let filter = if picture.width() < side && is_pixel_art(picture) {
-        FilterType::Nearest
-    } else {
-        FilterType::Lanczos3
+/// The middle square of the picture with the side `side`.
+///
+/// Pixel art keeps its hard edges. What was published with each of its pixels as a block is first taken back to one
+/// pixel a block; from there its size changes by whole pixels where the sizes allow it. Everything else is resampled
+/// with Lanczos3.
+fn resized(picture: RgbImage, side: u32) -> RgbImage {
+    let block = block_side(&picture);
+    let (width, height) = (picture.width() / block, picture.height() / block);
+    let has_blocks = block > 1;
+    let drawing = match has_blocks {
+        true => RgbImage::from_fn(width, height, |x, y| *picture.get_pixel(x * block, y * block)),
+        false => picture,
     };
-    image::imageops::resize(picture, side, side, filter)
+    let own_side = width.min(height);
+    let (left, top) = ((width - own_side) / 2, (height - own_side) / 2);
+    let square = imageops::crop_imm(&drawing, left, top, own_side, own_side).to_image();
+    drop(drawing);
+    if own_side == side {
+        square
+    } else if !has_blocks && !is_pixel_art(&square) {
+        imageops::resize(&square, side, side, FilterType::Lanczos3)
+    } else if own_side < side {
+        imageops::resize(&square, side, side, FilterType::Nearest)
+    } else if own_side.is_multiple_of(side) {
+        averaged(&square, own_side / side)
+    } else {
+        imageops::resize(&square, side, side, FilterType::Lanczos3)
+    }
+}
+
+/// The side of the largest blocks of one color that the whole picture consists of, in pixels; 1 without such blocks.
+fn block_side(picture: &RgbImage) -> u32 {
+    fn common(a: u32, b: u32) -> u32 {
+        if b == 0 { a } else { common(b, a % b) }
+    }
+    let (width, height) = picture.dimensions();
+    let mut block = common(width, height);
+    let mut above: &[u8] = &[];
+    // Colors change only where blocks meet.
+    for (y, row) in picture.as_raw().chunks_exact(3 * width as usize).enumerate() {
+        if row == above {
+            continue;
+        }
+        block = common(block, y as u32);
+        above = row;
+        let pixels = row.chunks_exact(3);
+        for (x, (left, right)) in pixels.clone().zip(pixels.skip(1)).enumerate() {
+            if left != right {
+                block = common(block, x as u32 + 1);
+            }
+        }
+        if block == 1 {
+            break;
+        }
+    }
+    block
+}
+
+/// The mean colors of `factor` x `factor` pixels each.
+fn averaged(picture: &RgbImage, factor: u32) -> RgbImage {
+    RgbImage::from_fn(picture.width() / factor, picture.height() / factor, |x, y| {
+        let mut sums = [0u64; 3];
+        for (dx, dy) in (0..factor).flat_map(|dy| (0..factor).map(move |dx| (dx, dy))) {
+            let pixel = picture.get_pixel(x * factor + dx, y * factor + dy);
+            (0..3).for_each(|channel| sums[channel] += u64::from(pixel[channel]));
+        }
+        let count = u64::from(factor).pow(2);
+        Rgb(sums.map(|sum| ((sum + count / 2) / count) as u8))
+    })
 }
 
 fn is_pixel_art(picture: &RgbImage) -> bool {

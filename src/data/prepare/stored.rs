@@ -21,7 +21,7 @@ const PARTIAL_PREFIX: &str = ".partial-";
 /// The text chunk that holds the fingerprint.
 const KEYWORD: &str = "guise:source";
 /// Raised whenever the same source would be drawn differently.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Says from which bytes and with which settings a picture is drawn.
 pub(super) fn fingerprint(bytes: &[u8], options: &PrepareOptions) -> String {

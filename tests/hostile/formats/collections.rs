@@ -61,6 +61,7 @@ fn prepared(files: &[(&str, &[u8])]) -> Result<(), String> {
     match prepare(&collection, &dataset, &options, &|_| {}) {
         Ok(summary) if summary.pictures > 0 => Ok(()),
         Ok(_) => Err("everything is skipped".into()),
-        Err(error) => Err(error.to_string().replace(place, "")),
+        // It lists what was skipped, a file a line.
+        Err(error) => Err(error.to_string().replace(place, "").replace('\n', " ")),
     }
 }

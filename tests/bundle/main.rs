@@ -18,7 +18,6 @@ use guise::{
     },
 };
 use image::RgbaImage;
-use std::path::Path;
 use tiny::{TinyBundle, random_generator};
 
 fn draw(generator: &Generator, seeds: &[u64], batch_size: usize) -> Vec<RgbaImage> {

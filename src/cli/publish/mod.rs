@@ -55,7 +55,15 @@ const VOCABULARY: &str = "vocabulary.txt";
 const TEXT_TOWER_LICENCE: &str = "text_tower-LICENSE.txt";
 const MAPPER: &str = "mapper.gguf";
 /// All of these, whichever a bundle has.
-const FILES: &[&str] = &[GENERATOR, UPSCALER, IMAGE_TOWER, TEXT_TOWER, VOCABULARY, MAPPER];
+const FILES: &[&str] = &[
+    GENERATOR,
+    UPSCALER,
+    IMAGE_TOWER,
+    TEXT_TOWER,
+    VOCABULARY,
+    MAPPER,
+    references::FILE,
+];
 const CARD: &str = "README.md";
 const SHEET: &str = "samples.png";
 

@@ -56,6 +56,7 @@ fn prepared(files: &[(&str, &[u8])]) -> Result<(), String> {
     let options = PrepareOptions {
         resolution: 16,
         background: [255; 3],
+        program: env!("CARGO_BIN_EXE_guise").into(),
     };
     let place = dir.path().to_str().unwrap();
     match prepare(&collection, &dataset, &options, &|_| {}) {

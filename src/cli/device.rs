@@ -11,7 +11,7 @@ pub(super) enum DeviceChoice {
     /// All cores of this machine's processor.
     #[default]
     Cpu,
-    /// The first GPU, through Vulkan, Metal or DX12.
+    /// The first GPU, through Vulkan, Metal or DX12 (a build with `--features webgpu`).
     Webgpu,
     /// The first NVIDIA GPU (a build with `--features cuda`).
     Cuda,

@@ -57,6 +57,8 @@ fn bundle(dir: &Path, resolution: usize, channels: usize) {
     let (part, contents) = block_on(packed).unwrap();
     manifest.parts.image_tower = Some(part);
     manifest.parts.upscaler = None;
+    // The references are of the small model.
+    manifest.self_check = None;
     fs::write(dir.join("image_tower.gguf"), contents).unwrap();
     for name in ["text_tower.gguf", "vocabulary.txt"] {
         fs::copy(tiny.join(name), dir.join(name)).unwrap();

@@ -150,7 +150,7 @@ fn what_is_no_encoder_is_refused_with_a_reason() {
     refused(
         &edited("num_hidden_layers", 3.into()),
         &weights,
-        "16 missing (layers.2.",
+        "describes a network of",
     );
     refused(
         &edited("vocab_size", 77.into()),

@@ -45,7 +45,8 @@ pub(super) fn open(
     let (generator, device) = settle(dir, &manifest, purpose, device, |device| {
         load_generator(part, &contents, device)
             .with_context(|| format!("cannot use {}", dir.join(&part.file.name).display()))
-    })?;
+    })
+    .map_err(|error| blame(error, (dir, Some(&manifest)), None, DeviceChoice::Cpu))?;
     Ok(OpenBundle {
         manifest,
         generator,

@@ -194,10 +194,11 @@ fn read_message<T: for<'a> Deserialize<'a>>(from: &mut impl Read) -> std::io::Re
 
 /// The other side: draws what is asked for on standard input, until that ends.
 pub fn draw_for_parent() -> ExitCode {
-    limit_memory();
     // Only the first logger of a process counts, and this process has no other.
     let _ = log::set_logger(&WARNINGS).map(|()| log::set_max_level(log::LevelFilter::Warn));
     let watch = Watch::start();
+    // The thread has its stack before memory is short.
+    limit_memory();
     let (mut requests, mut answers) = (std::io::stdin().lock(), std::io::stdout().lock());
     while let Ok(request) = read_message::<Request>(&mut requests) {
         let mut bytes = vec![0; (request.bytes as usize).min(MAX_BYTES)];
@@ -223,17 +224,27 @@ pub fn draw_for_parent() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// What the process has reserved so far, where the system tells.
+#[cfg(unix)]
+fn reserved_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmData:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kilobytes.unwrap_or(0) << 10
+}
+
 /// Linux keeps to this limit; elsewhere only time is limited.
 fn limit_memory() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, setrlimit};
+        // An allocator may have reserved more than the limit before it is known; what drawings take comes on top.
         let limit = |bytes| Rlimit {
             current: Some(bytes),
             maximum: Some(bytes),
         };
         // A system without these limits draws as well, only less safely.
-        let _ = setrlimit(Resource::Data, limit(MEMORY_LIMIT));
+        let _ = setrlimit(Resource::Data, limit(reserved_bytes() + MEMORY_LIMIT));
         let _ = setrlimit(Resource::Core, limit(0));
     }
 }

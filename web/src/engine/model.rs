@@ -220,13 +220,11 @@ impl Model {
         else {
             return Ok(None);
         };
-        let files = load::files(
-            &self.source.folder,
-            &[&check.pictures],
-            self.source.store.as_ref(),
-            |_, _| {},
-        );
-        let files = files.await.map_err(|error| error.to_string())?;
+        let wanted = [&check.pictures];
+        let store = self.source.store.as_ref();
+        let files = load::files(&self.source.folder, &wanted, store, |_, _| {})
+            .await
+            .map_err(|error| error.to_string())?;
         let references = references(manifest, check, &files)?;
         let psi = manifest.truncation_psi;
         let checked =

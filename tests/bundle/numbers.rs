@@ -59,10 +59,12 @@ fn results_that_are_no_numbers_are_an_error_that_names_the_file() {
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success(), "{file}: {said}");
         let path = dir.path().join(file);
-        assert!(
-            said.contains(&format!("cannot use {}", path.display())) && said.contains("is no number"),
-            "{file}: {said}"
-        );
+        // A tower that judges nothing shows itself in the guided step, before it is used.
+        let (what, why) = match file {
+            "image_tower.gguf" => (dir.path().display().to_string(), "a guided step scores"),
+            _ => (format!("cannot use {}", path.display()), "is no number"),
+        };
+        assert!(said.contains(&what) && said.contains(why), "{file}: {said}");
         assert!(!out.exists());
     }
 }

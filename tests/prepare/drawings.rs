@@ -168,6 +168,7 @@ fn what_drawing_programs_write_is_drawn() {
         <svg version="1.1" id="Layer_1" xmlns:x="&ns_extend;" xmlns:i="&ns_ai;" xmlns="http://www.w3.org/2000/svg" x="0px" y="0px"
         viewBox="0 0 64 64" style="enable-background:new 0 0 64 64;" xml:space="preserve"><style type="text/css">
         .st0{fill:#0000FF;stroke-miterlimit:10;} .cls-1, .cls-2 { fill: none; isolation: isolate; } .st1{fill:url(#SVGID_1_);}</style>
+        <linearGradient id="SVGID_1_"><stop offset="0" style="stop-color:#0000FF"/></linearGradient>
         <switch><foreignObject requiredExtensions="&ns_ai;" x="0" y="0" width="1" height="1"/><g i:extraneous="self">
         <rect class="st0" width="64" height="64" data-name="back"/></g></switch></svg>"##;
     let figma = r##"<svg width="64" height="64" viewBox="0 0 64 64" fill="none" xmlns="http://www.w3.org/2000/svg">

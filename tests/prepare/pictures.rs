@@ -71,8 +71,10 @@ fn colors_become_srgb() {
         ("a.webp", ImageFormat::WebP),
     ] {
         let (found, notes) = prepared(name, with_profile(&picture, &p3, format));
-        assert_close(found[0], SRGB[0], 3);
-        assert_close(found[1], SRGB[1], 3);
+        // The encoding of a JPEG changes a saturated red by as much, before any profile is followed.
+        let most = if format == ImageFormat::Jpeg { 16 } else { 3 };
+        assert_close(found[0], SRGB[0], most);
+        assert_close(found[1], SRGB[1], most);
         assert!(notes.is_empty(), "{name}: {notes:?}");
     }
     // Display P3 by its numbers in H.273, which count more than a profile.

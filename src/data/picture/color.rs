@@ -44,6 +44,8 @@ pub(super) fn described(
         return Err("its color profile is damaged or too large".into());
     }
     match (chunk(b"sRGB"), chunk(b"gAMA")) {
+        // What programs write for sRGB, whose curve is not quite this power.
+        (None, Some(gamma)) if *gamma == 45_455u32.to_be_bytes() => Ok(None),
         (None, Some(gamma)) => {
             let profile = from_gamma(gamma, chunk(b"cHRM")).ok_or("its gAMA or cHRM chunk is damaged")?;
             Ok(Some(Space { profile, icc: None }))

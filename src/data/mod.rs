@@ -62,7 +62,7 @@ pub enum Error {
         reason: String,
     },
     /// A picture is no picture, broken or too large.
-    #[error("{}: {reason}", shown(path))]
+    #[error("cannot read the picture {}: {reason}", shown(path))]
     Picture {
         /// The picture.
         path: PathBuf,

@@ -1,6 +1,6 @@
 //! One training step of a small network, to find out whether a device trains as plain Rust does.
 
-use super::{StepStats, TrainSettings, TrainState};
+use super::{StepStats, TrainSettings, TrainState, TrainedOn};
 use crate::{
     data::Provenance,
     networks::stylegan2::StyleGan2Config,
@@ -167,9 +167,12 @@ fn tensors(state: &TrainState) -> Result<Tensors, weights::Error> {
 /// A network with layers of every kind, widths that leave lanes over, and a step that includes the penalty.
 fn settings() -> TrainSettings {
     TrainSettings {
-        data: PathBuf::new(),
+        dataset: TrainedOn {
+            data: PathBuf::new(),
+            dataset_len: 0,
+            dataset_digest: String::new(),
+        },
         provenance: Provenance::default(),
-        dataset_len: 0,
         hardware: String::new(),
         network: StyleGan2Config {
             z_dim: 24,
@@ -182,6 +185,7 @@ fn settings() -> TrainSettings {
         },
         grown_from: None,
         batch_size: 8,
+        total_kimg: 1.0,
         learning_rate: 0.003,
         r1_gamma: 1.0,
         r1_interval: 16,

@@ -198,7 +198,8 @@ fn start(args: &Args, smaller: Option<&Run>) -> anyhow::Result<(Run, Dataset)> {
 fn resume(args: &Args, dir: &Path) -> anyhow::Result<(Run, Dataset)> {
     let mut run = Run::resume(dir)?;
     apply(args, &mut run.settings)?;
-    let (dataset, note) = run.settings.dataset.reopen(args.data.as_deref())?;
+    let resolution = run.settings.network.resolution;
+    let (dataset, note) = run.settings.dataset.reopen(args.data.as_deref(), resolution)?;
     notes(note.as_slice());
     Ok((run, dataset))
 }

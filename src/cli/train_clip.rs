@@ -157,7 +157,8 @@ fn resume(args: &Args, dir: &Path) -> anyhow::Result<(ClipRun, Dataset, TextEnco
     if let Some(text_encoder) = &args.text_encoder {
         settings.text_encoder = whole(text_encoder);
     }
-    let (dataset, note) = settings.dataset.reopen(args.data.as_deref())?;
+    let resolution = settings.image_tower.resolution;
+    let (dataset, note) = settings.dataset.reopen(args.data.as_deref(), resolution)?;
     if let Some(note) = note {
         let held_out = "pictures that it was trained with may be among those that are held out now";
         notes(&[format!("{note}; {held_out}")]);

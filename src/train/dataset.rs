@@ -44,11 +44,17 @@ impl TrainedOn {
         Ok(())
     }
 
-    /// Opens the dataset to go on with, and says in a sentence if it is another. To `give` it again is to agree to that.
+    /// Opens the dataset to go on with, and says in a sentence if it is another. To give it again is to agree to that.
+    ///
+    /// One whose pictures do not have the run's `resolution` is opened as well: no consent helps, so the trainer refuses it.
     ///
     /// # Errors
     /// [`Error::Data`] when it cannot be read, [`Error::Settings`] when it is another and was not given.
-    pub fn reopen(&mut self, given: Option<&Path>) -> Result<(Dataset, Option<String>), Error> {
+    pub fn reopen(
+        &mut self,
+        given: Option<&Path>,
+        resolution: usize,
+    ) -> Result<(Dataset, Option<String>), Error> {
         let path = given.unwrap_or(&self.data);
         let dataset = Dataset::open(path)?;
         let found = Self::new(&dataset, path);
@@ -66,6 +72,7 @@ impl TrainedOn {
         } else {
             None
         };
+        let difference = difference.filter(|_| dataset.resolution() == resolution);
         if let Some(difference) = difference.as_ref().filter(|_| given.is_none()) {
             return Err(Error::Settings(format!(
                 "{difference}: put its pictures back, or add --data {shown} to go on with what is there now"

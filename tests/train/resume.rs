@@ -5,7 +5,7 @@ use guise::train::Run;
 use rand::{Rng, SeedableRng};
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     thread::sleep,
     time::Duration,
@@ -72,7 +72,7 @@ fn kills_change_nothing() {
             .ok()?
             .flatten()
             .map(|entry| entry.path())
-            .find(is_numbered)
+            .find(|run| is_numbered(run))
     };
     let run = loop {
         match numbered() {
@@ -109,7 +109,7 @@ fn kills_change_nothing() {
     assert_eq!(hidden, [".lock"]);
 }
 
-fn is_numbered(run: &PathBuf) -> bool {
+fn is_numbered(run: &Path) -> bool {
     run.file_name().unwrap().to_str().unwrap().starts_with("0")
 }
 

@@ -87,7 +87,7 @@ fn a_loss_that_is_no_number_before_the_first_checkpoint_says_to_start_again() {
     let data = dataset(dir.path());
     let out = dir.path().join("runs");
     let said = refused(train(&data, &out, "1", &["--learning-rate", "1e30"]));
-    assert!(said.contains("no longer finite in step 2"), "{said}");
+    assert!(said.contains("no longer finite in step 1"), "{said}");
     assert!(
         said.contains("there is no checkpoint yet: start again with a lower --learning-rate"),
         "{said}"

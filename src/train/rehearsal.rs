@@ -4,7 +4,7 @@
 //! across it, the penalty and with it the step become others, though both devices compute rightly. That was seen with one
 //! seed in twelve. A kernel that computes wrongly does so with every seed.
 
-use super::{StepStats, TrainSettings, TrainState};
+use super::{StepStats, TrainSettings, TrainState, TrainedOn};
 use crate::{
     data::Provenance,
     networks::stylegan2::StyleGan2Config,
@@ -198,9 +198,12 @@ fn tensors(state: &TrainState) -> Result<Tensors, weights::Error> {
 /// A network with layers of every kind, widths that leave lanes over, and a step that includes the penalty.
 fn settings(seed: u64) -> TrainSettings {
     TrainSettings {
-        data: PathBuf::new(),
+        dataset: TrainedOn {
+            data: PathBuf::new(),
+            dataset_len: 0,
+            dataset_digest: String::new(),
+        },
         provenance: Provenance::default(),
-        dataset_len: 0,
         hardware: String::new(),
         network: StyleGan2Config {
             z_dim: 24,
@@ -213,6 +216,7 @@ fn settings(seed: u64) -> TrainSettings {
         },
         grown_from: None,
         batch_size: 8,
+        total_kimg: 1.0,
         learning_rate: 0.003,
         r1_gamma: 1.0,
         r1_interval: 16,

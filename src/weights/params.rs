@@ -47,8 +47,8 @@ pub async fn collect<M: Module>(module: &M) -> Result<Tensors, Error> {
 
 /// `data` as `f32`, in memory of the host's own.
 ///
-/// A native GPU answers with bytes that are fetched when somebody first looks at them, from a buffer that the next
-/// training step writes into: what is kept for later has to be looked at now.
+/// A native GPU answers with bytes that are fetched when somebody first looks at them, from a buffer that the
+/// next training step writes into: what is kept for later has to be looked at now.
 fn on_the_host(data: TensorData) -> Result<TensorData, DataError> {
     let shape = data.shape().clone();
     Ok(TensorData::new(data.try_into_vec_as::<f32>()?, shape))

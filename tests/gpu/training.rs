@@ -51,8 +51,8 @@ fn image_tower() -> ImageTowerConfig {
     }
 }
 
-/// Weights that were read back are not those that the next operation makes of them: a native GPU fetches numbers when
-/// they are looked at, and a step writes into the same memory.
+/// Weights that were read back are not those that the next operation makes of them: a native GPU fetches
+/// numbers when they are looked at, and a step writes into the same memory.
 #[test]
 fn weights_that_were_read_stay_what_they_were() {
     struct Negated;
@@ -166,8 +166,8 @@ fn assert_same(gpu: &(Tick<StepStats>, Tensors), cpu: &(Tick<StepStats>, Tensors
     assert!(worst <= 1e-3, "{name}: {worst}");
 }
 
-/// A step from the same checkpoint is the same step, the penalty included, and a run that went on on another device,
-/// there and back, is the run that stayed on one.
+/// A step from the same checkpoint is the same step, the penalty included, and a run that went on on another
+/// device, there and back, is the run that stayed on one.
 #[test]
 fn a_run_is_resumed_across_devices() {
     let dir = TempDir::new().unwrap();

@@ -96,8 +96,8 @@ impl DeviceChoice {
 fn nvidia_gpu() -> anyhow::Result<Device> {
     let found = Device::enumerate(burn::tensor::DeviceType::Cuda).into_vec();
     found.into_iter().next().context(
-        "--device cuda: this machine has no NVIDIA GPU, or no NVIDIA driver (libcuda.so): install the driver, or use \
-         --device cpu",
+        "--device cuda: this machine has no NVIDIA GPU, or no NVIDIA driver (libcuda.so): install the driver, \
+         or use --device cpu",
     )
 }
 

@@ -4,9 +4,9 @@
 //! Names and shapes of the parameters are those of OpenAI's release, with the queries, keys and values of all
 //! heads in one matrix.
 
-use crate::ops;
+use crate::ops::{self, random};
 use burn::{
-    module::{Initializer, Module, Param},
+    module::{Initializer, Module, Param, ParamId},
     tensor::{
         Device, Tensor,
         activation::{gelu, sigmoid, softmax},
@@ -18,16 +18,19 @@ use serde::{Deserialize, Serialize};
 /// Added to variances by every layer norm.
 const EPSILON: f64 = 1e-5;
 
-/// A parameter drawn from the normal distribution with this deviation.
+/// A parameter drawn from the normal distribution with this deviation, by the host's generator.
 ///
 /// It is drawn when it is first read: a network that is only made to be filled with published weights never
 /// holds random ones, and one that a file merely promises never takes memory.
 pub(super) fn normal<const D: usize>(shape: [usize; D], deviation: f64, device: &Device) -> Param<Tensor<D>> {
-    let initializer = Initializer::Normal {
-        mean: 0.0,
-        std: deviation,
+    let draw = move |device: &Device, require_grad| {
+        let values = random::normal(shape, deviation, device);
+        match require_grad {
+            true => values.require_grad(),
+            false => values,
+        }
     };
-    initializer.init(shape, device)
+    Param::uninitialized(ParamId::new(), draw, device.clone(), true, shape.into())
 }
 
 /// A parameter filled with `value`, when it is first read.

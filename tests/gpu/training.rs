@@ -14,7 +14,7 @@ use guise::{
     },
     ops::random,
     train::{
-        Run, StepStats, Tick,
+        Run, StepStats, Tick, TrainedOn,
         clip::{Asked, Batch, ClipSettings, ClipState, ClipStats, Texts},
     },
     weights::{Tensors, collect},
@@ -203,9 +203,12 @@ fn the_towers_learn_the_same() {
         max_position_embeddings: 8,
     };
     let settings = ClipSettings {
-        data: PathBuf::new(),
+        dataset: TrainedOn {
+            data: PathBuf::new(),
+            dataset_len: N,
+            dataset_digest: String::new(),
+        },
         provenance: Provenance::default(),
-        dataset_len: N,
         hardware: String::new(),
         text_encoder: PathBuf::new(),
         text_provenance: Provenance::default(),

@@ -14,9 +14,9 @@ use burn::{
 use futures::executor::block_on;
 use guise::{
     networks::{
-        collection_clip::ImageTowerConfig,
-        srvgg::SrvggNetCompactConfig,
-        stylegan2::{Discriminator, Generator, NoiseMode, StyleGan2Config},
+        encoders::collection_clip::ImageTowerConfig,
+        super_resolution::srvgg::SrvggNetCompactConfig,
+        generators::stylegan2::{Discriminator, Generator, NoiseMode, StyleGan2Config},
     },
     pipeline::{sample::pictures_from_images, z_from_seed},
     train::{discriminator_loss, generator_loss},

@@ -181,7 +181,7 @@ fn a_run_is_resumed_across_devices() {
 #[test]
 fn the_image_tower_learns_the_same() {
     use burn::{module::Module, optim::GradientsParams};
-    use guise::networks::collection_clip::ImageTowerConfig;
+    use guise::networks::encoders::collection_clip::ImageTowerConfig;
     let step = |device: &Device| -> (f32, Vec<f32>) {
         guise::ops::random::seed(4);
         let device = device.clone().autodiff();

@@ -7,7 +7,7 @@ use burn::{
 };
 use futures::executor::block_on;
 use guise::{
-    networks::{collection_clip::ImageTowerConfig, stylegan2::StyleGan2Config},
+    networks::{encoders::collection_clip::ImageTowerConfig, generators::stylegan2::StyleGan2Config},
     pipeline::z_from_seed,
     weights::{Manifest, Quantization, apply, bundle::pack, collect},
 };

@@ -3,7 +3,7 @@
 
 use burn::tensor::Device;
 use guise::{
-    networks::minilm::{MAX_TOKENS, Tokenizer, VocabularyError, batch},
+    networks::encoders::minilm::{MAX_TOKENS, Tokenizer, VocabularyError, batch},
     weights::foreign::SentenceEncoder,
 };
 use serde::{Deserialize, de::DeserializeOwned};

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 use guise::{
-    networks::stylegan2::NoiseMode,
+    networks::generators::stylegan2::NoiseMode,
     ops::resample::upsample2d,
     train::{Run, load_snapshot},
     weights::{Tensors, collect},

@@ -7,7 +7,7 @@ use super::{
     trust::{Purpose, settle},
 };
 use crate::{
-    networks::stylegan2::Generator,
+    networks::generators::stylegan2::Generator,
     pipeline::{self, Network, self_check::reference_side},
     weights::{
         Manifest,

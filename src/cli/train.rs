@@ -3,7 +3,7 @@
 use super::{device::DeviceChoice, progress, stop::on_ctrl_c, train_clip, trust::check_training};
 use crate::{
     data::Dataset,
-    networks::stylegan2::StyleGan2Config,
+    networks::generators::stylegan2::StyleGan2Config,
     train::{Ended, Event, Run, TrainSettings, Trainer},
 };
 use anyhow::{Context, bail};

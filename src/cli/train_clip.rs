@@ -3,7 +3,7 @@
 use super::{device::DeviceChoice, progress, stop::on_ctrl_c, trust::check_training};
 use crate::{
     data::{Dataset, Provenance},
-    networks::collection_clip::{ImageTowerConfig, TextTowerConfig},
+    networks::encoders::collection_clip::{ImageTowerConfig, TextTowerConfig},
     train::{
         Ended, RunSettings,
         clip::{ClipEvent, ClipRun, ClipSettings, ClipTrainer, Evaluation, TextEncoder},

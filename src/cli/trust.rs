@@ -5,7 +5,7 @@
 
 use super::{bundle, device::processor_name};
 use crate::{
-    networks::stylegan2::Generator,
+    networks::generators::stylegan2::Generator,
     ops::Isa,
     pipeline::{
         self,

@@ -9,10 +9,10 @@ use super::{
 use crate::{
     data::Colors,
     networks::{
-        clip::{self, Clip},
-        collection_clip::{MAX_CLAUSES, TextTower},
+        encoders::clip::{self, Clip},
+        encoders::collection_clip::{MAX_CLAUSES, TextTower},
         mapper::Mapper,
-        minilm::Tokenizer,
+        encoders::minilm::Tokenizer,
     },
     pipeline::{
         ImageEncoder, Prompt, Targets,

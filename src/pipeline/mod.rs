@@ -11,9 +11,10 @@ pub mod self_check;
 pub mod shares;
 pub mod upscale;
 
-pub use guide::{Avatar, GuideSettings, ImageEncoder, Targets, guide};
+pub use crate::networks::{encoders::ImageEncoder, generators::Generate};
+pub use guide::{Avatar, GuideSettings, Targets, guide};
 pub use imagine::{Draft, Imagination, ImagineRequest, Quality, draft, imagine};
-pub use latent::{mix_ws, z_from_seed};
+pub use latent::{mix, z_from_seed};
 pub use prompt::Prompt;
 pub use sample::{SampleRequest, sample};
 pub use upscale::upscale;

@@ -4,7 +4,7 @@
 //! pixels are those of the whole picture computed at once, and memory depends on the tile alone.
 
 use super::{Cancel, Error, Event, Network};
-use crate::networks::srvgg::SrvggNetCompact;
+use crate::networks::super_resolution::srvgg::SrvggNetCompact;
 use burn::tensor::{Tensor, TensorData};
 use image::{
     GrayImage, RgbaImage,

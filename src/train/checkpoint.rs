@@ -4,7 +4,7 @@
 //! that it is there whole or not at all.
 
 use super::{Error, Run, TrainState, file_error, io_error};
-use crate::networks::stylegan2::Generator;
+use crate::networks::generators::stylegan2::Generator;
 use burn::{module::Module, tensor::Device};
 use serde::{Deserialize, Serialize};
 use std::{

@@ -6,8 +6,8 @@
 use super::clip::augment::{flawed, scaled};
 use crate::{
     networks::{
-        collection_clip::{ImageTower, ImageTowerConfig},
-        minilm::Linear,
+        encoders::collection_clip::{ImageTower, ImageTowerConfig},
+        encoders::minilm::Linear,
     },
     ops::random,
 };

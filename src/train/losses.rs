@@ -1,6 +1,6 @@
 //! The losses of Goodfellow et al. (2014) and Mescheder et al. (2018).
 
-use crate::networks::stylegan2::Discriminator;
+use crate::networks::generators::stylegan2::Discriminator;
 use burn::{
     module::Module,
     tensor::{Tensor, activation::softplus},

@@ -3,7 +3,7 @@
 use super::{StepStats, TrainSettings, TrainState};
 use crate::{
     data::Provenance,
-    networks::stylegan2::StyleGan2Config,
+    networks::generators::stylegan2::StyleGan2Config,
     ops::random,
     weights::{self, Tensors, collect},
 };

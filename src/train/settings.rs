@@ -1,7 +1,7 @@
 //! What a training run is asked to do; written to `training_options.json`.
 
 use super::{StepStats, run::RunSettings};
-use crate::{data::Provenance, networks::stylegan2::StyleGan2Config};
+use crate::{data::Provenance, networks::generators::stylegan2::StyleGan2Config};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 

@@ -6,7 +6,7 @@ use super::{
     settings::TrainSettings,
 };
 use crate::{
-    networks::stylegan2::{Discriminator, Generator, NoiseMode},
+    networks::generators::stylegan2::{Discriminator, Generator, NoiseMode},
     ops::random,
 };
 use burn::{

@@ -4,7 +4,7 @@ use super::{
     Error, GrownFrom, Run, StepStats, Tick, TrainState, checkpoint, file_error,
     step::{Stream, rng},
 };
-use crate::{data::Dataset, networks::stylegan2::NoiseMode};
+use crate::{data::Dataset, networks::generators::stylegan2::NoiseMode};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{Rng, seq::SliceRandom};
 use std::{
@@ -64,7 +64,7 @@ impl Trainer {
     /// # Panics
     ///
     /// When its networks cannot grow into the run's, see
-    /// [`grows_from`](crate::networks::stylegan2::StyleGan2Config::grows_from).
+    /// [`grows_from`](crate::networks::generators::stylegan2::StyleGan2Config::grows_from).
     pub fn grow(mut run: Run, dataset: Dataset, smaller: &Run, device: &Device) -> Result<Self, Error> {
         let [from, to] = [smaller, &run].map(|run| &run.settings.network);
         assert!(to.grows_from(from), "whoever starts the run checks this first");

@@ -93,6 +93,21 @@ pub fn apply<M: Module>(module: M, tensors: &Tensors) -> Result<M, Error> {
     }))
 }
 
+/// The family of a generator is no part of its parameters' names: the manifest says it.
+const NAMELESS: &str = "Enum:Generator";
+
+fn enter(path: &mut Vec<String>, name: &str, container: &str) {
+    if container != NAMELESS {
+        path.push(name.into());
+    }
+}
+
+fn exit(path: &mut Vec<String>, container: &str) {
+    if container != NAMELESS {
+        path.pop();
+    }
+}
+
 /// The shapes of a module's float parameters, in its order.
 #[derive(Default)]
 struct Shapes {
@@ -101,12 +116,12 @@ struct Shapes {
 }
 
 impl ModuleVisitor for Shapes {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.into());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        enter(&mut self.path, name, container);
     }
 
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        exit(&mut self.path, container);
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -124,12 +139,12 @@ struct Collector {
 }
 
 impl ModuleVisitor for Collector {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.into());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        enter(&mut self.path, name, container);
     }
 
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        exit(&mut self.path, container);
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -152,12 +167,12 @@ struct Applier<'a> {
 }
 
 impl ModuleMapper for Applier<'_> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.into());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        enter(&mut self.path, name, container);
     }
 
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        exit(&mut self.path, container);
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -196,6 +211,24 @@ mod tests {
             layers: vec![layer(true), layer(false)],
             scale: Param::from_tensor(Tensor::full([1], value, device)),
         }
+    }
+
+    #[test]
+    fn a_generator_has_the_names_of_its_family() {
+        use crate::networks::{
+            NetworkConfig,
+            generators::{GeneratorConfig, stylegan2::StyleGan2Config},
+        };
+        let device = Device::flex();
+        let config = StyleGan2Config {
+            channel_max: 4,
+            ..StyleGan2Config::small(16)
+        };
+        let bare = block_on(collect(&config.init_generator(&device))).unwrap();
+        let any = GeneratorConfig::StyleGan2(config).init(&device);
+        let names = block_on(collect(&any)).unwrap();
+        assert!(names.keys().eq(bare.keys()), "{names:?}");
+        assert_eq!(block_on(collect(&apply(any, &bare).unwrap())).unwrap(), bare);
     }
 
     #[test]

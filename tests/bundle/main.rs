@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use futures::executor::block_on;
 use guise::{
     metrics::psnr,
-    networks::stylegan2::Generator,
+    networks::generators::stylegan2::Generator,
     pipeline::{self, Cancel, Event, SampleRequest, sample},
     weights::{
         Error, Manifest, Quantization, apply,

@@ -7,10 +7,10 @@ use burn::{
 use futures::executor::block_on;
 use guise::{
     networks::{
-        collection_clip::{ImageTower, ImageTowerConfig, TextTower, TextTowerConfig},
-        minilm::MiniLmConfig,
-        srvgg::{SrvggNetCompact, SrvggNetCompactConfig},
-        stylegan2::{Generator, StyleGan2Config},
+        encoders::collection_clip::{ImageTower, ImageTowerConfig, TextTower, TextTowerConfig},
+        encoders::minilm::MiniLmConfig,
+        super_resolution::srvgg::{SrvggNetCompact, SrvggNetCompactConfig},
+        generators::stylegan2::{Generator, StyleGan2Config},
     },
     pipeline::z_from_seed,
     weights::{

@@ -4,7 +4,7 @@ use crate::tiny::{self, TinyBundle, random_generator};
 use burn::tensor::{Device, Distribution, Tensor};
 use futures::executor::block_on;
 use guise::{
-    networks::{collection_clip::TextTower, stylegan2::NoiseMode},
+    networks::{encoders::collection_clip::TextTower, generators::stylegan2::NoiseMode},
     weights::{
         Error, Quantization,
         bundle::{load_image_tower, load_text_tower, load_vocabulary, pack, pack_text_tower},

@@ -150,7 +150,7 @@ fn tiny_bundle(dir: &Path) -> PathBuf {
 fn super_resolution(dir: &Path) -> PathBuf {
     use burn::tensor::Device;
     use guise::{
-        networks::srvgg::SrvggNetCompactConfig,
+        networks::super_resolution::srvgg::SrvggNetCompactConfig,
         weights::{collect, foreign::SuperResolution},
     };
     let config = SrvggNetCompactConfig {

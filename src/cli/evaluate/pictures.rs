@@ -5,7 +5,7 @@ use crate::{
     cli::{memory::Memory, progress},
     data::Dataset,
     metrics::kid,
-    networks::stylegan2::{Generator, NoiseMode},
+    networks::generators::stylegan2::{Generator, NoiseMode},
     pipeline::{ImageEncoder, guide::judge, memory::to_judge, z_from_seed},
     weights::manifest::Resemblance,
 };

@@ -14,7 +14,7 @@ use super::{
     words::Words,
 };
 use crate::{
-    networks::stylegan2::Generator,
+    networks::generators::stylegan2::Generator,
     pipeline::{self, Cancel, Event, SampleRequest, memory::to_draw},
     train::{Run, load_snapshot},
     weights::Manifest,

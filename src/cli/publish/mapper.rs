@@ -3,7 +3,7 @@
 use super::MAPPER;
 use crate::{
     cli::progress,
-    networks::{collection_clip::ImageTower, mapper::MapperConfig, stylegan2::Generator},
+    networks::{encoders::collection_clip::ImageTower, mapper::MapperConfig, generators::stylegan2::Generator},
     train::{MapperSettings, train_mapper},
     weights::{
         Quantization,

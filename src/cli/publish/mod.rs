@@ -19,7 +19,7 @@ use super::{
 use crate::{
     data::Dataset,
     metrics::psnr,
-    networks::{collection_clip::ImageTower, srvgg::SrvggNetCompact, stylegan2::Generator},
+    networks::{encoders::collection_clip::ImageTower, super_resolution::srvgg::SrvggNetCompact, generators::stylegan2::Generator},
     pipeline::{
         Cancel, SampleRequest,
         memory::to_draw,

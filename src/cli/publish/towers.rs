@@ -4,8 +4,8 @@ use super::{IMAGE_TOWER, TEXT_TOWER, VOCABULARY};
 use crate::{
     cli::{files::read_at_most, progress},
     networks::{
-        collection_clip::{ImageTower, TextTower},
-        minilm::Tokenizer,
+        encoders::collection_clip::{ImageTower, TextTower},
+        encoders::minilm::Tokenizer,
     },
     train::clip::{ClipRun, ClipTrainer, Sentences, TextEncoder, load_towers},
     weights::{

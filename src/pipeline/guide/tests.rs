@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    networks::stylegan2::StyleGan2Config,
+    networks::generators::stylegan2::StyleGan2Config,
     ops::{conv2d::conv2d_act, unit_length::unit_length},
     pipeline::z_from_seed,
     weights::{apply, collect},

@@ -2,8 +2,8 @@
 
 use crate::{
     networks::{
-        collection_clip::{TextProjection, clauses},
-        minilm::{MiniLm, MiniLmConfig, Tokenizer, batch},
+        encoders::collection_clip::{TextProjection, clauses},
+        encoders::minilm::{MiniLm, MiniLmConfig, Tokenizer, batch},
     },
     train::{Error, file_error, run::write_whole},
     weights::{

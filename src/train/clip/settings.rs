@@ -3,7 +3,7 @@
 use super::ClipStats;
 use crate::{
     data::Provenance,
-    networks::collection_clip::{ImageTowerConfig, TextTowerConfig},
+    networks::encoders::collection_clip::{ImageTowerConfig, TextTowerConfig},
     train::{RunFolder, RunSettings},
 };
 use serde::{Deserialize, Serialize};

@@ -7,7 +7,7 @@ use super::{
     sentences::Texts,
 };
 use crate::{
-    networks::collection_clip::{ImageTower, TextProjection},
+    networks::encoders::collection_clip::{ImageTower, TextProjection},
     ops::random,
 };
 use burn::{

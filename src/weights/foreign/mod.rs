@@ -14,7 +14,7 @@ pub use clip::{ClipModel, ClipOptions};
 pub use minilm::SentenceEncoder;
 pub use srvgg::SuperResolution;
 
-use crate::networks::{clip::ConfigError as ClipConfigError, srvgg::ConfigError};
+use crate::networks::layers::ConfigError;
 use burn::tensor::{TensorData, bf16, f16};
 use std::collections::BTreeMap;
 

@@ -6,7 +6,7 @@ use super::{
     safetensors::{self, About},
 };
 use crate::{
-    networks::srvgg::{SrvggNetCompact, SrvggNetCompactConfig},
+    networks::super_resolution::srvgg::{SrvggNetCompact, SrvggNetCompactConfig},
     weights::{self, Tensors, apply},
 };
 use burn::tensor::{Device, TensorData};

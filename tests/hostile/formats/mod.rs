@@ -7,8 +7,8 @@ use burn::tensor::{Device, TensorData};
 use futures::executor::block_on;
 use guise::{
     networks::{
-        collection_clip::{clauses, unread_clauses},
-        minilm::Tokenizer,
+        encoders::collection_clip::{clauses, unread_clauses},
+        encoders::minilm::Tokenizer,
     },
     pipeline::{Cancel, SampleRequest, prompt, sample},
     weights::{
@@ -186,7 +186,7 @@ fn of<C: Clone>(part: &Part<C>, contents: &[u8]) -> Part<C> {
 }
 
 fn generator(
-    part: &Part<guise::networks::stylegan2::StyleGan2Config>,
+    part: &Part<guise::networks::generators::stylegan2::StyleGan2Config>,
     contents: &[u8],
 ) -> Result<(), String> {
     let device = Device::flex();

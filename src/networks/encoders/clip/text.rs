@@ -1,6 +1,7 @@
 //! CLIP's text transformer: Radford et al. (2021), 2.4, after GPT-2.
 
-use super::transformer::{LayerNorm, Transformer, TransformerConfig, normal};
+use super::transformer::{Transformer, TransformerConfig};
+use crate::networks::layers::{LayerNorm, lazy_normal};
 use burn::{
     module::{Module, Param},
     tensor::{Device, Int, Tensor, TensorData},
@@ -24,12 +25,12 @@ impl TextConfig {
         let width = self.transformer.width;
         TextTransformer {
             token_embedding: TokenEmbedding {
-                weight: normal([self.vocab_size, width], 0.02, device),
+                weight: lazy_normal([self.vocab_size, width], 0.02, device),
             },
-            positional_embedding: normal([self.context_length, width], 0.01, device),
+            positional_embedding: lazy_normal([self.context_length, width], 0.01, device),
             transformer: self.transformer.init(device),
-            ln_final: LayerNorm::init(width, device),
-            text_projection: normal([width, embed_dim], (width as f64).powf(-0.5), device),
+            ln_final: LayerNorm::lazy(width, device),
+            text_projection: lazy_normal([width, embed_dim], (width as f64).powf(-0.5), device),
         }
     }
 }

@@ -15,6 +15,8 @@ pub use layers::{EqualizedConv2d, EqualizedLinear};
 pub use mapping::MappingNetwork;
 pub use synthesis::{NoiseMode, SynthesisBlock, SynthesisLayer, SynthesisNetwork, ToRgbLayer};
 
+use super::Generate;
+use crate::networks::layers::ConfigError;
 use burn::{
     module::Module,
     tensor::{Device, Tensor},
@@ -41,26 +43,6 @@ pub struct StyleGan2Config {
     pub channel_max: usize,
 }
 
-/// Why a [`StyleGan2Config`] describes no network.
-#[derive(Debug, thiserror::Error, PartialEq)]
-pub enum ConfigError {
-    /// The resolution cannot be reached by doubling 4.
-    #[error("resolution is {0}, expected a power of two from 16 to 1024")]
-    Resolution(usize),
-    /// A size is zero or so large that it can only be a mistake.
-    #[error("{field} is {value}, expected {min} to {max}")]
-    Range {
-        /// Name of the field.
-        field: &'static str,
-        /// The value that was given.
-        value: usize,
-        /// Smallest value allowed.
-        min: usize,
-        /// Largest value allowed.
-        max: usize,
-    },
-}
-
 impl StyleGan2Config {
     /// A network for pictures of side `resolution` that trains on modest hardware: at 32 pixels, about half a
     /// million parameters in the generator.
@@ -78,9 +60,7 @@ impl StyleGan2Config {
 
     /// Checks every field, so that [`init`](Self::init_generator) neither panics nor exhausts memory.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        if !self.resolution.is_power_of_two() || !(16..=1024).contains(&self.resolution) {
-            return Err(ConfigError::Resolution(self.resolution));
-        }
+        ConfigError::check_power("resolution", self.resolution, 16, 1024)?;
         for (field, value, min, max) in [
             ("z_dim", self.z_dim, 1, 4096),
             ("w_dim", self.w_dim, 1, 4096),
@@ -89,14 +69,7 @@ impl StyleGan2Config {
             ("channel_base", self.channel_base, self.resolution, 1 << 17),
             ("channel_max", self.channel_max, 1, 2048),
         ] {
-            if !(min..=max).contains(&value) {
-                return Err(ConfigError::Range {
-                    field,
-                    value,
-                    min,
-                    max,
-                });
-            }
+            ConfigError::check(field, value, min, max)?;
         }
         Ok(())
     }
@@ -137,6 +110,23 @@ impl StyleGan2Config {
         2 * (self.resolution.ilog2() as usize - 1)
     }
 
+    /// How many numbers the generator's matrices, kernels and noise buffers hold, without its many small vectors and
+    /// affine layers.
+    pub fn weights(&self) -> u64 {
+        let [z_dim, w_dim, layers] = [self.z_dim, self.w_dim, self.num_mapping_layers].map(|n| n as u64);
+        let mapping = z_dim * w_dim + layers.saturating_sub(1) * w_dim * w_dim;
+        let block = |side: usize| {
+            let [above, here] = [side / 2, side].map(|side| self.channels(side) as u64);
+            let [noise, convs] = if side == 4 {
+                [1, 9 * here * here]
+            } else {
+                [2, 9 * here * (above + here)]
+            };
+            convs + noise * (side * side) as u64
+        };
+        mapping + self.block_sides().map(block).sum::<u64>()
+    }
+
     /// A generator with fresh random weights.
     pub fn init_generator(&self, device: &Device) -> Generator {
         Generator {
@@ -166,5 +156,44 @@ impl Generator {
     pub fn forward(&self, z: Tensor<2>, truncation_psi: f32, noise: NoiseMode) -> Tensor<4> {
         self.synthesis
             .forward(self.mapping.forward(z, truncation_psi), noise)
+    }
+}
+
+impl Generate for Generator {
+    fn z_dim(&self) -> usize {
+        self.mapping.layers[0].weight.dims()[1]
+    }
+
+    fn latent_shape(&self) -> [usize; 2] {
+        let [w_dim] = self.mapping.w_avg.dims();
+        [2 * self.synthesis.blocks.len(), w_dim]
+    }
+
+    fn resolution(&self) -> usize {
+        2 << self.synthesis.blocks.len()
+    }
+
+    fn latent_centre(&self) -> Tensor<1> {
+        self.mapping.w_avg.val()
+    }
+
+    fn latents_from_z(&self, z: Tensor<2>, truncation_psi: f32) -> Tensor<3> {
+        self.mapping.forward(z, truncation_psi)
+    }
+
+    /// With the noise that is saved with the network.
+    fn draw(&self, ws: Tensor<3>) -> Tensor<4> {
+        self.synthesis.forward(ws, NoiseMode::Const)
+    }
+
+    fn map_sizes(&self) -> Vec<u64> {
+        let blocks = self.synthesis.blocks.iter().enumerate();
+        let largest = |(index, block): (usize, &SynthesisBlock)| {
+            let [c_out, c_in, ..] = block.conv1.weight.dims();
+            let side = 4u64 << index;
+            let above = block.conv0.as_ref().map_or(0, |conv0| conv0.weight.dims()[1] as u64);
+            (c_out.max(c_in) as u64) * side * side + above * side * side / 4
+        };
+        blocks.map(largest).collect()
     }
 }

@@ -1,9 +1,7 @@
 //! The mapping network `f: z -> w` and the truncation trick.
 
-use super::{
-    StyleGan2Config,
-    layers::{EqualizedLinear, buffer},
-};
+use super::{StyleGan2Config, layers::EqualizedLinear};
+use crate::networks::layers::buffer;
 use burn::{
     module::{Module, Param},
     tensor::{Device, Tensor},

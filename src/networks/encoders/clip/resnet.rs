@@ -6,8 +6,11 @@
 //! summand for a channel, and `guise import clip` multiplies them into the convolution before. What is left
 //! is a convolution with a bias.
 
-use super::transformer::{Linear, attend, full, normal};
-use crate::ops::conv2d::conv2d;
+use super::transformer::attend;
+use crate::{
+    networks::layers::{Linear, lazy_full, lazy_normal},
+    ops::conv2d::conv2d,
+};
 use burn::{
     module::{Module, Param},
     tensor::{Device, Tensor, activation::relu, module::avg_pool2d, ops::AvgPoolOptions},
@@ -80,8 +83,8 @@ impl Convolution {
     fn init([c_in, c_out]: [usize; 2], kernel: usize, device: &Device) -> Self {
         let deviation = (2.0 / (c_in * kernel * kernel) as f64).sqrt();
         Self {
-            weight: normal([c_out, c_in, kernel, kernel], deviation, device),
-            bias: full([c_out], 0.0, device),
+            weight: lazy_normal([c_out, c_in, kernel, kernel], deviation, device),
+            bias: lazy_full([c_out], 0.0, device),
         }
     }
 
@@ -160,13 +163,13 @@ impl AttentionPool {
         let features = config.features();
         let side = config.resolution / ModifiedResNetConfig::REDUCTION;
         let deviation = (features as f64).powf(-0.5);
-        let square = || Linear::init([features, features], deviation, device);
+        let square = || Linear::lazy([features, features], deviation, device);
         Self {
-            positional_embedding: normal([side * side + 1, features], deviation, device),
+            positional_embedding: lazy_normal([side * side + 1, features], deviation, device),
             q_proj: square(),
             k_proj: square(),
             v_proj: square(),
-            c_proj: Linear::init([features, embed_dim], deviation, device),
+            c_proj: Linear::lazy([features, embed_dim], deviation, device),
             heads: config.heads,
         }
     }

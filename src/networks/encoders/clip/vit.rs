@@ -1,7 +1,8 @@
 //! CLIP's vision transformer: Dosovitskiy et al., "An Image is Worth 16x16 Words" (2021), with one more layer norm
 //! before the blocks, as Radford et al. (2021), 2.4 describe.
 
-use super::transformer::{LayerNorm, ResidualAttentionBlock, Transformer, TransformerConfig, normal};
+use super::transformer::{ResidualAttentionBlock, Transformer, TransformerConfig};
+use crate::networks::layers::{LayerNorm, lazy_normal};
 use burn::{
     module::{Module, Param},
     tensor::{Device, Tensor},
@@ -28,18 +29,18 @@ impl VitConfig {
         let pixels = (3 * self.patch_size * self.patch_size) as f64;
         Vit {
             conv1: PatchEmbedding {
-                weight: normal(
+                weight: lazy_normal(
                     [width, 3, self.patch_size, self.patch_size],
                     pixels.powf(-0.5),
                     device,
                 ),
             },
-            class_embedding: normal([width], deviation, device),
-            positional_embedding: normal([grid * grid + 1, width], deviation, device),
-            ln_pre: LayerNorm::init(width, device),
+            class_embedding: lazy_normal([width], deviation, device),
+            positional_embedding: lazy_normal([grid * grid + 1, width], deviation, device),
+            ln_pre: LayerNorm::lazy(width, device),
             transformer: self.transformer.init(device),
-            ln_post: LayerNorm::init(width, device),
-            proj: normal([width, embed_dim], deviation, device),
+            ln_post: LayerNorm::lazy(width, device),
+            proj: lazy_normal([width, embed_dim], deviation, device),
         }
     }
 }

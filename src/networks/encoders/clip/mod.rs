@@ -19,7 +19,13 @@ pub use tokenizer::Tokenizer;
 pub use transformer::{Activation, TransformerConfig};
 pub use vit::{Vit, VitConfig};
 
-use crate::ops::{resize::resize_bicubic, unit_length::unit_length};
+use crate::{
+    networks::{
+        encoders::ImageEncoder,
+        layers::{ConfigError, lazy_full},
+    },
+    ops::{resize::resize_bicubic, unit_length::unit_length},
+};
 use burn::{
     module::{Module, Param},
     tensor::{Device, Tensor, TensorData},
@@ -51,18 +57,6 @@ pub enum VisualConfig {
     Vit(VitConfig),
     /// A modified ResNet.
     ResNet(ModifiedResNetConfig),
-}
-
-/// A field of a [`ClipConfig`] that describes no network.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{field} is {value}, expected {expected}")]
-pub struct ConfigError {
-    /// Path of the field.
-    pub field: String,
-    /// The value that was given.
-    pub value: usize,
-    /// What may stand there.
-    pub expected: String,
 }
 
 impl ClipConfig {
@@ -111,35 +105,22 @@ impl ClipConfig {
 
     /// Checks every field, so that [`init`](Self::init) neither panics nor exhausts memory.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let check = |field: String, value: usize, [min, max]: [usize; 2], divisor: usize| {
-            let divides = divisor != 0 && value.is_multiple_of(divisor);
-            if (min..=max).contains(&value) && divides {
-                return Ok(());
-            }
-            let multiple = match divisor {
-                1 => String::new(),
-                _ => format!(", a multiple of {divisor}"),
-            };
-            let expected = format!("{min} to {max}{multiple}");
-            Err(ConfigError {
-                field,
-                value,
-                expected,
-            })
+        let check = |field: &str, value, min_max: [usize; 2], divisor| match divisor {
+            1 => ConfigError::check(field, value, min_max[0], min_max[1]),
+            _ => ConfigError::check_multiple(field, value, min_max, divisor),
         };
         let transformer = |tower: &str, config: &TransformerConfig| {
             let field = |name| format!("{tower}.transformer.{name}");
-            check(field("heads"), config.heads, [1, 256], 1)?;
-            check(field("width"), config.width, [1, 8192], config.heads)?;
-            check(field("layers"), config.layers, [1, 128], 1)?;
-            check(field("mlp_width"), config.mlp_width, [1, 65_536], 1)
+            check(&field("heads"), config.heads, [1, 256], 1)?;
+            check(&field("width"), config.width, [1, 8192], config.heads)?;
+            check(&field("layers"), config.layers, [1, 128], 1)?;
+            check(&field("mlp_width"), config.mlp_width, [1, 65_536], 1)
         };
-        check("embed_dim".into(), self.embed_dim, [1, 8192], 1)?;
+        check("embed_dim", self.embed_dim, [1, 8192], 1)?;
         match &self.visual {
             VisualConfig::Vit(vit) => {
-                check("visual.patch_size".into(), vit.patch_size, [1, 256], 1)?;
-                check(
-                    "visual.resolution".into(),
+                check("visual.patch_size", vit.patch_size, [1, 256], 1)?;
+                check("visual.resolution",
                     vit.resolution,
                     [1, 2048],
                     vit.patch_size,
@@ -147,32 +128,29 @@ impl ClipConfig {
                 transformer("visual", &vit.transformer)?;
             }
             VisualConfig::ResNet(resnet) => {
-                check("visual.width".into(), resnet.width, [2, 1024], 2)?;
-                check(
-                    "visual.resolution".into(),
+                check("visual.width", resnet.width, [2, 1024], 2)?;
+                check("visual.resolution",
                     resnet.resolution,
                     [1, 2048],
                     ModifiedResNetConfig::REDUCTION,
                 )?;
-                check("visual.heads".into(), resnet.heads, [1, 1024], 1)?;
-                check(
-                    "visual.width".into(),
+                check("visual.heads", resnet.heads, [1, 1024], 1)?;
+                check("visual.width",
                     resnet.features(),
                     [1, 32_768],
                     resnet.heads,
                 )?;
                 for (stage, &blocks) in resnet.layers.iter().enumerate() {
-                    check(format!("visual.layers.{stage}"), blocks, [1, 128], 1)?;
+                    check(&format!("visual.layers.{stage}"), blocks, [1, 128], 1)?;
                 }
             }
         }
-        check(
-            "text.context_length".into(),
+        check("text.context_length",
             self.text.context_length,
             [1, 4096],
             1,
         )?;
-        check("text.vocab_size".into(), self.text.vocab_size, [1, 1 << 20], 1)?;
+        check("text.vocab_size", self.text.vocab_size, [1, 1 << 20], 1)?;
         transformer("text", &self.text.transformer)
     }
 
@@ -186,7 +164,7 @@ impl ClipConfig {
             visual,
             text: self.text.init(self.embed_dim, device),
             // exp(logit_scale) = 1 / 0.07, where the paper's training starts.
-            logit_scale: transformer::full([1], (1.0f64 / 0.07).ln(), device),
+            logit_scale: lazy_full([1], (1.0f64 / 0.07).ln(), device),
             resolution: self.visual.resolution(),
         }
     }
@@ -244,11 +222,6 @@ pub struct Clip {
 }
 
 impl Clip {
-    /// Side of the pictures that the image tower looks at, in pixels; others are resized to it.
-    pub fn resolution(&self) -> usize {
-        self.resolution
-    }
-
     /// `images [n, 3, h, w]` in `[-1, 1]`, of any size, to `[n, embed_dim]` of unit length.
     pub fn embed_image(&self, images: Tensor<4>) -> Tensor<2> {
         unit_length(self.visual.forward(preprocess(images, self.resolution)))
@@ -260,6 +233,21 @@ impl Clip {
     /// As [`TextTransformer::forward`].
     pub fn embed_text(&self, texts: &[impl AsRef<[u32]>]) -> Tensor<2> {
         unit_length(self.text.forward(texts))
+    }
+}
+
+impl ImageEncoder for Clip {
+    fn resolution(&self) -> usize {
+        self.resolution
+    }
+
+    /// Pictures of another size are resized first.
+    fn embed(&self, images: Tensor<4>) -> Tensor<2> {
+        self.embed_image(images)
+    }
+
+    fn numbers_kept(&self) -> u64 {
+        self.visual.numbers(self.resolution)
     }
 }
 

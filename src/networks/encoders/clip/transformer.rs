@@ -4,36 +4,15 @@
 //! Names and shapes of the parameters are those of OpenAI's release, with the queries, keys and values of all
 //! heads in one matrix.
 
-use crate::ops;
+use crate::networks::layers::{LayerNorm, Linear, lazy_full, lazy_normal};
 use burn::{
-    module::{Initializer, Module, Param},
+    module::{Module, Param},
     tensor::{
         Device, Tensor,
         activation::{gelu, sigmoid, softmax},
-        module::layer_norm,
     },
 };
 use serde::{Deserialize, Serialize};
-
-/// Added to variances by every layer norm.
-const EPSILON: f64 = 1e-5;
-
-/// A parameter drawn from the normal distribution with this deviation.
-///
-/// It is drawn when it is first read: a network that is only made to be filled with published weights never
-/// holds random ones, and one that a file merely promises never takes memory.
-pub(super) fn normal<const D: usize>(shape: [usize; D], deviation: f64, device: &Device) -> Param<Tensor<D>> {
-    let initializer = Initializer::Normal {
-        mean: 0.0,
-        std: deviation,
-    };
-    initializer.init(shape, device)
-}
-
-/// A parameter filled with `value`, when it is first read.
-pub(super) fn full<const D: usize>(shape: [usize; D], value: f64, device: &Device) -> Param<Tensor<D>> {
-    Initializer::Constant { value }.init(shape, device)
-}
 
 /// The nonlinearity of the feed-forward layers, which the weights do not tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,62 +71,6 @@ impl TransformerConfig {
     }
 }
 
-/// `y = x W^T + b`.
-#[derive(Module, Debug)]
-pub struct Linear {
-    /// `[d_out, d_in]`.
-    pub weight: Param<Tensor<2>>,
-    /// `[d_out]`.
-    pub bias: Param<Tensor<1>>,
-}
-
-impl Linear {
-    /// Random weights of this deviation and a bias of zero.
-    pub(super) fn init([d_in, d_out]: [usize; 2], deviation: f64, device: &Device) -> Self {
-        Self {
-            weight: normal([d_out, d_in], deviation, device),
-            bias: full([d_out], 0.0, device),
-        }
-    }
-
-    /// `x [n, length, d_in] -> [n, length, d_out]`.
-    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        linear(x, &self.weight, &self.bias)
-    }
-}
-
-/// `x [n, length, d_in]` through `weight [d_out, d_in]` and `bias [d_out]`.
-fn linear(x: Tensor<3>, weight: &Param<Tensor<2>>, bias: &Param<Tensor<1>>) -> Tensor<3> {
-    let [n, length, d_in] = x.dims();
-    let [d_out, _] = weight.dims();
-    // One product of two matrices, whatever the batch.
-    let y = ops::linear::linear(x.reshape([n * length, d_in]), weight.val(), bias.val());
-    y.reshape([n, length, d_out])
-}
-
-/// Layer norm over the features of each token (Ba et al. 2016).
-#[derive(Module, Debug)]
-pub struct LayerNorm {
-    /// `[width]`.
-    pub weight: Param<Tensor<1>>,
-    /// `[width]`.
-    pub bias: Param<Tensor<1>>,
-}
-
-impl LayerNorm {
-    pub(super) fn init(width: usize, device: &Device) -> Self {
-        Self {
-            weight: full([width], 1.0, device),
-            bias: full([width], 0.0, device),
-        }
-    }
-
-    /// `x [.., width] -> [.., width]`.
-    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        layer_norm(x, self.weight.val(), Some(self.bias.val()), EPSILON)
-    }
-}
-
 /// `softmax(q k^T / sqrt(d) + mask) v` for every head, `[n, heads, length, d]` each.
 pub(super) fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: Option<Tensor<2>>) -> Tensor<4> {
     let d = q.dims()[3];
@@ -181,7 +104,7 @@ impl Attention {
     pub fn forward(&self, x: Tensor<3>, mask: Option<Tensor<2>>) -> Tensor<3> {
         let [n, length, width] = x.dims();
         let d = width / self.heads;
-        let qkv = linear(x, &self.in_proj_weight, &self.in_proj_bias);
+        let qkv = Linear::apply(x, &self.in_proj_weight, &self.in_proj_bias);
         let qkv = qkv
             .reshape([n, length, 3, self.heads, d])
             .permute([2, 0, 3, 1, 4]);
@@ -227,17 +150,17 @@ impl ResidualAttentionBlock {
         let projection = attention * (2.0 * layers as f64).powf(-0.5);
         let inner = (2.0 * width as f64).powf(-0.5);
         Self {
-            ln_1: LayerNorm::init(width, device),
+            ln_1: LayerNorm::lazy(width, device),
             attn: Attention {
-                in_proj_weight: normal([3 * width, width], attention, device),
-                in_proj_bias: full([3 * width], 0.0, device),
-                out_proj: Linear::init([width, width], projection, device),
+                in_proj_weight: lazy_normal([3 * width, width], attention, device),
+                in_proj_bias: lazy_full([3 * width], 0.0, device),
+                out_proj: Linear::lazy([width, width], projection, device),
                 heads,
             },
-            ln_2: LayerNorm::init(width, device),
+            ln_2: LayerNorm::lazy(width, device),
             mlp: Mlp {
-                c_fc: Linear::init([width, config.mlp_width], inner, device),
-                c_proj: Linear::init([config.mlp_width, width], projection, device),
+                c_fc: Linear::lazy([width, config.mlp_width], inner, device),
+                c_proj: Linear::lazy([config.mlp_width, width], projection, device),
                 activation: config.activation,
             },
         }

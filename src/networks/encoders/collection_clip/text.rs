@@ -2,7 +2,11 @@
 
 use super::{clauses, unread_clauses};
 use crate::{
-    networks::minilm::{ConfigError, Linear, MiniLm, MiniLmConfig, Tokenizer, batch},
+    networks::{
+        NetworkConfig,
+        encoders::minilm::{MiniLm, MiniLmConfig, Tokenizer, batch},
+        layers::{ConfigError, Linear},
+    },
     ops::unit_length::unit_length,
 };
 use burn::{
@@ -24,34 +28,36 @@ pub struct TextTowerConfig {
 }
 
 impl TextTowerConfig {
-    /// Checks every field, so that [`init`](Self::init) neither panics nor exhausts memory.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        self.minilm.validate()?;
-        ConfigError::check("hidden_dim", self.hidden_dim, 1, 4096)?;
-        ConfigError::check("embed_dim", self.embed_dim, 1, 1024)
-    }
-
-    /// How many numbers its embeddings and matrices hold: all of the network but its small vectors.
-    pub fn weights(&self) -> u64 {
-        let [d_in, hidden, d_out] =
-            [self.minilm.hidden_size, self.hidden_dim, self.embed_dim].map(|n| n as u64);
-        self.minilm.weights() + d_in * hidden + hidden * d_out
-    }
-
-    /// A tower with a fresh random projection and a sentence encoder that is still to be filled.
-    pub fn init(&self, device: &Device) -> TextTower {
-        TextTower {
-            minilm: self.minilm.init(device),
-            projection: self.init_projection(device),
-        }
-    }
-
     /// The projection alone, which is all that is trained.
     pub fn init_projection(&self, device: &Device) -> TextProjection {
         TextProjection {
             hidden: Linear::init([self.minilm.hidden_size, self.hidden_dim], 1.0, device),
             output: Linear::init([self.hidden_dim, self.embed_dim], 1.0, device),
         }
+    }
+}
+
+impl NetworkConfig for TextTowerConfig {
+    type Network = TextTower;
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        self.minilm.validate()?;
+        ConfigError::check("hidden_dim", self.hidden_dim, 1, 4096)?;
+        ConfigError::check("embed_dim", self.embed_dim, 1, 1024)
+    }
+
+    /// A tower with a fresh random projection and a sentence encoder that is still to be filled.
+    fn init(&self, device: &Device) -> TextTower {
+        TextTower {
+            minilm: self.minilm.init(device),
+            projection: self.init_projection(device),
+        }
+    }
+
+    fn weights(&self) -> u64 {
+        let [d_in, hidden, d_out] =
+            [self.minilm.hidden_size, self.hidden_dim, self.embed_dim].map(|n| n as u64);
+        self.minilm.weights() + d_in * hidden + hidden * d_out
     }
 }
 

@@ -6,12 +6,15 @@
 
 use super::{
     StyleGan2Config,
-    layers::{EqualizedConv2d, EqualizedLinear, equalized, normal},
+    layers::{EqualizedConv2d, EqualizedLinear, equalized},
 };
-use crate::ops::{
-    conv2d::conv2d,
-    rectifier::rectifier_tangent,
-    resample::{blur2d, downsample2d},
+use crate::{
+    networks::layers::normal,
+    ops::{
+        conv2d::conv2d,
+        rectifier::rectifier_tangent,
+        resample::{blur2d, downsample2d},
+    },
 };
 use burn::{
     module::{Module, Param},

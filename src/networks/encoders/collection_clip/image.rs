@@ -1,7 +1,11 @@
 //! The image tower.
 
 use crate::{
-    networks::minilm::{ConfigError, Linear},
+    networks::{
+        NetworkConfig,
+        encoders::ImageEncoder,
+        layers::{ConfigError, Linear},
+    },
     ops::{conv2d::conv2d_act, random, resample::downsample2d, unit_length::unit_length},
 };
 use burn::{
@@ -43,20 +47,6 @@ impl ImageTowerConfig {
         }
     }
 
-    /// Checks every field, so that [`init`](Self::init) neither panics nor exhausts memory.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        if !self.resolution.is_power_of_two() || !(8..=1024).contains(&self.resolution) {
-            return Err(ConfigError {
-                field: "resolution",
-                value: self.resolution,
-                expected: "a power of two from 8 to 1024".into(),
-            });
-        }
-        ConfigError::check("channel_base", self.channel_base, self.resolution, 1 << 17)?;
-        ConfigError::check("channel_max", self.channel_max, 1, 1024)?;
-        ConfigError::check("embed_dim", self.embed_dim, 1, 1024)
-    }
-
     /// Channels of the maps of side `side`.
     fn channels(&self, side: usize) -> usize {
         (self.channel_base / side).min(self.channel_max)
@@ -81,17 +71,20 @@ impl ImageTowerConfig {
     fn head(&self) -> [usize; 2] {
         [LAST_SIDE * LAST_SIDE * self.channels(LAST_SIDE), self.embed_dim]
     }
+}
 
-    /// How many numbers its matrices and kernels hold: all of the network but its small vectors.
-    pub fn weights(&self) -> u64 {
-        let kernels = self.convolutions().into_iter();
-        let kernels: u64 = kernels.map(|([c_in, c_out], _)| 9 * (c_in * c_out) as u64).sum();
-        let [d_in, d_out] = self.head();
-        kernels + (d_in * d_out) as u64
+impl NetworkConfig for ImageTowerConfig {
+    type Network = ImageTower;
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        ConfigError::check_power("resolution", self.resolution, 8, 1024)?;
+        ConfigError::check("channel_base", self.channel_base, self.resolution, 1 << 17)?;
+        ConfigError::check("channel_max", self.channel_max, 1, 1024)?;
+        ConfigError::check("embed_dim", self.embed_dim, 1, 1024)
     }
 
     /// A tower with fresh random weights and the paper's `logit_scale` of `ln(1 / 0.07)`.
-    pub fn init(&self, device: &Device) -> ImageTower {
+    fn init(&self, device: &Device) -> ImageTower {
         let layers = self.convolutions().into_iter();
         ImageTower {
             layers: layers
@@ -101,6 +94,13 @@ impl ImageTowerConfig {
             logit_scale: Param::from_tensor(Tensor::full([1], (1.0f64 / 0.07).ln(), device)),
             resolution: self.resolution,
         }
+    }
+
+    fn weights(&self) -> u64 {
+        let kernels = self.convolutions().into_iter();
+        let kernels: u64 = kernels.map(|([c_in, c_out], _)| 9 * (c_in * c_out) as u64).sum();
+        let [d_in, d_out] = self.head();
+        kernels + (d_in * d_out) as u64
     }
 }
 
@@ -148,24 +148,6 @@ impl ImageTower {
     /// Cosines become logits by at most this factor, as in the paper.
     pub const MAX_SCALE: f64 = 100.0;
 
-    /// Side of the pictures in pixels.
-    pub fn resolution(&self) -> usize {
-        self.resolution
-    }
-
-    /// How many numbers its layers compute for a picture.
-    pub fn numbers(&self) -> u64 {
-        let mut side = self.resolution as u64;
-        let each = self.layers.iter().map(|layer| {
-            let [c_out, c_in, ..] = layer.weight.dims().map(|n| n as u64);
-            // What is halved is filtered first.
-            let filtered = if layer.halve { c_in * side * side } else { 0 };
-            side /= 1 + u64::from(layer.halve);
-            filtered + 2 * c_out * side * side
-        });
-        each.sum()
-    }
-
     /// What cosines are multiplied with to become logits, `[1]`: `exp(logit_scale)`, at most
     /// [`MAX_SCALE`](Self::MAX_SCALE).
     pub fn scale(&self) -> Tensor<1> {
@@ -187,5 +169,27 @@ impl ImageTower {
         let x = self.layers.iter().fold(images, |x, layer| layer.forward(x));
         let [_, channels, rows, columns] = x.dims();
         unit_length(self.head.forward(x.reshape([n, channels * rows * columns])))
+    }
+}
+
+impl ImageEncoder for ImageTower {
+    fn resolution(&self) -> usize {
+        self.resolution
+    }
+
+    fn embed(&self, images: Tensor<4>) -> Tensor<2> {
+        self.forward(images)
+    }
+
+    fn numbers_kept(&self) -> u64 {
+        let mut side = self.resolution as u64;
+        let each = self.layers.iter().map(|layer| {
+            let [c_out, c_in, ..] = layer.weight.dims().map(|n| n as u64);
+            // What is halved is filtered first.
+            let filtered = if layer.halve { c_in * side * side } else { 0 };
+            side /= 1 + u64::from(layer.halve);
+            filtered + 2 * c_out * side * side
+        });
+        each.sum()
     }
 }

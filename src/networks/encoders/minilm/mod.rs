@@ -10,7 +10,10 @@ mod tokenizer;
 
 pub use tokenizer::{MAX_TOKENS, Tokenizer, VocabularyError};
 
-use crate::ops::{linear::linear, random, unit_length::unit_length};
+use crate::{
+    networks::layers::{ConfigError, Linear},
+    ops::unit_length::unit_length,
+};
 use burn::{
     module::{Module, Param},
     nn::{LayerNorm, LayerNormConfig},
@@ -40,32 +43,6 @@ pub struct MiniLmConfig {
     pub max_position_embeddings: usize,
 }
 
-/// A field of a configuration that describes no network.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{field} is {value}, expected {expected}")]
-pub struct ConfigError {
-    /// Name of the field.
-    pub field: &'static str,
-    /// The value that was given.
-    pub value: usize,
-    /// What may stand there.
-    pub expected: String,
-}
-
-impl ConfigError {
-    /// Whether `value` lies from `min` to `max`.
-    pub(super) fn check(field: &'static str, value: usize, min: usize, max: usize) -> Result<(), Self> {
-        if (min..=max).contains(&value) {
-            return Ok(());
-        }
-        Err(Self {
-            field,
-            value,
-            expected: format!("{min} to {max}"),
-        })
-    }
-}
-
 impl MiniLmConfig {
     /// Checks every field, so that [`init`](Self::init) neither panics nor exhausts memory.
     pub fn validate(&self) -> Result<(), ConfigError> {
@@ -90,11 +67,12 @@ impl MiniLmConfig {
             ConfigError::check(field, value, min, max)?;
         }
         if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
-            return Err(ConfigError {
-                field: "num_attention_heads",
-                value: self.num_attention_heads,
-                expected: format!("a divisor of the hidden_size {}", self.hidden_size),
-            });
+            let expected = format!("a divisor of the hidden_size {}", self.hidden_size);
+            return Err(ConfigError::new(
+                "num_attention_heads",
+                self.num_attention_heads,
+                expected,
+            ));
         }
         Ok(())
     }
@@ -129,38 +107,6 @@ const EPSILON: f64 = 1e-12;
 
 fn layer_norm(width: usize, device: &Device) -> LayerNorm {
     LayerNormConfig::new(width).with_epsilon(EPSILON).init(device)
-}
-
-/// `y = x W^T + b`.
-///
-/// The weight keeps PyTorch's order, so that each of its rows, which GGUF quantizes in blocks, makes one output.
-#[derive(Module, Debug)]
-pub struct Linear {
-    /// `[d_out, d_in]`.
-    pub weight: Param<Tensor<2>>,
-    /// `[d_out]`.
-    pub bias: Param<Tensor<1>>,
-}
-
-impl Linear {
-    /// Normal weights of variance `gain^2 / d_in`, and a bias of zero.
-    pub fn init([d_in, d_out]: [usize; 2], gain: f64, device: &Device) -> Self {
-        let weight = if gain == 0.0 {
-            Tensor::zeros([d_out, d_in], device)
-        } else {
-            let deviation = gain / (d_in as f64).sqrt();
-            random::normal([d_out, d_in], deviation, device)
-        };
-        Self {
-            weight: Param::from_tensor(weight),
-            bias: Param::from_tensor(Tensor::zeros([d_out], device)),
-        }
-    }
-
-    /// `x [n, d_in] -> [n, d_out]`.
-    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        linear(x, self.weight.val(), self.bias.val())
-    }
 }
 
 /// Attention and a feed-forward network, each added to its input and normalized then.

@@ -7,9 +7,12 @@
 //! rectifier are one [`Layer`], and the input is added before the shuffle, which is the same sum in a
 //! quarter of the passes over memory.
 
-use crate::ops::{
-    conv2d::{PreluLayer, conv2d_prelu_stack},
-    random,
+use crate::{
+    networks::{NetworkConfig, layers::ConfigError},
+    ops::{
+        conv2d::{PreluLayer, conv2d_prelu_stack},
+        random,
+    },
 };
 use burn::{
     module::{Module, Param},
@@ -40,34 +43,7 @@ pub struct SrvggNetCompactConfig {
     pub outscale: usize,
 }
 
-/// A field of a [`SrvggNetCompactConfig`] that describes no network.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{field} is {value}, expected 1 to {max}")]
-pub struct ConfigError {
-    /// Name of the field.
-    pub field: &'static str,
-    /// The value that was given.
-    pub value: usize,
-    /// Largest value allowed.
-    pub max: usize,
-}
-
 impl SrvggNetCompactConfig {
-    /// Checks every field, so that [`init`](Self::init) neither panics nor exhausts memory.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        for (field, value, max) in [
-            ("num_feat", self.num_feat, 512),
-            ("num_conv", self.num_conv, 64),
-            ("upscale", self.upscale, 8),
-            ("outscale", self.outscale, self.upscale),
-        ] {
-            if !(1..=max).contains(&value) {
-                return Err(ConfigError { field, value, max });
-            }
-        }
-        Ok(())
-    }
-
     /// `[c_in, c_out]` of every convolution, first to last.
     pub fn channels(&self) -> impl Iterator<Item = [usize; 2]> + use<> {
         let Self {
@@ -81,9 +57,25 @@ impl SrvggNetCompactConfig {
             .chain(middle)
             .chain(std::iter::once([num_feat, RGB * upscale * upscale]))
     }
+}
+
+impl NetworkConfig for SrvggNetCompactConfig {
+    type Network = SrvggNetCompact;
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        for (field, value, max) in [
+            ("num_feat", self.num_feat, 512),
+            ("num_conv", self.num_conv, 64),
+            ("upscale", self.upscale, 8),
+            ("outscale", self.outscale, self.upscale),
+        ] {
+            ConfigError::check(field, value, 1, max)?;
+        }
+        Ok(())
+    }
 
     /// A network with fresh random weights (He et al. 2015) and rectifiers of slope 0.25.
-    pub fn init(&self, device: &Device) -> SrvggNetCompact {
+    fn init(&self, device: &Device) -> SrvggNetCompact {
         let last = self.num_conv + 1;
         let body = self.channels().enumerate();
         SrvggNetCompact {
@@ -93,6 +85,11 @@ impl SrvggNetCompactConfig {
             upscale: self.upscale,
             outscale: self.outscale,
         }
+    }
+
+    fn weights(&self) -> u64 {
+        let kernels = self.channels().map(|[c_in, c_out]| 9 * (c_in * c_out) as u64);
+        kernels.sum()
     }
 }
 

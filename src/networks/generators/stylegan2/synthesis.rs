@@ -1,13 +1,13 @@
 //! The synthesis network `g: ws -> image` with output skips.
 
-use super::{
-    StyleGan2Config,
-    layers::{EqualizedLinear, buffer, full, normal},
-};
-use crate::ops::{
-    modulated_conv2d::{modulated_conv2d, styled_conv2d},
-    random,
-    resample::upsample2d,
+use super::{StyleGan2Config, layers::EqualizedLinear};
+use crate::{
+    networks::layers::{buffer, full, normal},
+    ops::{
+        modulated_conv2d::{modulated_conv2d, styled_conv2d},
+        random,
+        resample::upsample2d,
+    },
 };
 use burn::{
     module::{Module, Param},

@@ -3,31 +3,18 @@
 //! Weights are stored with unit variance and scaled at run time, `w = w_stored * gain / sqrt(fan_in)`,
 //! so that Adam's normalized steps change every layer at the same relative speed.
 
-use crate::ops::{
-    conv2d::{conv2d, conv2d_act},
-    linear::linear_act,
-    random,
+use crate::{
+    networks::layers::{full, normal},
+    ops::{
+        conv2d::{conv2d, conv2d_act},
+        linear::linear_act,
+    },
 };
 use burn::{
     module::{Module, Param},
     tensor::{Device, Tensor},
 };
 use std::f64::consts::SQRT_2;
-
-/// A parameter drawn from the unit normal distribution times `scale`.
-pub(super) fn normal<const D: usize>(shape: [usize; D], scale: f64, device: &Device) -> Param<Tensor<D>> {
-    Param::from_tensor(random::normal(shape, scale, device))
-}
-
-/// A parameter filled with `value`.
-pub(super) fn full<const D: usize>(shape: [usize; D], value: f64, device: &Device) -> Param<Tensor<D>> {
-    Param::from_tensor(Tensor::full(shape, value, device))
-}
-
-/// A value that is saved with the network but never trained.
-pub(super) fn buffer<const D: usize>(value: Tensor<D>) -> Param<Tensor<D>> {
-    Param::from_tensor(value).set_require_grad(false)
-}
 
 /// `y = act(x W^T + b)` with an equalized learning rate.
 #[derive(Module, Debug)]

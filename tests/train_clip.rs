@@ -10,11 +10,13 @@ use guise::{
     },
     weights::{Tensors, collect},
 };
+use rand::{Rng, SeedableRng};
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 
 /// Names that the tiny encoder can read and that have no synonyms, most of which it could not.
@@ -155,9 +157,9 @@ fn a_resumed_run_is_the_run_that_never_stopped() {
     // The same settings in another folder, stopped in the middle.
     let settings = ClipRun::open(&only_run(&whole)).unwrap().settings;
     let run = ClipRun::create(&halves, settings).unwrap();
-    let stopped = run.dir.clone();
     let encoder = TextEncoder::open(&encoder()).unwrap();
     let trainer = ClipTrainer::open(run, Dataset::open(&data).unwrap(), encoder, &Device::flex()).unwrap();
+    let stopped = trainer.run().dir.clone();
     let stop = AtomicBool::new(false);
     let ended = trainer.train(&stop, |event| {
         if let ClipEvent::Step { images_seen, .. } = event {
@@ -201,16 +203,47 @@ fn what_cannot_be_trained_says_why() {
         train(&data, &out, "1", &["--held-out", "90"]),
         "expected at least 122",
     );
-    refused(train(&data, &out, "NaN", &[]), "total_kimg is NaN");
-    refused(train(&data, &out, "1", &["--batch-size", "1"]), "batch_size is 1");
+    refused(
+        train(&data, &out, "NaN", &[]),
+        "total_kimg is NaN, expected more than 0",
+    );
+    refused(
+        train(&data, &out, "1", &["--snapshot-kimg", "0"]),
+        "snapshot_kimg is 0, expected more than 0",
+    );
+    refused(
+        train(&data, &out, "1", &["--batch-size", "1"]),
+        "batch_size is 1, expected at least 2",
+    );
     refused(
         train(&data, &out, "1", &["--channel-max", "0"]),
         "channel_max is 0",
     );
+    assert_eq!(
+        fs::read_dir(&out).unwrap().count(),
+        0,
+        "a start that fails leaves no folder"
+    );
     refused(
         train(&data, &out, "1", &["--learning-rate", "1e30"]),
-        "with a lower --learning-rate",
+        "no longer finite in step 2",
     );
+    let run = only_run(&out);
+    refused(
+        guise(&["train", "clip", "--resume", path(&run)]),
+        "there is no checkpoint yet: start again with a lower --learning-rate",
+    );
+    let output = guise(&[
+        "train",
+        "clip",
+        "--resume",
+        path(&run),
+        "--learning-rate",
+        "0.002",
+        "--kimg",
+        "0.1",
+    ]);
+    assert!(output.status.success(), "{}", text(&output));
 
     let copy = dir.path().join("encoder");
     fs::create_dir(&copy).unwrap();
@@ -261,6 +294,102 @@ fn a_dataset_of_another_size_is_no_dataset_of_the_run() {
     assert!(!output.status.success());
     assert!(
         text(&output).contains("8x8, the run's image tower sees 16x16"),
+        "{}",
+        text(&output)
+    );
+}
+
+/// At whatever moment a training is killed, the resumed run is the one that was never killed.
+#[test]
+fn kills_change_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(dir.path(), true);
+    let (whole, killed) = (dir.path().join("whole"), dir.path().join("killed"));
+    let more = ["--snapshot-kimg", "0.032"];
+    let output = train(&data, &whole, "0.48", &more);
+    assert!(output.status.success(), "{}", text(&output));
+
+    let settings = ClipRun::open(&only_run(&whole)).unwrap().settings;
+    let encoder = TextEncoder::open(&encoder()).unwrap();
+    let run = ClipRun::create(&killed, settings).unwrap();
+    let trainer = ClipTrainer::open(run, Dataset::open(&data).unwrap(), encoder, &Device::flex()).unwrap();
+    // It has just begun: its folder is there, and nothing else.
+    drop(trainer);
+    let run = only_run(&killed);
+    let args = ["train", "clip", "--resume", path(&run)];
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(2);
+    for _ in 0..6 {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_guise"))
+            .args(args)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(rng.random_range(50..600)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let output = guise(&args);
+    assert!(output.status.success(), "{}", text(&output));
+    assert_eq!(weights(&run), weights(&only_run(&whole)));
+    let ticks = |run: &Path| ClipRun::open(run).unwrap().ticks().unwrap();
+    let stats = |run: &Path| -> Vec<_> {
+        ticks(run)
+            .into_iter()
+            .map(|tick| (tick.kimg, tick.stats))
+            .collect()
+    };
+    assert_eq!(stats(&run), stats(&only_run(&whole)));
+}
+
+#[test]
+fn a_run_is_resumed_further_after_damage_and_by_one_at_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(dir.path(), true);
+    let out = dir.path().join("runs");
+    let output = train(&data, &out, "2", &["--snapshot-kimg", "1"]);
+    assert!(output.status.success(), "{}", text(&output));
+    let run = only_run(&out);
+    let resume = |more: &[&str]| guise(&[&["train", "clip", "--resume", path(&run)], more].concat());
+    let newest = run.join("checkpoint000002");
+    fs::copy(newest.join("towers.bpk"), newest.join("optimizer.bpk")).unwrap();
+    let error = load_towers(&ClipRun::open(&run).unwrap(), &Device::flex())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("optimizer.bpk: it is damaged"), "{error}");
+    let said = text(&resume(&[]));
+    assert!(
+        said.contains("checkpoint000002.damaged") && said.contains("checkpoint000001,"),
+        "{said}"
+    );
+    let kimg = || ClipRun::open(&run).unwrap().ticks().unwrap().last().unwrap().kimg;
+    assert_eq!(kimg(), 2.016);
+
+    let held = ClipRun::resume(&run).unwrap();
+    let output = resume(&["--kimg", "3"]);
+    assert!(!output.status.success());
+    let said = text(&output);
+    assert!(
+        said.contains("another training") && said.contains(path(&run)),
+        "{said}"
+    );
+    drop(held);
+    let output = resume(&["--kimg", "2.2"]);
+    assert!(output.status.success(), "{}", text(&output));
+    assert_eq!(kimg(), 2.208);
+
+    let picture = data.join("00000/img00000095.png");
+    image::RgbImage::new(16, 16).save(&picture).unwrap();
+    let output = resume(&["--kimg", "2.3"]);
+    assert!(!output.status.success());
+    assert!(
+        text(&output).contains("other pictures than those 96"),
+        "{}",
+        text(&output)
+    );
+    let output = resume(&["--kimg", "2.3", "--data", path(&data)]);
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(
+        text(&output).contains("among those that are held out"),
         "{}",
         text(&output)
     );

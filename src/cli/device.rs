@@ -50,7 +50,7 @@ impl DeviceChoice {
             #[cfg(feature = "webgpu")]
             Self::Webgpu => Device::wgpu(Default::default()),
             #[cfg(feature = "cuda")]
-            Self::Cuda => Device::cuda(0),
+            Self::Cuda => nvidia_gpu()?,
             #[cfg(feature = "vulkan")]
             Self::Vulkan => Device::vulkan(Default::default()),
             #[allow(
@@ -89,6 +89,16 @@ impl DeviceChoice {
             Self::Vulkan => "a GPU through Vulkan".into(),
         }
     }
+}
+
+/// The first NVIDIA GPU. Asked for first, because what CUDA says where there is none names a shared library.
+#[cfg(feature = "cuda")]
+fn nvidia_gpu() -> anyhow::Result<Device> {
+    let found = Device::enumerate(burn::tensor::DeviceType::Cuda).into_vec();
+    found.into_iter().next().context(
+        "--device cuda: this machine has no NVIDIA GPU, or no NVIDIA driver (libcuda.so): install the driver, \
+         or use --device cpu",
+    )
 }
 
 /// Computes something small: drivers and adapters that are missing show themselves at the first use, by a panic.

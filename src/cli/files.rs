@@ -109,8 +109,7 @@ const PICTURE_LIMITS: PictureLimits = PictureLimits {
 
 /// Reads a picture that may be anything, and says on standard error what of it is not used.
 pub(super) fn open_picture(path: &Path, colors: Colors) -> anyhow::Result<Picture> {
-    let picture = Picture::open(path, &PICTURE_LIMITS, colors)
-        .with_context(|| format!("cannot read the picture {}", path.display()))?;
+    let picture = Picture::open(path, &PICTURE_LIMITS, colors)?;
     for note in &picture.notes {
         eprintln!("note: {}: {note}", path.display());
     }

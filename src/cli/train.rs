@@ -4,10 +4,10 @@ use super::{device::DeviceChoice, progress, stop::on_ctrl_c, train_clip, trust::
 use crate::{
     data::Dataset,
     networks::generators::stylegan2::StyleGan2Config,
-    train::{Ended, Event, Run, TrainSettings, Trainer},
+    train::{Ended, Error, Event, Run, RunSettings, TrainSettings, TrainedOn, Trainer},
 };
 use anyhow::{Context, bail};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Train a generator on a dataset.
 ///
@@ -18,7 +18,8 @@ use std::path::PathBuf;
 pub(super) struct Args {
     #[command(subcommand)]
     network: Option<Network>,
-    /// The dataset folder that `guise prepare` wrote.
+    /// The dataset folder that `guise prepare` wrote, or a dataset of NVIDIA's dataset tool, zipped or not. With --resume
+    /// the run goes on with what it holds now, even if its pictures are others or more than before.
     #[arg(long, required_unless_present = "resume")]
     data: Option<PathBuf>,
     /// The folder that holds the numbered run folders.
@@ -31,9 +32,10 @@ pub(super) struct Args {
     /// several times as fast, so most of the learning can happen there. Sizes of the network are that run's.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["resume", "channel_base", "channel_max"])]
     grow: Option<PathBuf>,
-    /// Train until this many thousand real pictures were shown, counted from the start of the run.
-    #[arg(long, default_value_t = 300.0)]
-    kimg: f64,
+    /// Train until this many thousand real pictures were shown, counted from the start of the run; a resumed run keeps
+    /// its own [default: 300].
+    #[arg(long)]
+    kimg: Option<f64>,
     /// Where to train.
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
@@ -84,29 +86,29 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     if let Some(Network::Clip(args)) = args.network {
         return train_clip::run(*args);
     }
-    if !(args.kimg.is_finite() && args.kimg > 0.0) {
-        bail!("--kimg is {}, expected a positive number", args.kimg);
-    }
-    let device = args.device.open()?;
-    check_training(&device)?;
     let smaller = args.grow.as_deref().map(Run::open).transpose()?;
     let (run, dataset) = match &args.resume {
         Some(dir) => resume(&args, dir)?,
         None => start(&args, smaller.as_ref())?,
     };
-    eprintln!("run folder: {}", run.dir.display());
-    let dir = run.dir.clone();
+    notes(dataset.notes());
+    let device = args.device.open()?;
+    check_training(&device)?;
     let trainer = match smaller {
         Some(smaller) => Trainer::grow(run, dataset, &smaller, &device)?,
         None => Trainer::open(run, dataset, &device)?,
     };
+    notes(trainer.notes());
+    let dir = trainer.run().dir.clone();
+    eprintln!("run folder: {}", dir.display());
 
     let stop = on_ctrl_c()?;
-    let total_images = (args.kimg * 1000.0) as u64;
+    let total_images = trainer.run().settings.total_images();
+    note_end(trainer.images_seen(), total_images);
     let bar = progress::bar(total_images, "pictures");
     bar.set_position(trainer.images_seen());
     bar.reset_eta();
-    let ended = trainer.train(total_images, &stop, |event| match event {
+    let ended = trainer.train(&stop, |event| match event {
         Event::Step { images_seen, stats } => {
             bar.set_position(images_seen);
             let secs_per_kimg = 1000.0 / bar.per_sec();
@@ -126,6 +128,25 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         ),
     }
     Ok(())
+}
+
+/// Says what a library has to say.
+pub(super) fn notes(notes: &[String]) {
+    for note in notes {
+        eprintln!("note: {note}");
+    }
+}
+
+/// Says so when a resumed run has nothing left to do.
+pub(super) fn note_end(images_seen: u64, total_images: u64) {
+    if images_seen >= total_images {
+        let kimg = |images: u64| images as f64 / 1000.0;
+        eprintln!(
+            "note: the run has shown {} of {} kimg already: --kimg with a higher number trains it further",
+            kimg(images_seen),
+            kimg(total_images)
+        );
+    }
 }
 
 fn start(args: &Args, smaller: Option<&Run>) -> anyhow::Result<(Run, Dataset)> {
@@ -151,13 +172,13 @@ fn start(args: &Args, smaller: Option<&Run>) -> anyhow::Result<(Run, Dataset)> {
         );
     }
     let mut settings = TrainSettings {
-        data: data.canonicalize().unwrap_or(data),
+        dataset: TrainedOn::new(&dataset, &data),
         provenance: dataset.provenance().clone(),
-        dataset_len: dataset.len(),
         hardware: args.device.describe(),
         network,
         grown_from: None,
         batch_size: 16,
+        total_kimg: TrainSettings::DEFAULT_TOTAL_KIMG,
         learning_rate: 0.003,
         r1_gamma: 0.2,
         r1_interval: 16,
@@ -174,26 +195,18 @@ fn start(args: &Args, smaller: Option<&Run>) -> anyhow::Result<(Run, Dataset)> {
     Ok((run, dataset))
 }
 
-fn resume(args: &Args, dir: &std::path::Path) -> anyhow::Result<(Run, Dataset)> {
-    let mut run = Run::open(dir)?;
-    let data = args.data.clone().unwrap_or_else(|| run.settings.data.clone());
-    let dataset = Dataset::open(&data)?;
-    if dataset.len() != run.settings.dataset_len {
-        bail!(
-            "{} has {} pictures, the run was started on {}: give its dataset with --data",
-            data.display(),
-            dataset.len(),
-            run.settings.dataset_len
-        );
-    }
-    run.settings.data = data;
+fn resume(args: &Args, dir: &Path) -> anyhow::Result<(Run, Dataset)> {
+    let mut run = Run::resume(dir)?;
     apply(args, &mut run.settings)?;
-    run.write_settings()?;
+    let resolution = run.settings.network.resolution;
+    let (dataset, note) = run.settings.dataset.reopen(args.data.as_deref(), resolution)?;
+    notes(note.as_slice());
     Ok((run, dataset))
 }
 
 /// Puts the flags that were given over the settings, and checks what is left.
-fn apply(args: &Args, settings: &mut TrainSettings) -> anyhow::Result<()> {
+fn apply(args: &Args, settings: &mut TrainSettings) -> Result<(), Error> {
+    settings.total_kimg = args.kimg.unwrap_or(settings.total_kimg);
     settings.seed = args.seed.unwrap_or(settings.seed);
     settings.batch_size = args.batch_size.unwrap_or(settings.batch_size);
     settings.learning_rate = args.learning_rate.unwrap_or(settings.learning_rate);
@@ -202,21 +215,5 @@ fn apply(args: &Args, settings: &mut TrainSettings) -> anyhow::Result<()> {
     settings.snapshot_kimg = args.snapshot_kimg.unwrap_or(settings.snapshot_kimg);
     settings.style_mixing_prob = args.style_mixing_prob.unwrap_or(settings.style_mixing_prob);
     settings.mirror |= args.mirror;
-    if !(0.0..=1.0).contains(&settings.style_mixing_prob) {
-        bail!(
-            "--style-mixing-prob is {}, expected 0 to 1",
-            settings.style_mixing_prob
-        );
-    }
-    for (flag, value, min) in [
-        ("--learning-rate", settings.learning_rate, f64::MIN_POSITIVE),
-        ("--r1-gamma", settings.r1_gamma, 0.0),
-        ("--ema-kimg", settings.ema_kimg, 0.0),
-        ("--snapshot-kimg", settings.snapshot_kimg, f64::MIN_POSITIVE),
-    ] {
-        if !(value.is_finite() && value >= min) {
-            bail!("{flag} is {value}, expected a finite number of at least {min}");
-        }
-    }
-    Ok(())
+    settings.validate().map_err(Error::Settings)
 }

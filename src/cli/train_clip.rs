@@ -1,16 +1,25 @@
 //! `guise train clip`.
 
-use super::{device::DeviceChoice, progress, stop::on_ctrl_c, trust::check_training};
+use super::{
+    device::DeviceChoice,
+    progress,
+    stop::on_ctrl_c,
+    train::{note_end, notes},
+    trust::check_training,
+};
 use crate::{
     data::{Dataset, Provenance},
     networks::encoders::collection_clip::{ImageTowerConfig, TextTowerConfig},
     train::{
-        Ended, RunSettings,
+        Ended, Error, RunSettings, TrainedOn,
         clip::{ClipEvent, ClipRun, ClipSettings, ClipTrainer, Evaluation, TextEncoder},
     },
 };
-use anyhow::{Context, bail};
-use std::{fmt::Write, path::PathBuf};
+use anyhow::Context;
+use std::{
+    fmt::Write,
+    path::{Path, PathBuf},
+};
 
 /// What `tools/minilm.sh` fetches.
 const MINILM: &str = "all-MiniLM-L6-v2 by the authors of Sentence Transformers, \
@@ -24,7 +33,8 @@ const MINILM_SOURCE: &str = "https://huggingface.co/sentence-transformers/all-Mi
 /// held out. Ctrl-C writes a checkpoint and stops; `--resume` goes on from it exactly.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The dataset folder that `guise prepare` wrote; its pictures must have traits.
+    /// The dataset folder that `guise prepare` wrote; its pictures must have traits. With --resume the run goes on with
+    /// what it holds now, even if its pictures are others or more than before.
     #[arg(long, required_unless_present = "resume")]
     data: Option<PathBuf>,
     /// The folder of the sentence encoder that `tools/minilm.sh` fetched.
@@ -47,12 +57,13 @@ pub(super) struct Args {
     /// The folder that holds the numbered run folders.
     #[arg(long, default_value = "runs", conflicts_with = "resume")]
     out: PathBuf,
-    /// A run folder to continue, with its own settings.
+    /// A run folder to continue, with its own settings, except those given here again.
     #[arg(long, value_name = "RUN")]
     resume: Option<PathBuf>,
-    /// Thousands of pictures to show.
-    #[arg(long, default_value_t = 1200.0, conflicts_with = "resume")]
-    kimg: f64,
+    /// Thousands of pictures to show, counted from the start of the run, by the end of which the step size has fallen to
+    /// zero; a resumed run keeps its own [default: 1200].
+    #[arg(long)]
+    kimg: Option<f64>,
     /// Where to train.
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
@@ -62,9 +73,9 @@ pub(super) struct Args {
     /// Pictures in a step.
     #[arg(long, default_value_t = 128, conflicts_with = "resume")]
     batch_size: usize,
-    /// AdamW's step size after the warm-up.
-    #[arg(long, default_value_t = 0.002, conflicts_with = "resume")]
-    learning_rate: f64,
+    /// AdamW's step size after the warm-up [default: 0.002].
+    #[arg(long)]
+    learning_rate: Option<f64>,
     /// Things said about each picture, its caption among them.
     #[arg(long, default_value_t = 6, conflicts_with = "resume")]
     phrases: usize,
@@ -83,32 +94,21 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
-    let device = args.device.open()?;
-    check_training(&device)?;
+    let choice = args.device;
     let (run, dataset, encoder) = match &args.resume {
-        Some(dir) => {
-            let mut run = ClipRun::open(dir)?;
-            run.settings.data = args.data.unwrap_or(run.settings.data);
-            run.settings.text_encoder = args.text_encoder.unwrap_or(run.settings.text_encoder);
-            let dataset = Dataset::open(&run.settings.data)?;
-            if dataset.len() != run.settings.dataset_len {
-                bail!(
-                    "{} has {} pictures, the run was started on {}: give its dataset with --data",
-                    run.settings.data.display(),
-                    dataset.len(),
-                    run.settings.dataset_len
-                );
-            }
-            let encoder = TextEncoder::open(&run.settings.text_encoder)?;
-            (run, dataset, encoder)
-        }
+        Some(dir) => resume(&args, dir)?,
         None => start(args)?,
     };
-    eprintln!("run folder: {}", run.dir.display());
-    let dir = run.dir.clone();
-    let total_images = (run.settings.total_kimg * 1000.0) as u64;
+    notes(dataset.notes());
+    let device = choice.open()?;
+    check_training(&device)?;
     let trainer = ClipTrainer::open(run, dataset, encoder, &device)?;
+    notes(trainer.notes());
+    let dir = trainer.run().dir.clone();
+    eprintln!("run folder: {}", dir.display());
 
+    let total_images = trainer.run().settings.total_images();
+    note_end(trainer.images_seen(), total_images);
     let stop = on_ctrl_c()?;
     let texts = progress::bar(0, "clauses");
     let bar = progress::bar(total_images, "pictures");
@@ -148,6 +148,30 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn resume(args: &Args, dir: &Path) -> anyhow::Result<(ClipRun, Dataset, TextEncoder)> {
+    let mut run = ClipRun::resume(dir)?;
+    let settings = &mut run.settings;
+    settings.total_kimg = args.kimg.unwrap_or(settings.total_kimg);
+    settings.learning_rate = args.learning_rate.unwrap_or(settings.learning_rate);
+    settings.validate().map_err(Error::Settings)?;
+    if let Some(text_encoder) = &args.text_encoder {
+        settings.text_encoder = whole(text_encoder);
+    }
+    let resolution = settings.image_tower.resolution;
+    let (dataset, note) = settings.dataset.reopen(args.data.as_deref(), resolution)?;
+    if let Some(note) = note {
+        let held_out = "pictures that it was trained with may be among those that are held out now";
+        notes(&[format!("{note}; {held_out}")]);
+    }
+    let encoder = TextEncoder::open(&settings.text_encoder)?;
+    Ok((run, dataset, encoder))
+}
+
+/// The whole path, because a run may be resumed from another folder.
+fn whole(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
 fn start(args: Args) -> anyhow::Result<(ClipRun, Dataset, TextEncoder)> {
     let data = args.data.context("--data is missing")?;
     let text_encoder = args.text_encoder.context("--text-encoder is missing")?;
@@ -155,12 +179,12 @@ fn start(args: Args) -> anyhow::Result<(ClipRun, Dataset, TextEncoder)> {
     let encoder = TextEncoder::open(&text_encoder)?;
     let mut image_tower = ImageTowerConfig::small(dataset.resolution());
     image_tower.channel_max = args.channel_max;
+    let total_kimg = args.kimg.unwrap_or(1200.0);
     let settings = ClipSettings {
-        data: data.canonicalize().unwrap_or(data),
+        dataset: TrainedOn::new(&dataset, &data),
         provenance: dataset.provenance().clone(),
-        dataset_len: dataset.len(),
         hardware: args.device.describe(),
-        text_encoder: text_encoder.canonicalize().unwrap_or(text_encoder),
+        text_encoder: whole(&text_encoder),
         text_provenance: Provenance {
             name: String::new(),
             license: args.text_license,
@@ -174,19 +198,17 @@ fn start(args: Args) -> anyhow::Result<(ClipRun, Dataset, TextEncoder)> {
         },
         image_tower,
         batch_size: args.batch_size,
-        learning_rate: args.learning_rate,
+        learning_rate: args.learning_rate.unwrap_or(0.002),
         weight_decay: 0.05,
-        warmup_kimg: (args.kimg * 0.05).min(20.0),
-        total_kimg: args.kimg,
+        // In whole pictures: a number of few digits is read as it was written.
+        warmup_kimg: (total_kimg * 0.05 * 1000.0).round().min(20_000.0) / 1000.0,
+        total_kimg,
         phrases: args.phrases,
         text_noise: args.text_noise,
         held_out: args.held_out,
         snapshot_kimg: args.snapshot_kimg,
         seed: args.seed,
     };
-    if let Err(reason) = settings.validate() {
-        bail!("{reason}");
-    }
     let run = ClipRun::create(&args.out, settings)?;
     Ok((run, dataset, encoder))
 }

@@ -57,6 +57,14 @@ pub fn read_regular(path: &Path, links: Links, limit: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The name of the file that `AtomicWriteFile` was about to put in its place when it was killed, such as `dataset.json`
+/// for `.dataset.json.x1Y2z3`, if that is what `name` looks like.
+pub fn unfinished(name: &str) -> Option<&str> {
+    let (of, ending) = name.strip_prefix('.')?.rsplit_once('.')?;
+    let is_random = ending.len() == 6 && ending.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_random.then_some(of)
+}
+
 fn check(facts: &Metadata) -> Result<()> {
     let reason = if facts.is_symlink() {
         "a symbolic link, which is not followed: copy the file here"
@@ -87,6 +95,19 @@ mod tests {
         let error = read_regular(&path, Links::Refused, 4).unwrap_err();
         assert!(error.to_string().contains("at most 4 bytes"), "{error}");
         assert!(reason(dir.path(), Links::Followed).contains("a folder"));
+    }
+
+    #[test]
+    fn knows_what_was_not_finished() {
+        assert_eq!(unfinished(".dataset.json.x1Y2z3"), Some("dataset.json"));
+        for name in [
+            "dataset.json.x1Y2z3",
+            ".dataset.json",
+            ".dataset.json.x1",
+            ".a.x1-2z3",
+        ] {
+            assert_eq!(unfinished(name), None, "{name}");
+        }
     }
 
     #[cfg(unix)]

@@ -18,7 +18,7 @@ mod traits;
 
 pub use captions::caption;
 pub use dataset::{Dataset, Entry};
-pub use files::{Links, open_regular, read_regular};
+pub use files::{Links, open_regular, read_regular, unfinished};
 pub use phrasing::{Claim, Phrase, Phrasebook, Property, Values, Words};
 pub use picture::{Colors, Picture, PictureLimits};
 pub use prepare::{PrepareEvent, PrepareOptions, PrepareSummary, Skipped, prepare};
@@ -62,7 +62,7 @@ pub enum Error {
         reason: String,
     },
     /// A picture is no picture, broken or too large.
-    #[error("{}: {reason}", shown(path))]
+    #[error("cannot read the picture {}: {reason}", shown(path))]
     Picture {
         /// The picture.
         path: PathBuf,

@@ -1,12 +1,8 @@
 //! Where a collection comes from and what may be done with it.
 
-use std::path::Path;
-
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::files::{Links, read_regular};
 use super::printable::readable;
-use super::{Error, io_error};
 
 /// Longer texts are no names and no credits.
 const MAX_CHARS: usize = 10_000;
@@ -38,21 +34,7 @@ impl Provenance {
     pub const FILE_NAME: &str = "collection.json";
 
     /// More than any provenance needs, little enough to read a hostile file whole.
-    const MAX_BYTES: u64 = 1 << 20;
-
-    /// Reads `collection.json` in `dir`; a folder without one has an empty provenance.
-    pub fn read(dir: &Path) -> Result<Self, Error> {
-        let path = dir.join(Self::FILE_NAME);
-        let bytes = match read_regular(&path, Links::Refused, Self::MAX_BYTES) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
-            read => read.map_err(io_error("read", &path))?,
-        };
-        serde_json::from_slice(&bytes).map_err(|source| Error::Json {
-            line: source.line(),
-            path: path.clone(),
-            source,
-        })
-    }
+    pub(super) const MAX_BYTES: u64 = 1 << 20;
 
     /// Reads the text of a collection's `collection.json`. Some generators give that name to the list of all tokens,
     /// which says nothing about the licence.

@@ -1,7 +1,9 @@
 //! Training: losses, regularization, the average, the trainer, checkpoints and the run folder.
 
+mod bounds;
 mod checkpoint;
 pub mod clip;
+mod dataset;
 mod ema;
 mod judge;
 mod losses;
@@ -13,6 +15,7 @@ mod step;
 mod trainer;
 
 pub use checkpoint::load_snapshot;
+pub use dataset::TrainedOn;
 pub use ema::ema_step;
 pub use judge::{Answers, Judge, train_judge};
 pub use losses::{discriminator_loss, generator_loss, r1_penalty};
@@ -62,34 +65,54 @@ pub enum Error {
         /// What is wrong with it, and what to do.
         reason: String,
     },
-    /// The contrastive loss stopped being a number; the towers were not touched by it.
+    /// Another training writes into the run folder.
     #[error(
-        "the loss is {loss} at {kimg:.1} kimg; the last checkpoint is {}; \
-         start again with a lower --learning-rate",
-        checkpoint.as_ref().map_or("missing".into(), |path| path.display().to_string())
+        "cannot train in {}: another training{} is writing there; wait until it ends, or stop it",
+        run.display(),
+        process.map_or(String::new(), |number| format!(" (process {number})"))
     )]
-    Diverged {
-        /// Thousands of pictures seen before the step.
-        kimg: f64,
-        /// What the loss was.
-        loss: f64,
-        /// The last good checkpoint.
-        checkpoint: Option<PathBuf>,
+    Busy {
+        /// The run folder.
+        run: PathBuf,
+        /// The number of its process, where it could be read.
+        process: Option<u32>,
+    },
+    /// There were checkpoints, and the run cannot go on from any of them.
+    #[error(
+        "cannot resume {}: it has no checkpoint that is whole ({}); put a copy of one back, or start another run",
+        run.display(),
+        reasons.join("; ")
+    )]
+    NoCheckpoint {
+        /// The run folder.
+        run: PathBuf,
+        /// What is wrong with each, the newest first.
+        reasons: Vec<String>,
     },
     /// A loss stopped being a number; the networks were not touched by it.
-    #[error(
-        "a loss is no longer finite at {kimg:.1} kimg ({stats:?}); the last checkpoint is {}; \
-         resume from it with a lower --learning-rate or a higher --r1-gamma",
-        checkpoint.as_ref().map_or("missing".into(), |path| path.display().to_string())
-    )]
+    #[error("a loss is no longer finite in step {step}, at {kimg:.1} kimg ({measured}); {}", advice(checkpoint.as_deref()))]
     NotFinite {
+        /// The number of the step, from 1.
+        step: u64,
         /// Thousands of pictures seen before the step.
         kimg: f64,
-        /// What the step measured.
-        stats: StepStats,
+        /// What the step measured, in words.
+        measured: String,
         /// The checkpoint to resume from.
         checkpoint: Option<PathBuf>,
     },
+}
+
+/// What to do about a training that came to numbers that are not finite.
+fn advice(checkpoint: Option<&Path>) -> String {
+    let gentler = "with a lower --learning-rate, or for a generator with a higher --r1-gamma";
+    match checkpoint {
+        Some(path) => format!(
+            "the last checkpoint is {}: resume from it {gentler}",
+            path.display()
+        ),
+        None => format!("there is no checkpoint yet: start again {gentler}"),
+    }
 }
 
 fn io_error(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {

@@ -1,6 +1,6 @@
 //! What a training run is asked to do; written to `training_options.json`.
 
-use super::{StepStats, run::RunSettings};
+use super::{StepStats, TrainedOn, bounds, run::RunSettings};
 use crate::{data::Provenance, networks::generators::stylegan2::StyleGan2Config};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -8,12 +8,11 @@ use std::path::PathBuf;
 /// Everything that determines a run, apart from the device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainSettings {
-    /// The dataset folder.
-    pub data: PathBuf,
+    /// The dataset.
+    #[serde(flatten)]
+    pub dataset: TrainedOn,
     /// The art's name, licence and attribution, as the dataset states them.
     pub provenance: Provenance,
-    /// Pictures in the dataset.
-    pub dataset_len: usize,
     /// What it was started on, in words.
     #[serde(default)]
     pub hardware: String,
@@ -24,6 +23,9 @@ pub struct TrainSettings {
     pub grown_from: Option<GrownFrom>,
     /// Pictures in a step; a multiple of four, for the minibatch standard deviation.
     pub batch_size: usize,
+    /// Thousands of pictures to show in all.
+    #[serde(default = "default_total_kimg")]
+    pub total_kimg: f64,
     /// Adam's step size for both networks.
     pub learning_rate: f64,
     /// Weight of the R1 penalty, `r1_gamma / 2 E|grad D|^2`.
@@ -60,13 +62,25 @@ pub struct GrownFrom {
     pub duration_secs: f64,
 }
 
+/// Of runs that did not store it.
+fn default_total_kimg() -> f64 {
+    TrainSettings::DEFAULT_TOTAL_KIMG
+}
+
 impl TrainSettings {
+    /// [`total_kimg`](Self::total_kimg) where nothing else is asked for.
+    pub const DEFAULT_TOTAL_KIMG: f64 = 300.0;
     /// Momentum of Adam; the papers use none.
     pub const ADAM_BETA_1: f64 = 0.0;
     /// Decay of Adam's second moment.
     pub const ADAM_BETA_2: f64 = 0.99;
     /// Decay of `w_avg` in a step.
     pub const W_AVG_BETA: f64 = 0.998;
+
+    /// Pictures to show in all.
+    pub fn total_images(&self) -> u64 {
+        (self.total_kimg * 1000.0).round() as u64
+    }
 
     /// Decay of the averaged generator in the step that ends at `images_seen`.
     pub fn ema_beta(&self, images_seen: u64) -> f64 {
@@ -79,13 +93,51 @@ impl RunSettings for TrainSettings {
     type Stats = StepStats;
 
     const KIND: &str = "stylegan2";
+    const FILES: &[&str] = &[];
 
     fn collection(&self) -> &str {
         &self.provenance.name
     }
 
     fn validate(&self) -> Result<(), String> {
-        self.network.validate().map_err(|error| error.to_string())
+        self.dataset.validate()?;
+        self.network.validate().map_err(|error| error.to_string())?;
+        // Datasets are RGB.
+        bounds::within("img_channels", self.network.img_channels, 3, 3)?;
+        bounds::within("batch_size", self.batch_size, 1, 1 << 20)?;
+        if !self.batch_size.is_multiple_of(4) {
+            return Err(format!(
+                "batch_size is {}, expected a multiple of four",
+                self.batch_size
+            ));
+        }
+        bounds::within("r1_interval", self.r1_interval, 1, 1 << 20)?;
+        bounds::share("style_mixing_prob", self.style_mixing_prob)?;
+        for (field, value) in [
+            ("total_kimg", self.total_kimg),
+            ("learning_rate", self.learning_rate),
+            ("snapshot_kimg", self.snapshot_kimg),
+        ] {
+            bounds::more_than_zero(field, value)?;
+        }
+        for (field, value) in [
+            ("r1_gamma", self.r1_gamma),
+            ("ema_kimg", self.ema_kimg),
+            ("ema_rampup", self.ema_rampup),
+        ] {
+            bounds::not_negative(field, value)?;
+        }
+        let Some(from) = &self.grown_from else {
+            return Ok(());
+        };
+        bounds::within(
+            "grown_from.resolution",
+            from.resolution,
+            16,
+            self.network.resolution / 2,
+        )?;
+        bounds::not_negative("grown_from.total_kimg", from.total_kimg)?;
+        bounds::not_negative("grown_from.duration_secs", from.duration_secs)
     }
 }
 
@@ -95,9 +147,12 @@ pub(super) mod tests {
 
     pub(crate) fn tiny() -> TrainSettings {
         TrainSettings {
-            data: PathBuf::from("nowhere"),
+            dataset: TrainedOn {
+                data: PathBuf::from("nowhere"),
+                dataset_len: 8,
+                dataset_digest: String::new(),
+            },
             provenance: Provenance::default(),
-            dataset_len: 8,
             hardware: String::new(),
             network: StyleGan2Config {
                 z_dim: 8,
@@ -110,6 +165,7 @@ pub(super) mod tests {
             },
             grown_from: None,
             batch_size: 4,
+            total_kimg: 1.0,
             learning_rate: 0.003,
             r1_gamma: 0.2,
             r1_interval: 2,
@@ -133,5 +189,69 @@ pub(super) mod tests {
             settings.ema_beta(1000) < late,
             "early on the average follows faster"
         );
+    }
+
+    #[test]
+    fn every_field_is_checked() {
+        tiny().validate().unwrap();
+        let sound = serde_json::to_value(tiny()).unwrap();
+        for (field, value, expected) in [
+            ("dataset_len", "0", "expected at least 1"),
+            ("dataset_digest", "\"x\"", "expected 64 hexadecimal digits"),
+            ("batch_size", "0", "expected at least 1"),
+            ("batch_size", "6", "expected a multiple of four"),
+            ("total_kimg", "0.0", "expected more than 0"),
+            ("learning_rate", "-1.0", "expected more than 0"),
+            ("snapshot_kimg", "0.0", "expected more than 0"),
+            ("r1_gamma", "-1.0", "expected at least 0"),
+            ("r1_interval", "0", "expected at least 1"),
+            ("ema_kimg", "-1.0", "expected at least 0"),
+            ("ema_rampup", "-1.0", "expected at least 0"),
+            ("style_mixing_prob", "1.5", "expected 0 to 1"),
+        ] {
+            let mut edited = sound.clone();
+            edited[field] = serde_json::from_str(value).unwrap();
+            let settings: TrainSettings = serde_json::from_value(edited).unwrap();
+            let error = settings.validate().unwrap_err();
+            assert!(error.starts_with(field) && error.contains(expected), "{error}");
+            assert!(error.len() < 100, "{error}");
+        }
+        let mut settings = tiny();
+        settings.learning_rate = f64::NAN;
+        assert_eq!(
+            settings.validate().unwrap_err(),
+            "learning_rate is NaN, expected more than 0"
+        );
+        let mut settings = tiny();
+        settings.network.img_channels = 1;
+        assert_eq!(
+            settings.validate().unwrap_err(),
+            "img_channels is 1, expected at least 3"
+        );
+        let mut settings = tiny();
+        settings.grown_from = Some(GrownFrom {
+            run: PathBuf::new(),
+            resolution: 16,
+            total_kimg: 1.0,
+            duration_secs: 1.0,
+        });
+        assert!(
+            settings
+                .validate()
+                .unwrap_err()
+                .starts_with("grown_from.resolution is 16")
+        );
+    }
+
+    #[test]
+    fn settings_of_before_are_read() {
+        let mut old = serde_json::to_value(tiny()).unwrap();
+        for field in ["total_kimg", "hardware"] {
+            old.as_object_mut().unwrap().remove(field).unwrap();
+        }
+        assert!(old.get("dataset_digest").is_none(), "an old run has no digest");
+        let settings: TrainSettings = serde_json::from_value(old).unwrap();
+        assert_eq!(settings.total_kimg, 300.0);
+        assert_eq!(settings.dataset, tiny().dataset);
     }
 }

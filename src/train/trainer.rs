@@ -1,7 +1,7 @@
 //! The loop around the steps: data, ticks, grids, checkpoints.
 
 use super::{
-    Error, GrownFrom, Run, StepStats, Tick, TrainState, checkpoint, file_error,
+    Error, GrownFrom, Run, RunSettings, StepStats, Tick, TrainState, checkpoint,
     step::{Stream, rng},
 };
 use crate::{data::Dataset, networks::generators::stylegan2::NoiseMode};
@@ -13,7 +13,7 @@ use std::{
     time::Instant,
 };
 
-/// What a running trainer tells whoever watches.
+/// What a running trainer tells the one that watches.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// A step ended; so many real pictures were shown since the start of the run.
@@ -32,7 +32,7 @@ pub enum Event {
 pub enum Ended {
     /// All pictures that were asked for were shown.
     Finished,
-    /// Somebody asked it to stop; a checkpoint was written.
+    /// It was asked to stop; a checkpoint was written.
     Stopped,
 }
 
@@ -45,6 +45,29 @@ pub struct Trainer {
     duration_secs: f64,
     /// The order of the pictures in the epoch of this number.
     order: (u64, Vec<u32>),
+    notes: Vec<String>,
+}
+
+/// Makes sure that the run can be trained on the dataset.
+fn check(run: &Run, dataset: &Dataset) -> Result<(), Error> {
+    assert!(run.is_held(), "a run is created or resumed to be trained");
+    let settings = &run.settings;
+    settings.validate().map_err(Error::Settings)?;
+    if dataset.resolution() != settings.network.resolution {
+        return Err(Error::Settings(format!(
+            "the dataset's pictures are {0}x{0}, the run's networks draw {1}x{1}",
+            dataset.resolution(),
+            settings.network.resolution
+        )));
+    }
+    if dataset.len() < settings.batch_size {
+        return Err(Error::Settings(format!(
+            "the dataset has {} pictures, expected at least a batch of {}",
+            dataset.len(),
+            settings.batch_size
+        )));
+    }
+    Ok(())
 }
 
 impl Trainer {
@@ -55,28 +78,26 @@ impl Trainer {
     /// Truncation of the sample grids.
     const GRID_PSI: f32 = 0.7;
 
-    /// Starts `run` with the coarse layers of `smaller`, a run at a lower resolution, as its newest checkpoint has them.
+    /// Starts `run`, a new one, with the coarse layers of `smaller`, a run at a lower resolution, as its newest checkpoint
+    /// has them.
     ///
     /// # Errors
     ///
-    /// [`Error::File`] when it has no checkpoint, and what [`Trainer::open`] gives.
+    /// [`Error::File`] when it has no checkpoint or a damaged one, and what [`Trainer::open`] gives.
     ///
     /// # Panics
     ///
-    /// When its networks cannot grow into the run's, see
+    /// As [`Trainer::open`], and when its networks cannot grow into the run's, see
     /// [`grows_from`](crate::networks::generators::stylegan2::StyleGan2Config::grows_from).
     pub fn grow(mut run: Run, dataset: Dataset, smaller: &Run, device: &Device) -> Result<Self, Error> {
+        check(&run, &dataset)?;
         let [from, to] = [smaller, &run].map(|run| &run.settings.network);
-        assert!(to.grows_from(from), "whoever starts the run checks this first");
+        assert!(
+            to.grows_from(from),
+            "the one that starts the run checks this first"
+        );
         let resolution = from.resolution;
-        let dir = checkpoint::latest(&smaller.dir)?.ok_or_else(|| {
-            file_error(
-                "find a checkpoint in",
-                &smaller.dir,
-                "train it first, to at least one",
-            )
-        })?;
-        let (state, duration_secs) = checkpoint::load(smaller, &dir, device)?;
+        let (state, duration_secs) = checkpoint::open(smaller, device)?;
         let before = smaller.settings.grown_from.as_ref();
         run.settings.grown_from = Some(GrownFrom {
             run: smaller.dir.clone(),
@@ -85,43 +106,51 @@ impl Trainer {
                 + before.map_or(0.0, |it| it.total_kimg),
             duration_secs: duration_secs + before.map_or(0.0, |it| it.duration_secs),
         });
-        run.write_settings()?;
-        let mut trainer = Self::open(run, dataset, device)?;
-        trainer.state = TrainState::grown_from(state, &trainer.run.settings, device);
+        let state = TrainState::grown_from(state, &run.settings, device);
         // From here on it is a run like any other, which can be resumed before its first kimg is over.
-        checkpoint::save(&trainer.run, &trainer.state, 0.0)?;
-        Ok(trainer)
+        checkpoint::save(&run, &state, 0.0)?;
+        Self::begin(run, dataset, device, (state, 0.0), vec![])
     }
 
-    /// Continues `run` from its newest checkpoint, or starts it if there is none.
+    /// Continues `run` from its newest checkpoint, or starts it if there is none. A new run gets its numbered folder here.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Settings`] when the settings contradict the dataset or themselves, [`Error::NoCheckpoint`] when there were
+    /// checkpoints and none can be used.
+    ///
+    /// # Panics
+    ///
+    /// When the run was opened to be read only.
     pub fn open(run: Run, dataset: Dataset, device: &Device) -> Result<Self, Error> {
-        let settings = &run.settings;
-        let invalid = |reason: String| Err(Error::Settings(reason));
-        if dataset.resolution() != settings.network.resolution {
-            return invalid(format!(
-                "the dataset's pictures are {0}x{0}, the run's networks draw {1}x{1}",
-                dataset.resolution(),
-                settings.network.resolution
-            ));
-        }
-        if settings.batch_size == 0 || !settings.batch_size.is_multiple_of(4) {
-            return invalid(format!(
-                "the batch size is {}, expected a multiple of four",
-                settings.batch_size
-            ));
-        }
-        if dataset.len() < settings.batch_size {
-            return invalid(format!(
-                "the dataset has {} pictures, expected at least a batch of {}",
-                dataset.len(),
-                settings.batch_size
-            ));
-        }
-        let (state, duration_secs) = match checkpoint::latest(&run.dir)? {
-            Some(dir) => checkpoint::load(&run, &dir, device)?,
-            None => (TrainState::init(settings, device), 0.0),
+        check(&run, &dataset)?;
+        let (found, notes) = checkpoint::resume(&run, device)?;
+        let state = match (found, &run.settings.grown_from) {
+            (Some(state), _) => state,
+            (None, None) => (TrainState::init(&run.settings, device), 0.0),
+            (None, Some(from)) => {
+                return Err(Error::NoCheckpoint {
+                    run: run.dir,
+                    reasons: vec![format!(
+                        "it was grown from {}, and lacks what it began with",
+                        from.run.display()
+                    )],
+                });
+            }
         };
-        run.rewind(state.images_seen(settings) as f64 / 1000.0)?;
+        Self::begin(run, dataset, device, state, notes)
+    }
+
+    fn begin(
+        mut run: Run,
+        dataset: Dataset,
+        device: &Device,
+        (state, duration_secs): (TrainState, f64),
+        notes: Vec<String>,
+    ) -> Result<Self, Error> {
+        run.rewind(state.images_seen(&run.settings))?;
+        run.write_settings()?;
+        run.show()?;
         Ok(Self {
             run,
             dataset,
@@ -129,7 +158,18 @@ impl Trainer {
             state,
             duration_secs,
             order: (u64::MAX, vec![]),
+            notes,
         })
+    }
+
+    /// The run, in its folder.
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// What there is to say about the checkpoint that the run goes on from, each as a sentence.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// Real pictures shown since the start of the run.
@@ -137,17 +177,13 @@ impl Trainer {
         self.state.images_seen(&self.run.settings)
     }
 
-    /// Trains until `total_images` were shown or `stop` is set, and leaves a checkpoint either way.
+    /// Trains until as many pictures were shown as the settings say or `stop` is set, and leaves a checkpoint either way.
     ///
     /// # Errors
     ///
     /// Anything that keeps it from going on; the last checkpoint stays usable.
-    pub fn train(
-        mut self,
-        total_images: u64,
-        stop: &AtomicBool,
-        mut emit: impl FnMut(Event),
-    ) -> Result<Ended, Error> {
+    pub fn train(mut self, stop: &AtomicBool, mut emit: impl FnMut(Event)) -> Result<Ended, Error> {
+        let total_images = self.run.settings.total_images();
         let batch_size = self.run.settings.batch_size as u64;
         let snapshot_images = ((self.run.settings.snapshot_kimg * 1000.0) as u64).max(batch_size);
         let mut tick = TickMeter::start();
@@ -158,8 +194,9 @@ impl Trainer {
             let images_seen = self.images_seen();
             if !stats.is_finite() {
                 return Err(Error::NotFinite {
+                    step: self.state.step + 1,
                     kimg: images_seen as f64 / 1000.0,
-                    stats,
+                    measured: format!("{stats:?}"),
                     checkpoint: checkpoint::latest(&self.run.dir)?,
                 });
             }

@@ -6,7 +6,7 @@
 use super::Error;
 use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param},
-    tensor::{Bool, ExecutionError, Int, Tensor, TensorData},
+    tensor::{Bool, DataError, ExecutionError, Int, Tensor, TensorData},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -34,13 +34,24 @@ pub async fn collect<M: Module>(module: &M) -> Result<Tensors, Error> {
     }
     let mut tensors = Tensors::new();
     for (name, reading) in collector.readings {
-        let data = reading.await.map_err(|error| Error::Device {
+        let failed = |reason: String| Error::Device {
             name: name.clone(),
-            reason: error.to_string(),
-        })?;
-        tensors.insert(name, data.convert::<f32>());
+            reason,
+        };
+        let data = reading.await.map_err(|error| failed(error.to_string()))?;
+        let data = on_the_host(data).map_err(|error| failed(error.to_string()))?;
+        tensors.insert(name, data);
     }
     Ok(tensors)
+}
+
+/// `data` as `f32`, in memory of the host's own.
+///
+/// A native GPU answers with bytes that are fetched when somebody first looks at them, from a buffer that the
+/// next training step writes into: what is kept for later has to be looked at now.
+fn on_the_host(data: TensorData) -> Result<TensorData, DataError> {
+    let shape = data.shape().clone();
+    Ok(TensorData::new(data.try_into_vec_as::<f32>()?, shape))
 }
 
 /// Makes sure that `tensors` are exactly the parameters of `module`, without touching either.

@@ -57,9 +57,10 @@ fn prepared(name: &str, bytes: Vec<u8>) -> ([[u8; 3]; 2], Vec<String>) {
     ([pixel(&planes, 32, 6, 16), pixel(&planes, 32, 26, 16)], notes)
 }
 
-/// Reference: Pillow 13's ImageCms, from Display P3 to sRGB.
+/// Display P3 and what it is in sRGB, by the matrices and curves of both in double precision. Pillow 13's ImageCms says
+/// 0, 225, 0 and 252, 0, 5: its numbers are too short for the dark end of the curve.
 const P3: [[u8; 3]; 2] = [[60, 220, 60], [230, 40, 40]];
-const SRGB: [[u8; 3]; 2] = [[0, 225, 0], [252, 0, 5]];
+const SRGB: [[u8; 3]; 2] = [[0, 224, 0], [251, 0, 18]];
 
 #[test]
 fn colors_become_srgb() {
@@ -71,10 +72,8 @@ fn colors_become_srgb() {
         ("a.webp", ImageFormat::WebP),
     ] {
         let (found, notes) = prepared(name, with_profile(&picture, &p3, format));
-        // The encoding of a JPEG changes a saturated red by as much, before any profile is followed.
-        let most = if format == ImageFormat::Jpeg { 16 } else { 3 };
-        assert_close(found[0], SRGB[0], most);
-        assert_close(found[1], SRGB[1], most);
+        assert_close(found[0], SRGB[0], 3);
+        assert_close(found[1], SRGB[1], 3);
         assert!(notes.is_empty(), "{name}: {notes:?}");
     }
     // Display P3 by its numbers in H.273, which count more than a profile.

@@ -38,7 +38,13 @@ fn nothing_but_a_bundle_is_replaced() {
     assert!(success, "{said}");
     assert_eq!(
         names(&model),
-        ["README.md", "generator.gguf", "model.json", "samples.png"]
+        [
+            "README.md",
+            "generator.gguf",
+            "model.json",
+            "references.png",
+            "samples.png"
+        ]
     );
     assert_eq!(names(dir.path()), ["tiny", "trap"]);
 }

@@ -371,7 +371,7 @@ fn training(run: &Run, kimg: u64, hardware: Option<String>) -> anyhow::Result<Tr
         smaller_kimg: before.map_or(0.0, |it| it.total_kimg),
         duration_hours: (duration_secs / 36.0).round() / 100.0,
         hardware: hardware.unwrap_or_else(|| run.settings.hardware.clone()),
-        dataset_pictures: run.settings.dataset_len as u64,
+        dataset_pictures: run.settings.dataset.dataset_len as u64,
     })
 }
 
@@ -383,12 +383,12 @@ fn resemblance_of(
     device: &Device,
     memory: Memory,
 ) -> anyhow::Result<Option<Resemblance>> {
-    let dataset = match Dataset::open(&settings.data) {
+    let dataset = match Dataset::open(&settings.dataset.data) {
         Ok(dataset) if dataset.resolution() == settings.network.resolution => dataset,
         _ => {
             eprintln!(
                 "{} is not the run's dataset any more: how much the model resembles it is not measured",
-                settings.data.display()
+                settings.dataset.data.display()
             );
             return Ok(None);
         }

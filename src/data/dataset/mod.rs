@@ -1,19 +1,26 @@
 //! The dataset reader: the folder layout of StyleGAN's dataset tool (square PNGs below numbered folders and
-//! `dataset.json`) with the captions of a Hugging Face imagefolder (`metadata.jsonl`).
+//! `dataset.json`), or a zip of it, with the captions of a Hugging Face imagefolder (`metadata.jsonl`).
+
+mod place;
+mod png;
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::io::{BufRead, Read};
+use std::path::Path;
 use std::sync::OnceLock;
 
-use image::{ColorType, ImageDecoder, ImageReader};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+use sha2::{Digest, Sha256};
 
+use self::place::Place;
 use super::{Error, Provenance, Trait, io_error};
 
 /// Datasets whose pixels fit into this much memory are decoded once.
 const CACHE_BYTES: usize = 1 << 30;
+/// A million pictures with long captions have less.
+const MAX_JSON_BYTES: u64 = 1 << 28;
+/// No caption with its traits is longer.
+const MAX_LINE_BYTES: u64 = 1 << 20;
 
 /// One line of `metadata.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,10 +38,12 @@ pub struct Entry {
 /// An opened dataset: pictures of one size, each with a caption.
 #[derive(Debug)]
 pub struct Dataset {
-    dir: PathBuf,
+    place: Place,
     resolution: usize,
     entries: Vec<Entry>,
+    digest: String,
     provenance: Provenance,
+    notes: Vec<String>,
     /// One cell a picture, or none when the whole set would not fit.
     cache: Vec<OnceLock<Vec<u8>>>,
 }
@@ -45,41 +54,60 @@ impl Dataset {
     /// The captions.
     pub const METADATA_FILE_NAME: &str = "metadata.jsonl";
 
-    /// Opens the dataset in `dir`.
+    /// Opens the dataset in the folder or zip `path`.
     ///
-    /// Reads every JSON file and every picture's header, no pixels: a picture of another size, a caption
-    /// without a picture or a folder that is no dataset is found here, before hours of training are.
-    pub fn open(dir: &Path) -> Result<Self, Error> {
+    /// Reads every JSON file, and of every picture its header and which parts the file has, no pixels: a picture of
+    /// another size or kind or half a picture, a caption without a picture or a folder that is no dataset is found
+    /// here, before hours of training are.
+    ///
+    /// # Errors
+    /// The first file that is wrong, with what it is and what was expected.
+    pub fn open(path: &Path) -> Result<Self, Error> {
         let not_a_dataset = |reason: String| Error::NotADataset {
-            path: dir.to_path_buf(),
+            path: path.to_path_buf(),
             reason,
         };
-        let labels_path = dir.join(Self::LABELS_FILE_NAME);
-        if !labels_path.is_file() {
-            return Err(not_a_dataset(format!(
-                "it has no {}; make one with `guise prepare`, or run that again if it was interrupted",
-                Self::LABELS_FILE_NAME
-            )));
-        }
-        let labels = File::open(&labels_path).map_err(io_error("read", &labels_path))?;
-        serde_json::from_reader::<_, serde::de::IgnoredAny>(BufReader::new(labels)).map_err(|source| {
-            Error::Json {
+        let place = Place::open(path)?;
+        let json_error = |name: &str| {
+            let path = place.path_of(name);
+            move |source: serde_json::Error| Error::Json {
                 line: source.line(),
-                path: labels_path,
+                path,
                 source,
             }
-        })?;
-
-        let names = picture_names(dir)?;
-        let Some(first) = names.first() else {
-            return Err(not_a_dataset("it holds no PNG".into()));
         };
-        let resolution = side(&dir.join(first), None)?;
-        for name in &names[1..] {
-            side(&dir.join(name), Some(resolution))?;
+        let labels = place.text(Self::LABELS_FILE_NAME, MAX_JSON_BYTES, |reader| {
+            serde_json::from_reader::<_, Labels>(reader).map_err(json_error(Self::LABELS_FILE_NAME))
+        })?;
+        let labels = labels.ok_or_else(|| {
+            not_a_dataset(format!(
+                "it has no {}; make one with `guise prepare`, or run that again if it was interrupted",
+                Self::LABELS_FILE_NAME
+            ))
+        })?;
+        let mut notes = vec![];
+        if labels.labels.is_some() {
+            let path = place.path_of(Self::LABELS_FILE_NAME);
+            notes.push(format!("the class labels in {} are not used", path.display()));
         }
 
-        let mut captions = read_captions(&dir.join(Self::METADATA_FILE_NAME))?;
+        let names = place.pictures()?;
+        if names.is_empty() {
+            return Err(not_a_dataset("it holds no PNG".into()));
+        }
+        let mut digest = Sha256::new();
+        let mut side = None;
+        for name in &names {
+            side = Some(png::inspect(&place, name, side, &mut digest)?);
+        }
+        let resolution = side.expect("there is a picture");
+
+        let metadata = place.path_of(Self::METADATA_FILE_NAME);
+        let mut captions = place
+            .text(Self::METADATA_FILE_NAME, MAX_JSON_BYTES, |reader| {
+                read_captions(&metadata, reader)
+            })?
+            .unwrap_or_default();
         let entries: Vec<Entry> = names
             .into_iter()
             .map(|file_name| {
@@ -96,6 +124,9 @@ impl Dataset {
                 Self::METADATA_FILE_NAME
             )));
         }
+        let provenance = place.text(Provenance::FILE_NAME, Provenance::MAX_BYTES, |reader| {
+            serde_json::from_reader(reader).map_err(json_error(Provenance::FILE_NAME))
+        })?;
 
         let fits = entries.len().saturating_mul(3 * resolution * resolution) < CACHE_BYTES;
         let cache = if fits {
@@ -104,12 +135,29 @@ impl Dataset {
             vec![]
         };
         Ok(Self {
-            dir: dir.to_path_buf(),
+            place,
             resolution,
             entries,
-            provenance: Provenance::read(dir)?,
+            digest: digest
+                .finalize()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+            provenance: provenance.unwrap_or_default(),
+            notes,
             cache,
         })
+    }
+
+    /// Tells these pictures from others: a SHA-256 of all names and of the checksums in the PNGs, in hexadecimal. A folder
+    /// and its zip have the same; captions do not count.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// What the dataset holds that is not used, each as a sentence.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The number of pictures; at least one.
@@ -135,13 +183,13 @@ impl Dataset {
     /// # Panics
     /// When `index` is not below [`len`](Self::len).
     pub fn read(&self, index: usize) -> Result<Vec<u8>, Error> {
-        let path = self.dir.join(&self.entries[index].file_name);
+        let name = &self.entries[index].file_name;
         match self.cache.get(index) {
-            None => decode(&path, self.resolution),
+            None => png::decode(&self.place, name, self.resolution),
             Some(cell) => match cell.get() {
                 Some(pixels) => Ok(pixels.clone()),
                 None => {
-                    let pixels = decode(&path, self.resolution)?;
+                    let pixels = png::decode(&self.place, name, self.resolution)?;
                     Ok(cell.get_or_init(|| pixels).clone())
                 }
             },
@@ -170,122 +218,42 @@ impl Dataset {
     }
 }
 
-/// The paths of all PNGs below `dir`, with forward slashes, in order.
-fn picture_names(dir: &Path) -> Result<Vec<String>, Error> {
-    let mut names = vec![];
-    for found in walkdir::WalkDir::new(dir).min_depth(1).sort_by_file_name() {
-        let found = found.map_err(|error| {
-            let path = error.path().unwrap_or(dir).to_path_buf();
-            Error::Io {
-                action: "list",
-                path,
-                source: error.into(),
-            }
-        })?;
-        let is_png = found
-            .path()
-            .extension()
-            .is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
-        if !is_png || !found.file_type().is_file() {
-            continue;
-        }
-        let relative = found.path().strip_prefix(dir).unwrap_or(found.path());
-        let name = relative
-            .iter()
-            .map(|part| part.to_str())
-            .collect::<Option<Vec<_>>>();
-        names.push(name.map(|parts| parts.join("/")).ok_or_else(|| Error::Picture {
-            path: found.path().to_path_buf(),
-            reason: "its name is not UTF-8; rename it".into(),
-        })?);
-    }
-    Ok(names)
+/// `dataset.json`: which pictures belong to which class, for networks that ask for one.
+#[derive(Deserialize)]
+struct Labels {
+    /// None where it is null.
+    #[serde(default)]
+    labels: Option<IgnoredAny>,
 }
 
-/// Reads `metadata.jsonl`, by file name; a dataset without one has no captions.
-fn read_captions(path: &Path) -> Result<HashMap<String, Entry>, Error> {
-    let file = match File::open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(HashMap::new()),
-        opened => opened.map_err(io_error("read", path))?,
-    };
+/// Reads `metadata.jsonl`, by file name.
+fn read_captions(path: &Path, mut reader: &mut dyn BufRead) -> Result<HashMap<String, Entry>, Error> {
     let mut captions = HashMap::new();
-    for (number, line) in BufReader::new(file).lines().enumerate() {
-        let line = line.map_err(io_error("read", path))?;
-        if line.trim().is_empty() {
+    let mut line = vec![];
+    for number in 1.. {
+        line.clear();
+        let length = (&mut reader)
+            .take(MAX_LINE_BYTES + 1)
+            .read_until(b'\n', &mut line)
+            .map_err(io_error("read", path))?;
+        if length == 0 {
+            break;
+        }
+        if length as u64 > MAX_LINE_BYTES {
+            let reason = format!("line {number} is longer than {MAX_LINE_BYTES} bytes");
+            return Err(io_error("read", path)(std::io::Error::other(reason)));
+        }
+        if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let entry: Entry = serde_json::from_str(&line).map_err(|source| Error::Json {
+        let entry: Entry = serde_json::from_slice(&line).map_err(|source| Error::Json {
             path: path.to_path_buf(),
-            line: number + 1,
+            line: number,
             source,
         })?;
         captions.insert(entry.file_name.clone(), entry);
     }
     Ok(captions)
-}
-
-fn picture_error(path: &Path, reason: String) -> Error {
-    Error::Picture {
-        path: path.to_path_buf(),
-        reason,
-    }
-}
-
-/// Opens a PNG and reads its header.
-fn open_png(path: &Path) -> Result<impl ImageDecoder, Error> {
-    let reader = ImageReader::open(path).map_err(io_error("read", path))?;
-    let mut reader = reader;
-    reader.set_format(image::ImageFormat::Png);
-    reader
-        .into_decoder()
-        .map_err(|error| picture_error(path, format!("not a readable PNG: {error}")))
-}
-
-/// The side of the square picture in `path`, read from its header.
-fn side(path: &Path, expected: Option<usize>) -> Result<usize, Error> {
-    let decoder = open_png(path)?;
-    check_header(path, &decoder, expected)
-}
-
-fn check_header(path: &Path, decoder: &impl ImageDecoder, expected: Option<usize>) -> Result<usize, Error> {
-    let (width, height) = decoder.dimensions();
-    let side = width as usize;
-    match expected {
-        Some(expected) if (side, height as usize) != (expected, expected) => Err(picture_error(
-            path,
-            format!("it is {width}x{height}, expected {expected}x{expected} like the first"),
-        )),
-        None if width != height || !side.is_power_of_two() || !(4..=1024).contains(&side) => {
-            Err(picture_error(
-                path,
-                format!(
-                    "it is {width}x{height}, expected a square whose side is a power of two from 4 to 1024; use `guise prepare`"
-                ),
-            ))
-        }
-        _ => Ok(side),
-    }
-}
-
-/// Decodes a picture of the dataset into planes.
-fn decode(path: &Path, resolution: usize) -> Result<Vec<u8>, Error> {
-    let decoder = open_png(path)?;
-    check_header(path, &decoder, Some(resolution))?;
-    if !matches!(decoder.color_type(), ColorType::Rgb8 | ColorType::L8) {
-        let found = decoder.color_type();
-        return Err(picture_error(
-            path,
-            format!("its pixels are {found:?}, expected 8-bit RGB; use `guise prepare`"),
-        ));
-    }
-    let picture = image::DynamicImage::from_decoder(decoder)
-        .map_err(|error| picture_error(path, format!("cannot be decoded: {error}")))?
-        .into_rgb8();
-    let mut planes = Vec::with_capacity(3 * resolution * resolution);
-    for channel in 0..3 {
-        planes.extend(picture.pixels().map(|pixel| pixel.0[channel]));
-    }
-    Ok(planes) // [3, resolution, resolution]
 }
 
 #[cfg(test)]

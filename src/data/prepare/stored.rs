@@ -7,7 +7,7 @@ use std::path::Path;
 use image::RgbImage;
 use sha2::{Digest, Sha256};
 
-use super::super::files::{Links, open_regular};
+use super::super::files::{Links, open_regular, unfinished};
 use super::super::{Error, io_error};
 use super::PrepareOptions;
 
@@ -67,16 +67,8 @@ pub(super) fn is_ours(path: &Path) -> bool {
 
 /// Whether a file of this name is one that prepare was still writing when it was stopped.
 pub(super) fn is_partial(name: &str) -> bool {
-    // `AtomicWriteFile` calls what becomes `dataset.json` something like `.dataset.json.x1Y2z3`.
-    let of_json = |known: &&str| {
-        let ending = name
-            .strip_prefix('.')
-            .and_then(|name| name.strip_prefix(*known)?.strip_prefix('.'));
-        ending.is_some_and(|ending| {
-            ending.len() == 6 && ending.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        })
-    };
-    name.starts_with(PARTIAL_PREFIX) || super::JSON_FILE_NAMES.iter().any(of_json)
+    name.starts_with(PARTIAL_PREFIX)
+        || unfinished(name).is_some_and(|of| super::JSON_FILE_NAMES.contains(&of))
 }
 
 /// The pixels of `path` if it was drawn from the source with this fingerprint and is whole.

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use resvg::usvg::roxmltree::{Attribute, Document, Node};
 
+use super::MAX_ELEMENTS;
 use super::forms::{Form, referenced};
 use super::style::{check_declarations, check_sheet, property, short};
 
@@ -48,7 +49,12 @@ pub(super) fn check(document: &Document) -> Result<(), String> {
     }
     let mut survey = Survey::default();
     let mut open = vec![(root, 0)];
+    let mut elements = 0;
     while let Some((node, depth)) = open.pop() {
+        elements += 1;
+        if elements > MAX_ELEMENTS {
+            return Err(format!("an SVG of more than {MAX_ELEMENTS} elements"));
+        }
         if depth > MAX_DEPTH {
             return Err(format!("an SVG nested more than {MAX_DEPTH} elements deep"));
         }

@@ -39,6 +39,7 @@ fn draw(bytes: &[u8], side: u32, background: [u8; 3]) -> Result<RgbImage, String
     let text = std::str::from_utf8(bytes).map_err(|error| format!("unreadable SVG: not UTF-8: {error}"))?;
     let parsing = ParsingOptions {
         allow_dtd: true,
+        // Text and comments between the elements are nodes as well.
         nodes_limit: 4 * MAX_ELEMENTS,
         ..Default::default()
     };

@@ -121,7 +121,7 @@ impl Captions {
                  prepare a collection with ERC-721 style JSON beside the pictures, or lower --held-out and --batch-size",
                 order.len(),
                 dataset.len(),
-                settings.data.display(),
+                settings.dataset.data.display(),
                 settings.held_out,
                 settings.batch_size
             )));

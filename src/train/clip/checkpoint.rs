@@ -3,7 +3,7 @@
 use super::{ClipRun, ClipState, Towers};
 use crate::train::{
     Error,
-    checkpoint::{Progress, latest, put},
+    checkpoint::{Found, Progress, check_optimizer, newest, newest_sound, put},
     file_error,
 };
 use burn::{module::Module, tensor::Device};
@@ -12,10 +12,13 @@ use std::path::{Path, PathBuf};
 const TOWERS: &str = "towers.bpk";
 const OPTIMIZER: &str = "optimizer.bpk";
 
+const FILES: [&str; 3] = [OPTIMIZER, Progress::FILE, TOWERS];
+
 /// Writes a checkpoint; gives its folder.
 pub(super) fn save(run: &ClipRun, state: &ClipState, duration_secs: f64) -> Result<PathBuf, Error> {
     let kimg = state.images_seen(&run.settings) / 1000;
-    put(&run.dir, kimg, |dir| {
+    run.keep_stats()?;
+    put(&run.dir, kimg, &FILES, |dir| {
         let (towers, optimizer) = (dir.join(TOWERS), dir.join(OPTIMIZER));
         let valid = state.towers.valid();
         valid
@@ -33,13 +36,23 @@ pub(super) fn save(run: &ClipRun, state: &ClipState, duration_secs: f64) -> Resu
     })
 }
 
-/// The state in the checkpoint folder `dir`, and the training time up to it in seconds.
-pub(super) fn load(run: &ClipRun, dir: &Path, device: &Device) -> Result<(ClipState, f64), Error> {
+/// The state of the newest sound checkpoint, and the training time up to it in seconds; the run must be held.
+///
+/// # Errors
+///
+/// As [`newest_sound`].
+pub(super) fn resume(run: &ClipRun, device: &Device) -> Result<Found<(ClipState, f64)>, Error> {
+    newest_sound(&run.dir, &FILES, |dir| load(run, dir, device))
+}
+
+fn load(run: &ClipRun, dir: &Path, device: &Device) -> Result<(ClipState, f64), Error> {
     let progress = Progress::read(dir)?;
     let state = ClipState::init(&run.settings, device);
+    let towers = read(state.towers, dir)?;
     let optimizer = dir.join(OPTIMIZER);
+    check_optimizer(&optimizer, &towers, progress.step)?;
     let state = ClipState {
-        towers: read(state.towers, dir)?,
+        towers,
         optimizer: state
             .optimizer
             .load(&optimizer)
@@ -60,10 +73,9 @@ fn read(towers: Towers, dir: &Path) -> Result<Towers, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::File`] when the run has no checkpoint yet or the newest one does not fit its settings.
+/// [`Error::File`] when the run has no checkpoint yet, or the newest one is damaged or does not fit its settings.
 pub fn load_towers(run: &ClipRun, device: &Device) -> Result<Towers, Error> {
-    let dir = latest(&run.dir)?
-        .ok_or_else(|| file_error("find a checkpoint in", &run.dir, "train it to its end first"))?;
+    let dir = newest(&run.dir, &FILES)?;
     let settings = &run.settings;
     let towers = Towers {
         image: settings.image_tower.init(device),

@@ -1,6 +1,7 @@
 //! The sentence encoder's embeddings of every clause of every text, computed once: it is not trained.
 
 use crate::{
+    data::{Links, read_regular},
     networks::{
         encoders::collection_clip::{TextProjection, clauses},
         encoders::minilm::{MiniLm, MiniLmConfig, Tokenizer, batch},
@@ -15,13 +16,13 @@ use burn::tensor::{Device, Tensor, TensorData, f16};
 use sha2::{Digest, Sha256};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    fs,
-    io::Read,
     path::Path,
 };
 
 /// No sentence encoder that can be used is larger.
 const MAX_BYTES: u64 = 1 << 29;
+/// Ten million clauses take less.
+const MAX_KEPT_BYTES: u64 = 1 << 33;
 
 /// A sentence encoder in the files in which the library transformers keeps it.
 pub struct TextEncoder {
@@ -45,19 +46,12 @@ impl TextEncoder {
         };
         let read = |name: &str| {
             let path = dir.join(name);
-            let mut bytes = vec![];
-            fs::File::open(&path)
-                .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-                .map_err(|error| {
-                    fail(
-                        &path,
-                        format!("{error}; `tools/minilm.sh FOLDER` fetches an encoder"),
-                    )
-                })?;
-            if bytes.len() as u64 > MAX_BYTES {
-                return Err(fail(&path, format!("it is larger than {MAX_BYTES} bytes")));
-            }
-            Ok(bytes)
+            read_regular(&path, Links::Followed, MAX_BYTES).map_err(|error| {
+                fail(
+                    &path,
+                    format!("{error}; `tools/minilm.sh FOLDER` fetches an encoder"),
+                )
+            })
         };
         let encoder = SentenceEncoder::from_bert(&read("config.json")?, &read("model.safetensors")?)
             .map_err(|error| fail(dir, error.to_string()))?;
@@ -177,7 +171,8 @@ impl Sentences {
     /// What an earlier sitting wrote to the file `kept`, if it is of the clauses of `texts`.
     pub(super) fn read<'a>(texts: impl Iterator<Item = &'a str>, width: usize, kept: &Path) -> Option<Self> {
         let rows = rows(texts);
-        let (tensors, metadata) = safetensors::read(&fs::read(kept).ok()?).ok()?;
+        let bytes = read_regular(kept, Links::Refused, MAX_KEPT_BYTES).ok()?;
+        let (tensors, metadata) = safetensors::read(&bytes).ok()?;
         let values: Vec<f32> = tensors.get(Self::NAME)?.iter::<f32>().collect();
         let fits = *metadata.get(Self::KEY)? == hash(&rows) && values.len() == rows.len() * width;
         fits.then_some(Self { rows, values, width })

@@ -1,10 +1,10 @@
 //! What a CLIP training is asked to do.
 
-use super::ClipStats;
+use super::{ClipStats, ClipTrainer, Sentences};
 use crate::{
     data::Provenance,
     networks::encoders::collection_clip::{ImageTowerConfig, TextTowerConfig},
-    train::{RunFolder, RunSettings},
+    train::{RunFolder, RunSettings, TrainedOn, bounds},
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -12,12 +12,11 @@ use std::path::PathBuf;
 /// Everything that determines a run, apart from the device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClipSettings {
-    /// The dataset folder.
-    pub data: PathBuf,
+    /// The dataset.
+    #[serde(flatten)]
+    pub dataset: TrainedOn,
     /// The art's name, licence and attribution, as the dataset states them.
     pub provenance: Provenance,
-    /// Pictures in the dataset.
-    pub dataset_len: usize,
     /// What it was started on, in words.
     pub hardware: String,
     /// The folder of the sentence encoder, which is not trained.
@@ -55,6 +54,11 @@ pub struct ClipSettings {
 pub type ClipRun = RunFolder<ClipSettings>;
 
 impl ClipSettings {
+    /// Pictures to show in all.
+    pub fn total_images(&self) -> u64 {
+        (self.total_kimg * 1000.0).round() as u64
+    }
+
     /// AdamW's step size in the step after `images_seen` pictures.
     pub fn learning_rate_at(&self, images_seen: u64) -> f64 {
         let kimg = images_seen as f64 / 1000.0;
@@ -72,12 +76,14 @@ impl RunSettings for ClipSettings {
     type Stats = ClipStats;
 
     const KIND: &str = "clip";
+    const FILES: &[&str] = &[ClipTrainer::EVALUATION, ClipTrainer::EXAMPLES, Sentences::FILE];
 
     fn collection(&self) -> &str {
         &self.provenance.name
     }
 
     fn validate(&self) -> Result<(), String> {
+        self.dataset.validate()?;
         let networks = self.image_tower.validate().and(self.text_tower.validate());
         networks.map_err(|error| error.to_string())?;
         if self.image_tower.embed_dim != self.text_tower.embed_dim {
@@ -86,28 +92,22 @@ impl RunSettings for ClipSettings {
                 self.image_tower.embed_dim, self.text_tower.embed_dim
             ));
         }
-        for (field, value, least) in [
-            ("batch_size", self.batch_size, 2),
-            ("phrases", self.phrases, 1),
-            ("held_out", self.held_out, 2),
+        bounds::within("batch_size", self.batch_size, 2, 1 << 20)?;
+        bounds::within("phrases", self.phrases, 1, 1 << 20)?;
+        bounds::within("held_out", self.held_out, 2, u32::MAX as usize)?;
+        for (field, value) in [
+            ("learning_rate", self.learning_rate),
+            ("total_kimg", self.total_kimg),
+            ("snapshot_kimg", self.snapshot_kimg),
         ] {
-            if value < least {
-                return Err(format!("{field} is {value}, expected at least {least}"));
-            }
+            bounds::more_than_zero(field, value)?;
         }
-        for (field, value, least) in [
-            ("learning_rate", self.learning_rate, f64::MIN_POSITIVE),
-            ("weight_decay", self.weight_decay, 0.0),
-            ("warmup_kimg", self.warmup_kimg, 0.0),
-            ("total_kimg", self.total_kimg, f64::MIN_POSITIVE),
-            ("text_noise", self.text_noise, 0.0),
-            ("snapshot_kimg", self.snapshot_kimg, f64::MIN_POSITIVE),
+        for (field, value) in [
+            ("weight_decay", self.weight_decay),
+            ("warmup_kimg", self.warmup_kimg),
+            ("text_noise", self.text_noise),
         ] {
-            if !(value.is_finite() && value >= least) {
-                return Err(format!(
-                    "{field} is {value}, expected a finite number of at least {least}"
-                ));
-            }
+            bounds::not_negative(field, value)?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use super::{
     ClipRun, ClipSettings, ClipState, ClipStats, Evaluation, Purpose, TextEncoder,
     augment::{CHANNELS, flawed},
     captions::Captions,
-    checkpoint::{load, save},
+    checkpoint::{resume, save},
     evaluate::evaluate,
     loss::Asked,
     rng,
@@ -26,7 +26,7 @@ use std::{
     time::Instant,
 };
 
-/// What a running trainer tells whoever watches.
+/// What a running trainer tells the one that watches.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ClipEvent {
     /// So many of the clauses are embedded; training starts when all are.
@@ -63,6 +63,7 @@ pub struct ClipTrainer {
     duration_secs: f64,
     /// The order of the training pictures in the epoch of this number.
     order: (u64, Vec<u32>),
+    notes: Vec<String>,
 }
 
 impl ClipTrainer {
@@ -76,17 +77,23 @@ impl ClipTrainer {
     /// A line of statistics is written every so many pictures.
     const TICK_IMAGES: u64 = 10_000;
 
-    /// Continues `run` from its newest checkpoint, or starts it if there is none.
+    /// Continues `run` from its newest checkpoint, or starts it if there is none. A new run gets its numbered folder here.
     ///
     /// # Errors
     ///
-    /// [`Error::Settings`] when the settings contradict the dataset, the encoder or themselves.
+    /// [`Error::Settings`] when the settings contradict the dataset, the encoder or themselves,
+    /// [`Error::NoCheckpoint`] when there were checkpoints and none can be used.
+    ///
+    /// # Panics
+    ///
+    /// When the run was opened to be read only.
     pub fn open(
-        run: ClipRun,
+        mut run: ClipRun,
         dataset: Dataset,
         encoder: TextEncoder,
         device: &Device,
     ) -> Result<Self, Error> {
+        assert!(run.is_held(), "a run is created or resumed to be trained");
         let settings = &run.settings;
         settings.validate().map_err(Error::Settings)?;
         let side = settings.image_tower.resolution;
@@ -103,11 +110,15 @@ impl ClipTrainer {
             )));
         }
         let captions = Captions::new(&dataset, settings)?;
-        let (state, duration_secs) = match latest(&run.dir)? {
-            Some(dir) => load(&run, &dir, device)?,
-            None => (ClipState::init(settings, device), 0.0),
-        };
-        run.rewind(state.images_seen(settings) as f64 / 1000.0)?;
+        // Its tensors are looked at now, so that an encoder that cannot be used leaves no run behind.
+        if !run.dir.join(Sentences::FILE).exists() {
+            encoder.network(&settings.text_encoder, device)?;
+        }
+        let (found, notes) = resume(&run, device)?;
+        let (state, duration_secs) = found.unwrap_or_else(|| (ClipState::init(settings, device), 0.0));
+        run.rewind(state.images_seen(settings))?;
+        run.write_settings()?;
+        run.show()?;
         Ok(Self {
             run,
             dataset,
@@ -117,7 +128,18 @@ impl ClipTrainer {
             state,
             duration_secs,
             order: (u64::MAX, vec![]),
+            notes,
         })
+    }
+
+    /// The run, in its folder.
+    pub fn run(&self) -> &ClipRun {
+        &self.run
+    }
+
+    /// What there is to say about the checkpoint that the run goes on from, each as a sentence.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// Pictures shown since the start of the run.
@@ -148,7 +170,7 @@ impl ClipTrainer {
             .collect();
         write_whole(&self.run.dir.join(Self::EXAMPLES), examples.as_bytes())?;
         let batch_size = settings.batch_size as u64;
-        let total_images = (settings.total_kimg * 1000.0) as u64;
+        let total_images = settings.total_images();
         let snapshot_images = ((settings.snapshot_kimg * 1000.0) as u64).max(batch_size);
         let mut meter = Meter::start();
         while self.images_seen() < total_images && !stop.load(Ordering::Relaxed) {
@@ -157,9 +179,10 @@ impl ClipTrainer {
             self.state = state;
             let images_seen = self.images_seen();
             if !stats.is_finite() {
-                return Err(Error::Diverged {
+                return Err(Error::NotFinite {
+                    step: self.state.step + 1,
                     kimg: images_seen as f64 / 1000.0,
-                    loss: stats.contrastive_loss + stats.answers_loss,
+                    measured: format!("{stats:?}"),
                     checkpoint: latest(&self.run.dir)?,
                 });
             }

@@ -1,9 +1,14 @@
-//! A collection with one token, whose picture or JSON is damaged.
+//! A collection with one token, whose picture or JSON is damaged, and datasets that were zipped.
 
 use super::{Format, format};
-use guise::data::{PrepareOptions, prepare};
-use std::{fs, io::Cursor, time::Duration};
+use guise::data::{Dataset, PrepareOptions, prepare};
+use std::{
+    fs,
+    io::{Cursor, Write},
+    time::Duration,
+};
 use tempfile::TempDir;
+use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 pub fn formats() -> Vec<Format> {
     let picture = |kind: image::ImageFormat| {
@@ -42,7 +47,46 @@ pub fn formats() -> Vec<Format> {
         format.memory = 1 << 30;
         format.time = Duration::from_secs(30);
     }
+    let zips = [CompressionMethod::Stored, CompressionMethod::Deflated].map(zipped_dataset);
+    formats.push(format("dataset-zip", zips.into(), opened));
     formats
+}
+
+/// What NVIDIA's dataset tool writes, with our captions.
+fn zipped_dataset(method: CompressionMethod) -> Vec<u8> {
+    let mut zip = ZipWriter::new(Cursor::new(vec![]));
+    let options = SimpleFileOptions::default().compression_method(method);
+    let mut put = |name: &str, contents: &[u8]| {
+        zip.start_file(name, options).unwrap();
+        zip.write_all(contents).unwrap();
+    };
+    put("dataset.json", br#"{"labels": [["00000/img00000000.png", 1]]}"#);
+    put(
+        "metadata.jsonl",
+        br#"{"file_name": "00000/img00000001.png", "text": "avatar"}"#,
+    );
+    put("collection.json", br#"{"name": "Pixels", "license": "CC0-1.0"}"#);
+    for number in 0..2 {
+        let mut file = Cursor::new(vec![]);
+        let picture = image::RgbImage::from_fn(16, 16, |x, y| image::Rgb([9 * x as u8, 9 * y as u8, number]));
+        picture.write_to(&mut file, image::ImageFormat::Png).unwrap();
+        put(&format!("00000/img0000000{number}.png"), file.get_ref());
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+/// Opens a zipped dataset and reads all of its pictures.
+fn opened(contents: &[u8]) -> Result<(), String> {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("z.zip");
+    fs::write(&path, contents).unwrap();
+    let said = |error: guise::data::Error| error.to_string().replace(dir.path().to_str().unwrap(), "");
+    let dataset = Dataset::open(&path).map_err(said)?;
+    for index in 0..dataset.len() {
+        dataset.caption(index);
+        dataset.read(index).map_err(said)?;
+    }
+    Ok(())
 }
 
 /// Prepares a collection of these files. What is skipped is no error, but what is said of it must be safe as well.

@@ -1,5 +1,9 @@
 //! `guise train` as its user runs it: tiny networks on a tiny dataset.
 
+mod datasets;
+mod resume;
+mod starts;
+
 use burn::tensor::{Device, Tensor};
 use guise::{
     networks::generators::stylegan2::NoiseMode,
@@ -56,6 +60,21 @@ fn path(path: &Path) -> &str {
 
 fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What was said, after making sure that it did not work.
+fn refused(output: Output) -> String {
+    let said = text(&output);
+    assert!(!output.status.success(), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    said
+}
+
+/// What was said, after making sure that it worked.
+fn done(output: Output) -> String {
+    let said = text(&output);
+    assert!(output.status.success(), "{said}");
+    said
 }
 
 /// The only run folder in `out`.
@@ -236,50 +255,4 @@ fn a_full_disk_stops_the_run_and_spares_the_checkpoint() {
 
     let output = guise(&["train", "--resume", path(&run), "--kimg", "0.2"]);
     assert!(output.status.success(), "{}", text(&output));
-}
-
-#[test]
-fn what_cannot_be_trained_says_why() {
-    let dir = tempfile::tempdir().unwrap();
-    let data = dataset(dir.path());
-    let out = dir.path().join("runs");
-    let refused = |output: Output, reason: &str| {
-        assert!(!output.status.success());
-        assert!(
-            text(&output).contains(reason),
-            "expected {reason:?} in: {}",
-            text(&output)
-        );
-        assert!(!text(&output).contains("panicked"), "{}", text(&output));
-    };
-    refused(train(&dir.path().join("missing"), &out, "1", &[]), "missing");
-    refused(
-        train(&data, &out, "1", &["--batch-size", "6"]),
-        "a multiple of four",
-    );
-    refused(
-        train(&data, &out, "1", &["--learning-rate", "NaN"]),
-        "--learning-rate is NaN",
-    );
-    refused(train(&data, &out, "0", &[]), "--kimg is 0");
-    refused(
-        train(&data, &out, "1", &["--channel-max", "0"]),
-        "channel_max is 0",
-    );
-    refused(
-        guise(&["train", "--resume", path(dir.path())]),
-        "training_options.json",
-    );
-
-    let picture = fs::read_dir(data.join("00000"))
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
-    fs::write(&picture, b"no picture").unwrap();
-    refused(
-        train(&data, &out, "1", &[]),
-        picture.file_name().unwrap().to_str().unwrap(),
-    );
 }

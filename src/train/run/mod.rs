@@ -1,0 +1,413 @@
+//! The folder of a run, which explains itself: settings, statistics, grids, checkpoints, snapshots.
+
+mod hold;
+
+use super::{Error, TrainSettings, checkpoint, file_error, io_error};
+use crate::data::{Links, open_regular, read_regular, unfinished};
+use atomic_write_file::AtomicWriteFile;
+use burn::tensor::Tensor;
+use hold::{Hidden, Lock, clear_hidden};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{
+    fs,
+    io::{BufRead, BufReader, ErrorKind, Read, Write},
+    path::{Path, PathBuf},
+};
+
+/// One line of `stats.jsonl`: averages since the line before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tick<T> {
+    /// Thousands of real pictures shown since the start of the run.
+    pub kimg: f64,
+    /// Training time since the start of the run, over all its sittings.
+    pub duration_secs: f64,
+    /// Seconds for a thousand pictures since the line before.
+    pub secs_per_kimg: f64,
+    /// Averages of what the steps measured.
+    #[serde(flatten)]
+    pub stats: T,
+}
+
+/// What a kind of training is asked to do, as its run folder holds it.
+pub trait RunSettings: Serialize + DeserializeOwned {
+    /// What a step of it measures.
+    type Stats: Serialize + DeserializeOwned;
+
+    /// The kind's name in the names of its folders.
+    const KIND: &str;
+
+    /// Further files in its folders, besides settings and statistics.
+    const FILES: &[&str];
+
+    /// The collection's name, as people say it; may be empty.
+    fn collection(&self) -> &str;
+
+    /// Checks what a hand may have edited.
+    ///
+    /// # Errors
+    /// In words.
+    fn validate(&self) -> Result<(), String>;
+}
+
+/// A run folder such as `00012-stylegan2-pixel-art`.
+///
+/// One that was [created](Self::create) or [resumed](Self::resume) is held until it is dropped: no other training can
+/// write into it. To [open](Self::open) one is enough to read it.
+#[derive(Debug)]
+pub struct RunFolder<S> {
+    /// Where it is.
+    pub dir: PathBuf,
+    /// What it was asked to do.
+    pub settings: S,
+    /// A new folder, until it is shown. Dropped before the lock, which lies in it.
+    hidden: Option<Hidden>,
+    lock: Option<Lock>,
+}
+
+/// The run folder of a generator.
+pub type Run = RunFolder<TrainSettings>;
+
+impl<S: RunSettings> RunFolder<S> {
+    /// Marks a folder as a run, and holds its settings.
+    pub const SETTINGS: &str = "training_options.json";
+    const STATS: &str = "stats.jsonl";
+    /// Settings are no longer than this.
+    const MAX_SETTINGS_BYTES: u64 = 1 << 20;
+    /// A line of statistics is no longer than this.
+    const MAX_LINE_BYTES: u64 = 1 << 16;
+
+    /// Makes a hidden folder in `runs`, which gets its number when the trainer has opened it: a start that fails leaves
+    /// nothing behind.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Settings`] when a setting is not valid, [`Error::Io`] when nothing can be written there.
+    pub fn create(runs: &Path, settings: S) -> Result<Self, Error> {
+        settings.validate().map_err(Error::Settings)?;
+        fs::create_dir_all(runs).map_err(io_error("create", runs))?;
+        clear_hidden(runs);
+        let (hidden, lock) = Hidden::new(runs)?;
+        let run = Self {
+            dir: hidden.path().to_owned(),
+            settings,
+            hidden: Some(hidden),
+            lock: Some(lock),
+        };
+        run.write_settings()?;
+        Ok(run)
+    }
+
+    /// Opens the folder of an earlier run to read it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when it holds no settings, [`Error::File`] when they are not valid.
+    pub fn open(dir: &Path) -> Result<Self, Error> {
+        let path = dir.join(Self::SETTINGS);
+        let text = read_regular(&path, Links::Followed, Self::MAX_SETTINGS_BYTES);
+        let text = text.map_err(io_error("read", &path))?;
+        let settings: S = serde_json::from_slice(&text).map_err(|error| file_error("read", &path, error))?;
+        settings
+            .validate()
+            .map_err(|error| file_error("read", &path, error))?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            settings,
+            hidden: None,
+            lock: None,
+        })
+    }
+
+    /// Opens the folder of an earlier run to go on with it, and removes what a kill left there.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and [`Error::Busy`] when another training holds it.
+    pub fn resume(dir: &Path) -> Result<Self, Error> {
+        // No run, no lock: a folder of something else is left as it is.
+        Self::open(dir)?;
+        let lock = Lock::take(dir)?;
+        let run = Self {
+            lock: Some(lock),
+            // Once more: the training that held it may have changed them.
+            ..Self::open(dir)?
+        };
+        checkpoint::tidy(dir)?;
+        for entry in fs::read_dir(dir).map_err(io_error("list", dir))?.flatten() {
+            let name = entry.file_name();
+            if name.to_str().is_some_and(Self::is_leftover) {
+                let path = entry.path();
+                fs::remove_file(&path).map_err(io_error("remove", &path))?;
+            }
+        }
+        if let Some(runs) = dir.parent().filter(|runs| !runs.as_os_str().is_empty()) {
+            clear_hidden(runs);
+        }
+        Ok(run)
+    }
+
+    /// Whether a file of this name is one that a training was still writing when it was killed.
+    fn is_leftover(name: &str) -> bool {
+        let numbered = |name: &str, prefix: &str, suffix: &str| {
+            let number = name
+                .strip_prefix(prefix)
+                .and_then(|name| name.strip_suffix(suffix));
+            number.is_some_and(|number| number.parse::<u64>().is_ok())
+        };
+        let of_ours = |name: &str| {
+            [Self::SETTINGS, Self::STATS].contains(&name)
+                || S::FILES.contains(&name)
+                || numbered(name, "fakes", ".png")
+                || numbered(name, "snapshot", ".bpk")
+        };
+        // Older versions called a snapshot so while they wrote it.
+        unfinished(name).is_some_and(of_ours) || numbered(name, ".snapshot", ".bpk")
+    }
+
+    /// Whether this training may write into it.
+    pub(super) fn is_held(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// Gives a new folder its number and its name. From here on it can be resumed.
+    pub(super) fn show(&mut self) -> Result<(), Error> {
+        let Some(hidden) = self.hidden.take() else {
+            return Ok(());
+        };
+        let runs = hidden
+            .path()
+            .parent()
+            .expect("it was made in a folder")
+            .to_owned();
+        let name: String = match self.settings.collection() {
+            "" => "collection",
+            name => name,
+        }
+        .to_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .take(40)
+        .collect();
+        self.dir = hidden.show(&runs, |number| format!("{number:05}-{}-{name}", S::KIND))?;
+        Ok(())
+    }
+
+    /// Writes the settings again, after a resumed run was given others.
+    pub fn write_settings(&self) -> Result<(), Error> {
+        let text = serde_json::to_vec_pretty(&self.settings).expect("settings are plain data");
+        write_whole(&self.dir.join(Self::SETTINGS), &text)
+    }
+
+    /// Where the statistics are.
+    pub fn stats_path(&self) -> PathBuf {
+        self.dir.join(Self::STATS)
+    }
+
+    /// All lines of the statistics; an unfinished last line, as a power cut leaves it, is passed over.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when they are there and cannot be read.
+    pub fn ticks(&self) -> Result<Vec<Tick<S::Stats>>, Error> {
+        let mut ticks = vec![];
+        self.each_line(|_, tick| {
+            ticks.extend(tick);
+            true
+        })?;
+        Ok(ticks)
+    }
+
+    /// Gives every line of the statistics to `go_on`, with the place where it ends, until that says no.
+    fn each_line(&self, mut go_on: impl FnMut(u64, Option<Tick<S::Stats>>) -> bool) -> Result<(), Error> {
+        let path = self.stats_path();
+        let file = match open_regular(&path, Links::Refused) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            opened => opened.map_err(io_error("read", &path))?,
+        };
+        let mut reader = BufReader::new(file);
+        let (mut line, mut end) = (vec![], 0);
+        loop {
+            line.clear();
+            let mut limited = (&mut reader).take(Self::MAX_LINE_BYTES);
+            let length = limited
+                .read_until(b'\n', &mut line)
+                .map_err(io_error("read", &path))?;
+            end += length as u64;
+            // One without its end is not whole, even where it looks so.
+            let tick = line
+                .strip_suffix(b"\n")
+                .and_then(|line| serde_json::from_slice(line).ok());
+            if length == 0 || !go_on(end, tick) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Appends a line to the statistics.
+    pub fn append(&self, tick: &Tick<S::Stats>) -> Result<(), Error> {
+        let path = self.stats_path();
+        let mut line = serde_json::to_vec(tick).expect("statistics are plain data");
+        line.push(b'\n');
+        fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .and_then(|mut file| file.write_all(&line))
+            .map_err(io_error("write", &path))
+    }
+
+    /// Cuts off the lines after `images_seen` pictures, which a resumed run will write again, and what a kill left of a
+    /// line. What stays keeps its bytes.
+    pub(super) fn rewind(&self, images_seen: u64) -> Result<(), Error> {
+        let mut kept = 0;
+        self.each_line(|end, tick| match tick {
+            Some(tick) if (tick.kimg * 1000.0).round() > images_seen as f64 => false,
+            Some(_) => {
+                kept = end;
+                true
+            }
+            None => true,
+        })?;
+        let path = self.stats_path();
+        if fs::metadata(&path).is_ok_and(|facts| facts.len() > kept) {
+            fs::OpenOptions::new()
+                .write(true)
+                .open(&path)
+                .and_then(|file| file.set_len(kept))
+                .map_err(io_error("write", &path))?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the statistics are on the disk, because a checkpoint that is there says that they are.
+    pub(super) fn keep_stats(&self) -> Result<(), Error> {
+        let path = self.stats_path();
+        match fs::File::open(&path).and_then(|file| file.sync_all()) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(io_error("write", &path)(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Run {
+    /// Writes `images [n, 3, h, w]` in `[-1, 1]` as a square grid to `fakesNNNNNN.png`.
+    pub fn write_grid(&self, kimg: f64, images: Tensor<4>) -> Result<(), Error> {
+        let [n, c, h, w] = images.dims();
+        let columns = (n as f64).sqrt().floor() as usize;
+        let rows = n / columns;
+        let grid = images
+            .narrow(0, 0, rows * columns)
+            .reshape([rows, columns, c, h, w])
+            .permute([0, 3, 1, 4, 2]); // [rows, h, columns, w, c]
+        let path = self.dir.join(format!("fakes{:06}.png", kimg as u64));
+        let bytes: Vec<u8> = grid
+            .into_data()
+            .iter::<f32>()
+            .map(|value| (value * 127.5 + 128.0).clamp(0.0, 255.0) as u8)
+            .collect();
+        let picture = image::RgbImage::from_raw((columns * w) as u32, (rows * h) as u32, bytes)
+            .ok_or_else(|| file_error("write", &path, format!("{c} channels, expected 3")))?;
+        let mut png = std::io::Cursor::new(Vec::new());
+        picture
+            .write_to(&mut png, image::ImageFormat::Png)
+            .map_err(|error| file_error("write", &path, error))?;
+        write_whole(&path, png.get_ref())
+    }
+}
+
+/// Writes a file beside its place and renames it there, so that it is never half there.
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    write_with(path, |file| file.write_all(bytes))
+}
+
+/// As [`write_whole`], for what is not in memory.
+pub(super) fn write_with(
+    path: &Path,
+    write: impl FnOnce(&mut AtomicWriteFile) -> std::io::Result<()>,
+) -> Result<(), Error> {
+    AtomicWriteFile::open(path)
+        .and_then(|mut file| {
+            write(&mut file)?;
+            file.commit()
+        })
+        .map_err(io_error("write", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{StepStats, settings::tests::tiny};
+    use super::*;
+
+    fn tick(images: u64) -> Tick<StepStats> {
+        Tick {
+            kimg: images as f64 / 1000.0,
+            duration_secs: 0.1 + images as f64 / 3.0,
+            secs_per_kimg: 1.0 / 3.0,
+            stats: StepStats::default(),
+        }
+    }
+
+    #[test]
+    fn statistics_are_cut_and_keep_their_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = Run::create(dir.path(), tiny()).unwrap();
+        run.rewind(0).unwrap();
+        assert!(!run.stats_path().exists(), "nothing is made of nothing");
+        for images in [4, 290, 1148, 4352] {
+            run.append(&tick(images)).unwrap();
+        }
+        let all = fs::read(run.stats_path()).unwrap();
+        // These digits are not what serde_json would write again.
+        let odd = String::from_utf8(all.clone())
+            .unwrap()
+            .replacen("0.004", "4.0e-3", 1);
+        let end_of = |line: usize| odd.match_indices('\n').nth(line).unwrap().0 + 1;
+        for (images, lines) in [(4352, 4), (4351, 3), (1148, 3), (290, 2), (4, 1), (3, 0)] {
+            for torn in ["", "{\"kimg\": 9", "\0\0\0", "{\"kimg\": 0.001}"] {
+                fs::write(run.stats_path(), format!("{odd}{torn}")).unwrap();
+                run.rewind(images).unwrap();
+                let kept = if lines == 0 { 0 } else { end_of(lines - 1) };
+                assert_eq!(
+                    fs::read_to_string(run.stats_path()).unwrap(),
+                    odd[..kept],
+                    "{images} {torn}"
+                );
+                assert_eq!(run.ticks().unwrap().len(), lines);
+            }
+        }
+    }
+
+    #[test]
+    fn leftovers_are_known_by_their_names() {
+        for name in [
+            ".training_options.json.a1B2c3",
+            ".fakes000002.png.a1B2c3",
+            ".snapshot000002.bpk",
+        ] {
+            assert!(Run::is_leftover(name), "{name}");
+        }
+        for name in [
+            "training_options.json",
+            ".notes.txt.a1B2c3",
+            ".lock",
+            ".fakes.png.a1B2c3",
+            ".snapshotx.bpk",
+        ] {
+            assert!(!Run::is_leftover(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_dropped_start_leaves_nothing_and_resuming_needs_a_run() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(Run::create(dir.path(), tiny()).unwrap());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        let error = Run::resume(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("training_options.json"), "{error}");
+        assert_eq!(
+            fs::read_dir(dir.path()).unwrap().count(),
+            0,
+            "no lock in what is no run"
+        );
+    }
+}

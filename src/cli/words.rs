@@ -11,8 +11,8 @@ use crate::{
     networks::{
         encoders::clip::{self, Clip},
         encoders::collection_clip::{MAX_CLAUSES, TextTower},
-        mapper::Mapper,
         encoders::minilm::Tokenizer,
+        mapper::Mapper,
     },
     pipeline::{
         ImageEncoder, Prompt, Targets,
@@ -22,7 +22,7 @@ use crate::{
     train::clip::{ClipRun, TextEncoder, load_towers},
     weights::{
         Manifest,
-        bundle::{load_image_tower, load_mapper, load_text_tower, load_vocabulary},
+        bundle::{load_part, load_vocabulary},
         foreign::ClipModel,
         shortened,
     },
@@ -81,16 +81,14 @@ impl Words {
         };
         let context = || format!("cannot use the towers in {}", dir.display());
         let mapper = parts.mapper.as_ref().map(|part| -> anyhow::Result<_> {
-            load_mapper(part, &bundle::read_part(dir, part, memory)?, device).with_context(context)
+            load_part(part, &bundle::read_part(dir, part, memory)?, device).with_context(context)
         });
         Ok(Self {
             image: Box::new(
-                load_image_tower(image, &bundle::read_part(dir, image, memory)?, device)
-                    .with_context(context)?,
+                load_part(image, &bundle::read_part(dir, image, memory)?, device).with_context(context)?,
             ),
             text: Reader::Collection(
-                load_text_tower(text, &bundle::read_part(dir, text, memory)?, device)
-                    .with_context(context)?,
+                load_part(text, &bundle::read_part(dir, text, memory)?, device).with_context(context)?,
                 load_vocabulary(vocabulary, &bundle::read(dir, vocabulary)?, &text.config)
                     .with_context(context)?,
             ),

@@ -9,11 +9,7 @@ use super::{
     guide::{guide, image_target},
     sample::{pictures_from_images, z_from_seeds},
 };
-use crate::{
-    networks::generators::Generate,
-    ops::Isa,
-    weights::manifest::GuidedStep,
-};
+use crate::{networks::generators::Generate, ops::Isa, weights::manifest::GuidedStep};
 use burn::tensor::Device;
 use image::{
     RgbaImage,

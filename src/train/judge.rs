@@ -6,8 +6,12 @@
 use super::clip::augment::{flawed, scaled};
 use crate::{
     networks::{
-        encoders::collection_clip::{ImageTower, ImageTowerConfig},
-        encoders::minilm::Linear,
+        NetworkConfig,
+        encoders::{
+            ImageEncoder,
+            collection_clip::{ImageTower, ImageTowerConfig},
+        },
+        layers::Linear,
     },
     ops::random,
 };

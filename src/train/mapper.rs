@@ -7,9 +7,10 @@
 
 use crate::{
     networks::{
+        NetworkConfig,
         encoders::collection_clip::ImageTower,
-        mapper::{Mapper, MapperConfig},
         generators::Generate,
+        mapper::{Mapper, MapperConfig},
     },
     ops::{random, unit_length::unit_length},
     weights::manifest::MapperMetrics,
@@ -352,7 +353,9 @@ fn scalar(value: Tensor<1>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::networks::{encoders::collection_clip::ImageTowerConfig, generators::stylegan2::StyleGan2Config};
+    use crate::networks::{
+        encoders::collection_clip::ImageTowerConfig, generators::stylegan2::StyleGan2Config,
+    };
     use burn::tensor::Device;
 
     #[test]

@@ -1,7 +1,10 @@
 //! What a training run is asked to do; written to `training_options.json`.
 
 use super::{StepStats, TrainedOn, bounds, run::RunSettings};
-use crate::{data::Provenance, networks::generators::stylegan2::StyleGan2Config};
+use crate::{
+    data::Provenance,
+    networks::generators::{GeneratorConfig, stylegan2::StyleGan2Config},
+};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -80,6 +83,11 @@ impl TrainSettings {
     /// Pictures to show in all.
     pub fn total_images(&self) -> u64 {
         (self.total_kimg * 1000.0).round() as u64
+    }
+
+    /// The shape of the generator.
+    pub fn generator(&self) -> GeneratorConfig {
+        GeneratorConfig::StyleGan2(self.network.clone())
     }
 
     /// Decay of the averaged generator in the step that ends at `images_seen`.

@@ -4,23 +4,32 @@ use super::{
     Error, Quantization, Tensors, apply, collect, gguf,
     manifest::{Credit, File, Part, SelfCheck},
 };
-use crate::networks::{
-    NetworkConfig, arrange,
-    encoders::{
-        collection_clip::{TextTower, TextTowerConfig},
-        minilm::Tokenizer,
-    },
-};
+use crate::networks::{NetworkConfig, arrange, encoders::collection_clip::TextTowerConfig};
 use burn::{module::Module, tensor::Device};
 use image::{ImageFormat, ImageReader, Limits, RgbaImage};
 use std::io::Cursor;
+
+/// What the parts of a bundle become; whatever opens bundles need not know the networks themselves.
+pub use crate::networks::{
+    encoders::{
+        collection_clip::{ImageTower, TextTower},
+        minilm::Tokenizer,
+    },
+    generators::Generator,
+    mapper::Mapper,
+    super_resolution::srvgg::SrvggNetCompact,
+};
 
 /// The network that `part` describes, from the `contents` of its file.
 ///
 /// # Errors
 ///
 /// [`Error::Mismatch`] when `contents` is not that file, otherwise what [`gguf::read`] and [`apply`] give.
-pub fn load<C: NetworkConfig>(part: &Part<C>, contents: &[u8], device: &Device) -> Result<C::Network, Error> {
+pub fn load_part<C: NetworkConfig>(
+    part: &Part<C>,
+    contents: &[u8],
+    device: &Device,
+) -> Result<C::Network, Error> {
     let tensors = open(part, contents)?;
     apply(part.config.init(device), &tensors).map(arrange)
 }

@@ -150,7 +150,7 @@ fn tiny_bundle(dir: &Path) -> PathBuf {
 fn super_resolution(dir: &Path) -> PathBuf {
     use burn::tensor::Device;
     use guise::{
-        networks::super_resolution::srvgg::SrvggNetCompactConfig,
+        networks::{NetworkConfig, super_resolution::srvgg::SrvggNetCompactConfig},
         weights::{collect, foreign::SuperResolution},
     };
     let config = SrvggNetCompactConfig {

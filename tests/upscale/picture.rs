@@ -5,7 +5,7 @@ use burn::tensor::{Device, TensorData};
 use futures::executor::block_on;
 use guise::{
     metrics::psnr,
-    networks::super_resolution::srvgg::SrvggNetCompactConfig,
+    networks::{NetworkConfig, super_resolution::srvgg::SrvggNetCompactConfig},
     pipeline::{Cancel, Error, Event, upscale, upscale::Upscale},
     weights::{Tensors, apply},
 };

@@ -65,8 +65,8 @@ pub enum Latent {
         /// From 0 to 1.
         truncation_psi: f32,
     },
-    /// The `ws [num_ws, w_dim]` themselves, row by row, as an earlier [`Reply::Picture`] had them.
-    Ws(Vec<f32>),
+    /// The latent `[layers, width]` itself, row by row, as an earlier [`Reply::Picture`] had it.
+    Drawn(Vec<f32>),
 }
 
 /// What the page asks of the engine.

@@ -12,7 +12,7 @@ use super::{
     trust::Purpose,
     words::Words,
 };
-use crate::{data::Dataset, networks::generators::stylegan2::Generator};
+use crate::{data::Dataset, networks::generators::Generator};
 use anyhow::{Context, ensure};
 use burn::tensor::Device;
 use std::path::{Path, PathBuf};

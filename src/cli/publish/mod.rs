@@ -19,7 +19,10 @@ use super::{
 use crate::{
     data::Dataset,
     metrics::psnr,
-    networks::{encoders::collection_clip::ImageTower, super_resolution::srvgg::SrvggNetCompact, generators::stylegan2::Generator},
+    networks::{
+        encoders::collection_clip::ImageTower, generators::Generator,
+        super_resolution::srvgg::SrvggNetCompact,
+    },
     pipeline::{
         Cancel, SampleRequest,
         memory::to_draw,
@@ -29,7 +32,7 @@ use crate::{
     train::{MapperSettings, Run, TrainSettings, load_snapshot},
     weights::{
         Manifest, Quantization,
-        bundle::{load_generator, load_references, load_upscaler, pack},
+        bundle::{load_part, load_references, pack},
         foreign::SuperResolution,
         manifest::{Credit, File, Metrics, Parts, Resemblance, Training},
     },
@@ -192,13 +195,13 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     };
     let packed = pack(
         &trained,
-        run.settings.network.clone(),
+        run.settings.generator(),
         quantization,
         GENERATOR,
         weights,
     );
     let (part, generator_file) = block_on(packed)?;
-    let drawing = load_generator(&part, &generator_file, &device)?;
+    let drawing = load_part(&part, &generator_file, &device)?;
     let pictures =
         [&trained, &drawing].map(|generator| samples(generator, args.truncation_psi, &device, memory));
     let [trained, quantized] = pictures.map(|pictures| {
@@ -231,7 +234,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             quantization
         };
         let (part, contents) = block_on(pack(&network, model.config, storage, UPSCALER, credit))?;
-        let quantized_network = load_upscaler(&part, &contents, &device)?;
+        let quantized_network = load_part(&part, &contents, &device)?;
         let pictures = &quantized[..ENLARGED];
         let enlarged = [&network, &quantized_network].map(|network| enlarge(network, pictures));
         let [full, enlarged] = enlarged;

@@ -8,9 +8,7 @@ mod targets;
 pub use adam::{Optimizer, WEIGHT_DECAY};
 pub use space::Space;
 pub(super) use targets::is_unit;
-pub use targets::{
-    Loss, Modality, PlainTarget, TargetGroup, Targets, image_target, text_targets,
-};
+pub use targets::{Loss, Modality, PlainTarget, TargetGroup, Targets, image_target, text_targets};
 
 use super::{Cancel, Error, Event, sample::pictures_from_images};
 use crate::{

@@ -105,7 +105,10 @@ async fn spread(generator: &dyn Generate, device: &Device) -> Result<f32, Error>
     let seeds: Vec<u64> = (0..SPREAD_SEEDS).collect();
     let z = z_from_seeds(generator, &seeds, device);
     // All layers of a seed are alike.
-    let w = generator.latents_from_z(z, 1.0).narrow(1, 0, 1).without_autodiff();
+    let w = generator
+        .latents_from_z(z, 1.0)
+        .narrow(1, 0, 1)
+        .without_autodiff();
     let w_avg = generator.latent_centre().without_autodiff();
     let spread = read((w - w_avg.unsqueeze()).square().mean().sqrt()).await?[0];
     // An untrained mapping may give the same w for all.

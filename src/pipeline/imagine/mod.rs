@@ -2,9 +2,7 @@
 
 use super::{
     Cancel, Error, Event, Network,
-    guide::{
-        Avatar, GuideSettings, Modality, Space, Targets, avatars, guide, is_unit, judge, read,
-    },
+    guide::{Avatar, GuideSettings, Modality, Space, Targets, avatars, guide, is_unit, judge, read},
     sample::{latent_tensor, pictures_from_images},
 };
 use crate::{
@@ -289,7 +287,10 @@ impl<'a> Guesses<'a> {
     ) -> Result<Self, Error> {
         let generator = networks.generator;
         let source = match (&request.locked, targets, networks.mapper) {
-            (Some(locked), ..) => Source::Locked(latent_tensor(generator, &locked.latent, device)?, locked.variation),
+            (Some(locked), ..) => Source::Locked(
+                latent_tensor(generator, &locked.latent, device)?,
+                locked.variation,
+            ),
             _ if request.guidance.space == Space::Z => Source::Z,
             (None, Some(targets), Some(mapper)) => Source::Mapped(mapper, direction(mapper, targets)?),
             _ => Source::Random,

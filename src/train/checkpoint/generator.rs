@@ -2,7 +2,7 @@
 
 use super::{Found, Progress, check_optimizer, newest, newest_sound, numbered, put};
 use crate::{
-    networks::generators::stylegan2::Generator,
+    networks::generators::Generator,
     train::{Error, Run, TrainState, file_error, run::write_with},
 };
 use burn::{module::Module, store::RecordError, tensor::Device};
@@ -147,5 +147,5 @@ pub fn load_snapshot(run: &Run, device: &Device) -> Result<(Generator, u64), Err
         .init_generator(device)
         .try_load_file(&path)
         .map_err(|error| file_error("read", &path, error))?;
-    Ok((generator, kimg))
+    Ok((Generator::StyleGan2(generator), kimg))
 }

@@ -1,10 +1,13 @@
 //! A CLIP's checkpoints, in the form of a generator's.
 
 use super::{ClipRun, ClipState, Towers};
-use crate::train::{
-    Error,
-    checkpoint::{Found, Progress, check_optimizer, newest, newest_sound, put},
-    file_error,
+use crate::{
+    networks::NetworkConfig,
+    train::{
+        Error,
+        checkpoint::{Found, Progress, check_optimizer, newest, newest_sound, put},
+        file_error,
+    },
 };
 use burn::{module::Module, tensor::Device};
 use std::path::{Path, PathBuf};

@@ -3,7 +3,10 @@
 use super::{ClipStats, ClipTrainer, Sentences};
 use crate::{
     data::Provenance,
-    networks::encoders::collection_clip::{ImageTowerConfig, TextTowerConfig},
+    networks::{
+        NetworkConfig,
+        encoders::collection_clip::{ImageTowerConfig, TextTowerConfig},
+    },
     train::{RunFolder, RunSettings, TrainedOn, bounds},
 };
 use serde::{Deserialize, Serialize};

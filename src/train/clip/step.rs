@@ -7,7 +7,10 @@ use super::{
     sentences::Texts,
 };
 use crate::{
-    networks::encoders::collection_clip::{ImageTower, TextProjection},
+    networks::{
+        NetworkConfig,
+        encoders::collection_clip::{ImageTower, TextProjection},
+    },
     ops::random,
 };
 use burn::{

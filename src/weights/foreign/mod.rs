@@ -74,9 +74,6 @@ pub enum Error {
     /// The tensors are those of no CLIP that is known here.
     #[error("this is no CLIP that can be imported: {}", said(.0))]
     Clip(String),
-    /// The sizes of a CLIP are out of range.
-    #[error("this CLIP cannot be built: {0}")]
-    ClipConfig(#[from] ClipConfigError),
     /// A safetensors file is not what `guise import` writes.
     #[error("the safetensors file {}", said(problem))]
     Safetensors {

@@ -7,7 +7,6 @@ mod checks;
 
 use super::{Error, Quantization};
 use crate::networks::{
-    NetworkConfig,
     encoders::collection_clip::{ImageTowerConfig, TextTowerConfig},
     generators::GeneratorConfig,
     mapper::MapperConfig,

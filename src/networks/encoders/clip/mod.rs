@@ -120,36 +120,25 @@ impl ClipConfig {
         match &self.visual {
             VisualConfig::Vit(vit) => {
                 check("visual.patch_size", vit.patch_size, [1, 256], 1)?;
-                check("visual.resolution",
-                    vit.resolution,
-                    [1, 2048],
-                    vit.patch_size,
-                )?;
+                check("visual.resolution", vit.resolution, [1, 2048], vit.patch_size)?;
                 transformer("visual", &vit.transformer)?;
             }
             VisualConfig::ResNet(resnet) => {
                 check("visual.width", resnet.width, [2, 1024], 2)?;
-                check("visual.resolution",
+                check(
+                    "visual.resolution",
                     resnet.resolution,
                     [1, 2048],
                     ModifiedResNetConfig::REDUCTION,
                 )?;
                 check("visual.heads", resnet.heads, [1, 1024], 1)?;
-                check("visual.width",
-                    resnet.features(),
-                    [1, 32_768],
-                    resnet.heads,
-                )?;
+                check("visual.width", resnet.features(), [1, 32_768], resnet.heads)?;
                 for (stage, &blocks) in resnet.layers.iter().enumerate() {
                     check(&format!("visual.layers.{stage}"), blocks, [1, 128], 1)?;
                 }
             }
         }
-        check("text.context_length",
-            self.text.context_length,
-            [1, 4096],
-            1,
-        )?;
+        check("text.context_length", self.text.context_length, [1, 4096], 1)?;
         check("text.vocab_size", self.text.vocab_size, [1, 1 << 20], 1)?;
         transformer("text", &self.text.transformer)
     }

@@ -191,7 +191,10 @@ impl Generate for Generator {
         let largest = |(index, block): (usize, &SynthesisBlock)| {
             let [c_out, c_in, ..] = block.conv1.weight.dims();
             let side = 4u64 << index;
-            let above = block.conv0.as_ref().map_or(0, |conv0| conv0.weight.dims()[1] as u64);
+            let above = block
+                .conv0
+                .as_ref()
+                .map_or(0, |conv0| conv0.weight.dims()[1] as u64);
             (c_out.max(c_in) as u64) * side * side + above * side * side / 4
         };
         blocks.map(largest).collect()

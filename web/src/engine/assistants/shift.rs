@@ -100,11 +100,11 @@ impl Model {
                     )
                     .await;
                     trouble?;
-                    for (index, Avatar { ws, score }) in range.zip(avatars?) {
+                    for (index, Avatar { latent, score }) in range.zip(avatars?) {
                         let drawn = Reply::Drawn {
                             job,
                             index,
-                            latent: Latent::Ws(ws),
+                            latent: Latent::Drawn(latent),
                             score: Some(score),
                         };
                         say(&drawn, None);

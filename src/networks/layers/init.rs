@@ -2,7 +2,7 @@
 
 use crate::ops::random;
 use burn::{
-    module::{Initializer, Param},
+    module::{Initializer, Param, ParamId},
     tensor::{Device, Tensor},
 };
 
@@ -21,16 +21,19 @@ pub fn buffer<const D: usize>(value: Tensor<D>) -> Param<Tensor<D>> {
     Param::from_tensor(value).set_require_grad(false)
 }
 
-/// A parameter drawn from the normal distribution when it is first read.
+/// A parameter drawn from the normal distribution when it is first read, by the host's generator.
 ///
 /// A network that is only made to be filled with published weights never holds random ones this way, and one that a
 /// file merely promises never takes memory.
 pub fn lazy_normal<const D: usize>(shape: [usize; D], deviation: f64, device: &Device) -> Param<Tensor<D>> {
-    let initializer = Initializer::Normal {
-        mean: 0.0,
-        std: deviation,
+    let draw = move |device: &Device, require_grad| {
+        let values = random::normal(shape, deviation, device);
+        match require_grad {
+            true => values.require_grad(),
+            false => values,
+        }
     };
-    initializer.init(shape, device)
+    Param::uninitialized(ParamId::new(), draw, device.clone(), true, shape.into())
 }
 
 /// A parameter filled with `value` when it is first read.

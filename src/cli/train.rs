@@ -4,7 +4,7 @@ use super::{device::DeviceChoice, progress, stop::on_ctrl_c, train_clip, trust::
 use crate::{
     data::Dataset,
     networks::generators::stylegan2::StyleGan2Config,
-    train::{Ended, Error, Event, Run, RunSettings, TrainSettings, TrainedOn, Trainer},
+    train::{Ended, Error, Event, Run, RunSettings, StyleGan2Trainer, TrainSettings, TrainedOn},
 };
 use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
@@ -95,15 +95,15 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let device = args.device.open()?;
     check_training(&device)?;
     let trainer = match smaller {
-        Some(smaller) => Trainer::grow(run, dataset, &smaller, &device)?,
-        None => Trainer::open(run, dataset, &device)?,
+        Some(smaller) => StyleGan2Trainer::grow(run, dataset, &smaller, &device)?,
+        None => StyleGan2Trainer::open(run, dataset, &device)?,
     };
     notes(trainer.notes());
     let dir = trainer.run().dir.clone();
     eprintln!("run folder: {}", dir.display());
 
     let stop = on_ctrl_c()?;
-    let total_images = trainer.run().settings.total_images();
+    let total_images = trainer.run().settings.schedule().total_images();
     note_end(trainer.images_seen(), total_images);
     let bar = progress::bar(total_images, "pictures");
     bar.set_position(trainer.images_seen());
@@ -117,7 +117,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
                 stats.discriminator_loss, stats.generator_loss
             ));
         }
-        Event::Checkpoint(path) => bar.suspend(|| eprintln!("wrote {}", path.display())),
+        Event::Checkpoint { path, .. } => bar.suspend(|| eprintln!("wrote {}", path.display())),
     });
     bar.abandon();
     match ended? {

@@ -5,6 +5,7 @@
 //! directions are disturbed, because a sentence says less than a picture shows. Then it is shown sentences, and learns
 //! through generator and image tower to have the pictures drawn for them embedded where the sentences are.
 
+use super::schedule::cosine_decay;
 use crate::{
     networks::{
         NetworkConfig,
@@ -150,7 +151,7 @@ pub fn train_mapper(
             loss = loss + distance * settings.text_weight;
         }
         let gradients = GradientsParams::from_grads(loss.backward(), &trained);
-        let wave = 0.5 + 0.5 * (std::f64::consts::PI * step as f64 / (steps + text_steps) as f64).cos();
+        let wave = cosine_decay(step as f64 / (steps + text_steps) as f64);
         trained = optimizer.step(settings.learning_rate * wave, trained, gradients);
         progress(samples + held_out + step + 1, total);
     }

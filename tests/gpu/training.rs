@@ -9,12 +9,15 @@ use futures::executor::block_on;
 use guise::{
     data::Provenance,
     networks::{
-        encoders::collection_clip::{ImageTowerConfig, TextTowerConfig},
-        encoders::minilm::MiniLmConfig,
+        NetworkConfig,
+        encoders::{
+            collection_clip::{ImageTowerConfig, TextTowerConfig},
+            minilm::MiniLmConfig,
+        },
     },
     ops::random,
     train::{
-        Run, StepStats, Tick,
+        Run, StepStats, Tick, TrainedOn,
         clip::{Asked, Batch, ClipSettings, ClipState, ClipStats, Texts},
     },
     weights::{Tensors, collect},
@@ -203,9 +206,12 @@ fn the_towers_learn_the_same() {
         max_position_embeddings: 8,
     };
     let settings = ClipSettings {
-        data: PathBuf::new(),
+        dataset: TrainedOn {
+            data: PathBuf::new(),
+            dataset_len: N,
+            dataset_digest: String::new(),
+        },
         provenance: Provenance::default(),
-        dataset_len: N,
         hardware: String::new(),
         text_encoder: PathBuf::new(),
         text_provenance: Provenance::default(),
@@ -265,7 +271,7 @@ fn the_towers_learn_the_same() {
         let mut all = vec![];
         for step in 0..2 {
             let stats;
-            (state, stats) = state.advance(&settings, batch(step, device));
+            (state, stats) = state.advance(&settings, step, batch(step, device));
             all.push(stats);
         }
         (all, before, block_on(collect(&state.towers)).unwrap())

@@ -1,9 +1,8 @@
 //! One training step.
 
 use super::{
-    ClipSettings, Purpose,
+    ClipSettings,
     loss::{Asked, answers_loss, contrastive_loss},
-    rng,
     sentences::Texts,
 };
 use crate::{
@@ -12,6 +11,7 @@ use crate::{
         encoders::collection_clip::{ImageTower, TextProjection},
     },
     ops::random,
+    train::{RunSettings, StepFigures, streams::stream},
 };
 use burn::{
     module::Module,
@@ -36,8 +36,6 @@ pub struct ClipState {
     pub towers: Towers,
     /// AdamW for both.
     pub optimizer: ModuleOptimizer,
-    /// Steps taken so far; with the seed it determines all randomness of the next one.
-    pub step: u64,
 }
 
 /// What a step measured.
@@ -51,10 +49,19 @@ pub struct ClipStats {
     pub scale: f64,
 }
 
-impl ClipStats {
-    /// Whether both losses are finite; training cannot recover from one that is not.
-    pub fn is_finite(&self) -> bool {
+impl StepFigures for ClipStats {
+    fn is_finite(&self) -> bool {
         self.contrastive_loss.is_finite() && self.answers_loss.is_finite()
+    }
+
+    /// The scale is the last one.
+    fn mean(steps: &[Self]) -> Self {
+        let mean = |field: fn(&Self) -> f64| steps.iter().map(field).sum::<f64>() / steps.len() as f64;
+        Self {
+            contrastive_loss: mean(|stats| stats.contrastive_loss),
+            answers_loss: mean(|stats| stats.answers_loss),
+            scale: steps.last().map_or(0.0, |stats| stats.scale),
+        }
     }
 }
 
@@ -88,21 +95,15 @@ impl ClipState {
                 text: settings.text_tower.init_projection(&device),
             },
             optimizer: optimizer.init(),
-            step: 0,
         }
     }
 
-    /// Pictures shown so far.
-    pub fn images_seen(&self, settings: &ClipSettings) -> u64 {
-        self.step * settings.batch_size as u64
-    }
-
-    /// One step on a batch.
+    /// The step number `step`, counted from zero, on a batch.
     ///
     /// When a loss is not finite the step ends there, and the state is to be thrown away.
-    pub fn advance(mut self, settings: &ClipSettings, batch: Batch) -> (Self, ClipStats) {
+    pub fn advance(mut self, settings: &ClipSettings, step: u64, batch: Batch) -> (Self, ClipStats) {
         let device = batch.images.device();
-        random::seed(rng(settings.seed, Purpose::Step(self.step)).random());
+        random::seed(stream(settings.seed, "step", step).random());
         let noisy = |Texts { clauses, texts }| {
             let [k, width] = clauses.dims();
             let deviation = settings.text_noise / (width as f64).sqrt();
@@ -126,9 +127,8 @@ impl ClipState {
             return (self, stats);
         }
         let gradients = GradientsParams::from_grads((contrastive + answered).backward(), &self.towers);
-        let rate = settings.learning_rate_at(self.images_seen(settings));
+        let rate = settings.learning_rate_at(settings.schedule().images_after(step));
         self.towers = self.optimizer.step(rate, self.towers, gradients);
-        self.step += 1;
         (self, stats)
     }
 }

@@ -1,9 +1,9 @@
 //! What is said about each picture, and with what the towers are tested.
 
-use super::{ClipSettings, Purpose, rng};
+use super::ClipSettings;
 use crate::{
     data::{Dataset, Phrase, Phrasebook, Property, Values, Words},
-    train::Error,
+    train::{Error, streams::stream},
 };
 use rand::seq::SliceRandom;
 
@@ -126,7 +126,7 @@ impl Captions {
                 settings.batch_size
             )));
         }
-        order.shuffle(&mut rng(settings.seed, Purpose::Split));
+        order.shuffle(&mut stream(settings.seed, "split", 0));
         let book = Phrasebook::new((0..dataset.len()).map(|index| dataset.traits(index)));
         let values: Vec<Values> = (0..dataset.len())
             .map(|index| book.values(dataset.traits(index)))
@@ -134,13 +134,13 @@ impl Captions {
         let whole = |index: usize| book.whole(dataset.caption(index), &values[index]);
         let (held_out, training) = order.split_at(settings.held_out);
         let training = training.iter().map(|&index| {
-            let mut rng = rng(settings.seed, Purpose::Captions(index as u64));
+            let mut rng = stream(settings.seed, "captions", index as u64);
             let said =
                 (1..settings.phrases).filter_map(|_| book.say(&values[index], Words::Training, &mut rng));
             (index, std::iter::once(whole(index)).chain(said).collect())
         });
         let held_out = held_out.iter().map(|&index| {
-            let mut rng = rng(settings.seed, Purpose::Captions(index as u64));
+            let mut rng = stream(settings.seed, "captions", index as u64);
             HeldOut {
                 index,
                 caption: whole(index),

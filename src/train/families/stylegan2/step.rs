@@ -1,20 +1,20 @@
 //! One training step: the discriminator, now and then its penalty, the generator, the average.
 
 use super::{
-    ema::ema_step,
     losses::{discriminator_loss, generator_loss, r1_penalty},
     settings::TrainSettings,
 };
 use crate::{
     networks::generators::stylegan2::{Discriminator, Generator, NoiseMode},
     ops::random,
+    train::{RunSettings, StepFigures, ema_step, streams::stream},
 };
 use burn::{
-    module::{Module, Param},
+    module::Module,
     optim::{AdamConfig, GradientsParams, ModuleOptimizer},
     tensor::{Device, Tensor},
 };
-use rand::{Rng, SeedableRng};
+use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
@@ -30,8 +30,6 @@ pub struct TrainState {
     pub generator_optimizer: ModuleOptimizer,
     /// Adam for the discriminator.
     pub discriminator_optimizer: ModuleOptimizer,
-    /// Steps taken so far; with the seed it determines all randomness of the next one.
-    pub step: u64,
 }
 
 /// What a step measured.
@@ -49,9 +47,8 @@ pub struct StepStats {
     pub r1_penalty: Option<f64>,
 }
 
-impl StepStats {
-    /// Whether every number is finite; training cannot recover from one that is not.
-    pub fn is_finite(&self) -> bool {
+impl StepFigures for StepStats {
+    fn is_finite(&self) -> bool {
         [
             self.generator_loss,
             self.discriminator_loss,
@@ -59,6 +56,22 @@ impl StepStats {
         ]
         .iter()
         .all(|value| value.is_finite())
+    }
+
+    /// The penalty's is over the steps that have one.
+    fn mean(steps: &[Self]) -> Self {
+        let mean = |values: &mut dyn Iterator<Item = f64>| {
+            let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+            (count > 0.0).then(|| sum / count)
+        };
+        let all = |field: fn(&Self) -> f64| mean(&mut steps.iter().map(field)).unwrap_or(0.0);
+        Self {
+            generator_loss: all(|stats| stats.generator_loss),
+            discriminator_loss: all(|stats| stats.discriminator_loss),
+            real_logit: all(|stats| stats.real_logit),
+            fake_logit: all(|stats| stats.fake_logit),
+            r1_penalty: mean(&mut steps.iter().filter_map(|stats| stats.r1_penalty)),
+        }
     }
 }
 
@@ -85,40 +98,16 @@ impl TrainState {
             discriminator,
             generator_optimizer: adam(1.0),
             discriminator_optimizer: adam(lazy),
-            step: 0,
         }
     }
 
-    /// Fresh networks whose coarse layers are those of a run at a lower resolution (Karras et al.,
-    /// "Progressive Growing of GANs", 2018): only the new, finest blocks begin from nothing, and those of the
-    /// generator begin by drawing nothing, so the first pictures are the smaller ones, enlarged.
-    ///
-    /// Both runs must have the same channels at the sides that they share, and the same mapping.
-    pub(super) fn grown_from(smaller: Self, settings: &TrainSettings, device: &Device) -> Self {
-        let mut grown = Self::init(settings, device);
-        grown.generator = grow_generator(grown.generator, smaller.generator);
-        grown.g_ema = grow_generator(grown.g_ema, smaller.g_ema);
-        // The finest block comes first, and the picture enters there: the old entry is left out.
-        let kept = smaller.discriminator.blocks.len();
-        let new = grown.discriminator.blocks.len() - kept;
-        grown.discriminator.blocks.truncate(new);
-        grown.discriminator.blocks.extend(smaller.discriminator.blocks);
-        grown.discriminator.epilogue = smaller.discriminator.epilogue;
-        grown
-    }
-
-    /// Real pictures shown so far.
-    pub fn images_seen(&self, settings: &TrainSettings) -> u64 {
-        self.step * settings.batch_size as u64
-    }
-
-    /// One step on `real [batch_size, channels, resolution, resolution]`.
+    /// The step number `step`, counted from zero, on `real [batch_size, channels, resolution, resolution]`.
     ///
     /// When a loss is not finite the step ends there, and the state is to be thrown away.
-    pub fn advance(mut self, settings: &TrainSettings, real: Tensor<4>) -> (Self, StepStats) {
+    pub fn advance(mut self, settings: &TrainSettings, step: u64, real: Tensor<4>) -> (Self, StepStats) {
         // All randomness follows from the seed and the number of the step, so that a resumed run
         // goes on exactly as if it had never stopped.
-        let mut rng = rng(settings.seed, Stream::Step(self.step));
+        let mut rng = stream(settings.seed, "step", step);
         let device = real.device();
         random::seed(rng.random());
         let real = real.without_autodiff();
@@ -151,7 +140,7 @@ impl TrainState {
             .discriminator_optimizer
             .step(rate, self.discriminator, gradients);
 
-        if self.step.is_multiple_of(settings.r1_interval as u64) && settings.r1_gamma > 0.0 {
+        if step.is_multiple_of(settings.r1_interval as u64) && settings.r1_gamma > 0.0 {
             let real = Tensor::from_inner(real);
             let (penalty, surrogate) = r1_penalty(&self.discriminator, real);
             stats.r1_penalty = Some(penalty);
@@ -178,54 +167,10 @@ impl TrainState {
             .step(settings.learning_rate, self.generator, gradients);
         self.generator.mapping = self.generator.mapping.track_w_avg(w, TrainSettings::W_AVG_BETA);
 
-        self.step += 1;
-        let beta = settings.ema_beta(self.images_seen(settings));
+        let beta = settings.ema_beta(settings.schedule().images_after(step + 1));
         self.g_ema = ema_step(self.g_ema, &self.generator, beta);
         (self, stats)
     }
-}
-
-/// `larger` with the mapping and the coarse blocks of `smaller`, its other blocks adding nothing to the picture yet.
-fn grow_generator(mut larger: Generator, smaller: Generator) -> Generator {
-    // The number of layers that a latent is repeated for is the larger network's.
-    larger.mapping.layers = smaller.mapping.layers;
-    larger.mapping.w_avg = smaller.mapping.w_avg;
-    larger.synthesis.input = smaller.synthesis.input;
-    let kept = smaller.synthesis.blocks.len();
-    let fine = larger.synthesis.blocks.split_off(kept);
-    larger.synthesis.blocks = smaller.synthesis.blocks;
-    larger.synthesis.blocks.extend(fine.into_iter().map(|mut block| {
-        let weight = block.to_rgb.weight.val();
-        block.to_rgb.weight = Param::from_tensor(Tensor::zeros(weight.dims(), &weight.device()));
-        block
-    }));
-    larger
-}
-
-/// What a random stream is for; streams of different purposes are independent.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Stream {
-    /// Everything random in the step of this number.
-    Step(u64),
-    /// Which pictures of the step of this number are mirrored.
-    Mirror(u64),
-    /// The order of the pictures in the epoch of this number.
-    Order(u64),
-    /// The latents of the sample grid.
-    Grid,
-}
-
-/// The random generator of `stream` in a run with `seed`.
-pub(super) fn rng(seed: u64, stream: Stream) -> ChaCha8Rng {
-    let (purpose, number) = match stream {
-        Stream::Step(number) => (0, number),
-        Stream::Mirror(number) => (1, number),
-        Stream::Order(number) => (2, number),
-        Stream::Grid => (3, 0),
-    };
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_stream(number << 2 | purpose);
-    rng
 }
 
 fn scalar(value: Tensor<1>) -> f64 {

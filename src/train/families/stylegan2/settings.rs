@@ -1,9 +1,10 @@
 //! What a training run is asked to do; written to `training_options.json`.
 
-use super::{StepStats, TrainedOn, bounds, run::RunSettings};
+use super::StepStats;
 use crate::{
     data::Provenance,
     networks::generators::{GeneratorConfig, stylegan2::StyleGan2Config},
+    train::{RunFolder, RunSettings, Schedule, TrainedOn, bounds},
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -52,6 +53,9 @@ pub struct TrainSettings {
     pub seed: u64,
 }
 
+/// The run folder of a generator.
+pub type Run = RunFolder<TrainSettings>;
+
 /// Where the coarse layers of a run learned what they know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GrownFrom {
@@ -80,11 +84,6 @@ impl TrainSettings {
     /// Decay of `w_avg` in a step.
     pub const W_AVG_BETA: f64 = 0.998;
 
-    /// Pictures to show in all.
-    pub fn total_images(&self) -> u64 {
-        (self.total_kimg * 1000.0).round() as u64
-    }
-
     /// The shape of the generator.
     pub fn generator(&self) -> GeneratorConfig {
         GeneratorConfig::StyleGan2(self.network.clone())
@@ -107,12 +106,35 @@ impl RunSettings for TrainSettings {
         &self.provenance.name
     }
 
+    fn schedule(&self) -> Schedule {
+        Schedule {
+            batch_size: self.batch_size,
+            total_kimg: self.total_kimg,
+            snapshot_kimg: self.snapshot_kimg,
+            tick_images: 1000,
+        }
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn begins(&self) -> Result<(), String> {
+        let Some(from) = &self.grown_from else {
+            return Ok(());
+        };
+        Err(format!(
+            "it was grown from {}, and lacks what it began with",
+            from.run.display()
+        ))
+    }
+
     fn validate(&self) -> Result<(), String> {
         self.dataset.validate()?;
         self.network.validate().map_err(|error| error.to_string())?;
         // Datasets are RGB.
         bounds::within("img_channels", self.network.img_channels, 3, 3)?;
-        bounds::within("batch_size", self.batch_size, 1, 1 << 20)?;
+        self.schedule().validate()?;
         if !self.batch_size.is_multiple_of(4) {
             return Err(format!(
                 "batch_size is {}, expected a multiple of four",
@@ -121,13 +143,7 @@ impl RunSettings for TrainSettings {
         }
         bounds::within("r1_interval", self.r1_interval, 1, 1 << 20)?;
         bounds::share("style_mixing_prob", self.style_mixing_prob)?;
-        for (field, value) in [
-            ("total_kimg", self.total_kimg),
-            ("learning_rate", self.learning_rate),
-            ("snapshot_kimg", self.snapshot_kimg),
-        ] {
-            bounds::more_than_zero(field, value)?;
-        }
+        bounds::more_than_zero("learning_rate", self.learning_rate)?;
         for (field, value) in [
             ("r1_gamma", self.r1_gamma),
             ("ema_kimg", self.ema_kimg),
@@ -150,7 +166,7 @@ impl RunSettings for TrainSettings {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::train) mod tests {
     use super::*;
 
     pub(crate) fn tiny() -> TrainSettings {

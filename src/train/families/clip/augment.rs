@@ -58,14 +58,14 @@ pub(in crate::train) fn scaled(byte: u8) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::clip::{Purpose, rng};
+    use crate::train::streams::stream;
 
     #[test]
     fn flaws_are_small_and_stay_in_range() {
         let pixels: Vec<u8> = (0..3 * 8 * 8).map(|i| if i < 64 { 250 } else { 20 }).collect();
         let mut different = 0;
         for step in 0..50 {
-            let values = flawed(&pixels, 8, &mut rng(1, Purpose::Step(step)));
+            let values = flawed(&pixels, 8, &mut stream(1, "step", step));
             assert_eq!(values.len(), pixels.len());
             different += usize::from(values != pixels.iter().copied().map(scaled).collect::<Vec<_>>());
             for (value, &byte) in values.iter().zip(&pixels) {

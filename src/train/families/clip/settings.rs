@@ -7,7 +7,7 @@ use crate::{
         NetworkConfig,
         encoders::collection_clip::{ImageTowerConfig, TextTowerConfig},
     },
-    train::{RunFolder, RunSettings, TrainedOn, bounds},
+    train::{RunFolder, RunSettings, Schedule, TrainedOn, bounds, schedule::cosine_decay},
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -57,11 +57,6 @@ pub struct ClipSettings {
 pub type ClipRun = RunFolder<ClipSettings>;
 
 impl ClipSettings {
-    /// Pictures to show in all.
-    pub fn total_images(&self) -> u64 {
-        (self.total_kimg * 1000.0).round() as u64
-    }
-
     /// AdamW's step size in the step after `images_seen` pictures.
     pub fn learning_rate_at(&self, images_seen: u64) -> f64 {
         let kimg = images_seen as f64 / 1000.0;
@@ -71,7 +66,7 @@ impl ClipSettings {
             return self.learning_rate * ((kimg + step) / self.warmup_kimg).min(1.0);
         }
         let done = (kimg - self.warmup_kimg) / (self.total_kimg - self.warmup_kimg).max(1e-9);
-        self.learning_rate * 0.5 * (1.0 + (done.min(1.0) * std::f64::consts::PI).cos())
+        self.learning_rate * cosine_decay(done)
     }
 }
 
@@ -85,6 +80,19 @@ impl RunSettings for ClipSettings {
         &self.provenance.name
     }
 
+    fn schedule(&self) -> Schedule {
+        Schedule {
+            batch_size: self.batch_size,
+            total_kimg: self.total_kimg,
+            snapshot_kimg: self.snapshot_kimg,
+            tick_images: 10_000,
+        }
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
     fn validate(&self) -> Result<(), String> {
         self.dataset.validate()?;
         let networks = self.image_tower.validate().and(self.text_tower.validate());
@@ -95,16 +103,11 @@ impl RunSettings for ClipSettings {
                 self.image_tower.embed_dim, self.text_tower.embed_dim
             ));
         }
+        self.schedule().validate()?;
         bounds::within("batch_size", self.batch_size, 2, 1 << 20)?;
         bounds::within("phrases", self.phrases, 1, 1 << 20)?;
         bounds::within("held_out", self.held_out, 2, u32::MAX as usize)?;
-        for (field, value) in [
-            ("learning_rate", self.learning_rate),
-            ("total_kimg", self.total_kimg),
-            ("snapshot_kimg", self.snapshot_kimg),
-        ] {
-            bounds::more_than_zero(field, value)?;
-        }
+        bounds::more_than_zero("learning_rate", self.learning_rate)?;
         for (field, value) in [
             ("weight_decay", self.weight_decay),
             ("warmup_kimg", self.warmup_kimg),

@@ -2,12 +2,12 @@
 
 use super::StepStats;
 use crate::{
-    data::Provenance,
+    data::{Dataset, Provenance},
     networks::generators::{GeneratorConfig, stylegan2::StyleGan2Config},
     train::{RunFolder, RunSettings, Schedule, TrainedOn, bounds},
 };
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Everything that determines a run, apart from the device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -83,6 +83,37 @@ impl TrainSettings {
     pub const ADAM_BETA_2: f64 = 0.99;
     /// Decay of `w_avg` in a step.
     pub const W_AVG_BETA: f64 = 0.998;
+
+    /// What a new run on `dataset`, which lies at `data`, is asked to do where nothing else is: the one place of the defaults.
+    /// Networks that grow from those of `smaller` have their sizes.
+    pub fn of_dataset(dataset: &Dataset, data: &Path, smaller: Option<&Run>) -> Self {
+        let resolution = dataset.resolution();
+        Self {
+            dataset: TrainedOn::new(dataset, data),
+            provenance: dataset.provenance().clone(),
+            hardware: String::new(),
+            network: match smaller {
+                Some(smaller) => StyleGan2Config {
+                    resolution,
+                    ..smaller.settings.network.clone()
+                },
+                None => StyleGan2Config::small(resolution),
+            },
+            grown_from: None,
+            batch_size: 16,
+            total_kimg: Self::DEFAULT_TOTAL_KIMG,
+            learning_rate: 0.003,
+            r1_gamma: 0.2,
+            r1_interval: 16,
+            ema_kimg: 5.0,
+            ema_rampup: 0.05,
+            style_mixing_prob: 0.9,
+            noise: false,
+            mirror: false,
+            snapshot_kimg: 10.0,
+            seed: 0,
+        }
+    }
 
     /// The shape of the generator.
     pub fn generator(&self) -> GeneratorConfig {

@@ -10,7 +10,7 @@ use crate::{
     data::Colors,
     networks::{
         encoders::clip::{self, Clip},
-        encoders::collection_clip::{MAX_CLAUSES, TextTower},
+        encoders::collection_clip::TextTower,
         encoders::minilm::Tokenizer,
         mapper::Mapper,
     },
@@ -169,24 +169,7 @@ impl Words {
     fn unread(&self, text: &str) -> Vec<String> {
         const SHOWN: usize = 60;
         match &self.text {
-            Reader::Collection(tower, tokenizer) => {
-                let unread = tower.unread(tokenizer, text);
-                let most = tower.minilm.positions() - 2;
-                let mut problems: Vec<String> = vec![];
-                for clause in &unread.cut {
-                    let clause = shortened(clause, SHOWN);
-                    problems.push(format!(
-                        "only the first {most} pieces of words are read of \"{clause}\": use commas, or fewer words"
-                    ));
-                }
-                if let Some(first) = unread.left_out.first() {
-                    problems.push(format!(
-                        "a sentence is read up to {MAX_CLAUSES} parts: nothing from \"{}\" on is read",
-                        shortened(first, SHOWN)
-                    ));
-                }
-                problems
-            }
+            Reader::Collection(tower, tokenizer) => prompt::unread(tower, tokenizer, text),
             Reader::Imported {
                 tokenizer,
                 context_length,

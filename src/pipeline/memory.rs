@@ -16,7 +16,7 @@ const MAPS_AT_ONCE: u64 = 2;
 /// Maps of a block that stay for the gradient, and what computing the gradient adds.
 const MAPS_KEPT: u64 = 4;
 
-/// Copies of the picture on its way from the generator to whoever looks at it.
+/// Copies of the picture on its way from the generator to the one that looks at it.
 const PICTURES_AT_ONCE: u64 = 6;
 
 /// The same with a gradient.

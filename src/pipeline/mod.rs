@@ -57,7 +57,7 @@ pub enum Event {
 /// Why a job ended without its result.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Somebody asked for it through [`Cancel`].
+    /// It was asked for through [`Cancel`].
     #[error("the job was cancelled")]
     Cancelled,
     /// The request contradicts the model or itself.
@@ -109,7 +109,7 @@ impl std::fmt::Display for Network {
     }
 }
 
-/// A switch shared between whoever runs a job and whoever may stop it.
+/// A switch shared between the one that runs a job and those that may stop it.
 #[derive(Debug, Clone, Default)]
 pub struct Cancel(Arc<AtomicBool>);
 
@@ -119,7 +119,7 @@ impl Cancel {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Gives [`Error::Cancelled`] once somebody has called [`Cancel::cancel`].
+    /// Gives [`Error::Cancelled`] once [`Cancel::cancel`] was called.
     pub fn check(&self) -> Result<(), Error> {
         match self.0.load(Ordering::Relaxed) {
             true => Err(Error::Cancelled),

@@ -31,7 +31,7 @@ const BLEED_RADIUS: usize = 8;
 /// # Errors
 ///
 /// [`Error::Request`] for an empty picture, a result too large for memory or a tile outside
-/// [`TILE_SIDES`]; [`Error::Cancelled`] at the first tile after somebody asked for it.
+/// [`TILE_SIDES`]; [`Error::Cancelled`] at the first tile after it was asked for.
 pub async fn upscale(
     network: &SrvggNetCompact,
     image: &RgbaImage,

@@ -47,7 +47,7 @@ pub async fn collect<M: Module>(module: &M) -> Result<Tensors, Error> {
 
 /// `data` as `f32`, in memory of the host's own.
 ///
-/// A native GPU answers with bytes that are fetched when somebody first looks at them, from a buffer that the
+/// A native GPU answers with bytes that are fetched when they are first looked at, from a buffer that the
 /// next training step writes into: what is kept for later has to be looked at now.
 fn on_the_host(data: TensorData) -> Result<TensorData, DataError> {
     let shape = data.shape().clone();
@@ -136,7 +136,7 @@ impl ModuleVisitor for Shapes {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        // A parameter that nobody has read yet has a shape, but no values: it stays so.
+        // A parameter that was not read yet has a shape, but no values: it stays so.
         self.shapes
             .push((self.path.join("."), param.lazy_shape().to_vec()));
     }

@@ -105,7 +105,7 @@ fn imports_follow_the_table() {
         for path in files(&root().join("src").join(module), &["rs"]) {
             let code = code(&path);
             check(&path, module, reached(&code, "crate"));
-            // A chain of `super::` may not leave the module, or it would be an arrow that nobody sees.
+            // A chain of `super::` may not leave the module, or it would be an arrow that is not seen.
             let inside = path.strip_prefix(root().join("src")).unwrap();
             let depth = inside.components().count() - usize::from(inside.ends_with("mod.rs"));
             for chain in supers.find_iter(&code) {

@@ -333,7 +333,7 @@ fn art_credit(args: &Args, run: &Run) -> anyhow::Result<Credit> {
         .to_owned();
     ensure!(
         !license.is_empty(),
-        "the collection states no licence, so nobody may pass this model on: \
+        "the collection states no licence, so this model may not be passed on: \
          give the one that you have with --license, such as --license CC0-1.0"
     );
     Ok(Credit {

@@ -29,7 +29,7 @@ pub struct Targets {
     modalities: Vec<Modality>,
 }
 
-/// One of [`Targets`] as plain numbers, for whoever works on another device.
+/// One of [`Targets`] as plain numbers, for work on another device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlainTarget {
     /// `[d]`, of unit length.

@@ -86,7 +86,7 @@ pub enum Error {
 }
 
 /// The tensors of a file by name: finite floats as `f32`, or what is wrong with others, as the end of a sentence.
-/// It is not yet an error, because it may be a tensor that nobody needs.
+/// It is not yet an error, because it may be a tensor that is not needed.
 type Found = BTreeMap<String, Result<TensorData, String>>;
 
 /// A float type in which weights are published, the lowest byte first.

@@ -24,7 +24,7 @@ pub struct Manifest {
     pub version: u32,
     /// The model's name, as people say it.
     pub name: String,
-    /// One or two sentences for whoever looks at it.
+    /// One or two sentences for people who look at it.
     pub description: String,
     /// The networks.
     pub parts: Parts,

@@ -43,7 +43,7 @@ pub struct Model {
     pub(super) device: Device,
     kind: DeviceInUse,
     pub(super) source: Source,
-    /// What judges pictures, once somebody has used words.
+    /// What judges pictures, once words have been used.
     pub(super) judge: OnceCell<ImageTower>,
     /// What else understands words, from then on.
     pub(super) words: OnceCell<Words>,

@@ -13,7 +13,7 @@ use futures::{
 use gloo_timers::future::TimeoutFuture;
 use guise::{
     pipeline::{
-        Avatar, Cancel, Error, Event, Generate, Imagination, ImagineRequest, Quality, Targets, draft,
+        Avatar, Cancel, Error, Event, Generate, Imagination, ImagineRequest, Prompt, Quality, Targets, draft,
         guide::{image_target, text_targets},
         imagine,
         imagine::Locked,
@@ -30,7 +30,7 @@ const WITHOUT_WEIGHT: f32 = 0.5;
 /// How far variations go from their avatar.
 const VARIATION: f32 = 0.5;
 
-/// How often a download looks whether somebody still wants it.
+/// How often a download looks whether it is still wanted.
 const CANCEL_MS: u32 = 100;
 
 /// The networks that read words, and the one that guesses avatars for them.
@@ -42,9 +42,9 @@ pub struct Words {
 
 /// What to imagine.
 pub struct Wish {
-    /// What it shall show.
+    /// What it is to show.
     pub words: Option<Sentence>,
-    /// A picture file that it shall look like.
+    /// A picture file that it is to look like.
     pub picture: Option<Vec<u8>>,
     /// The avatar to start from.
     pub locked: Option<Latent>,
@@ -95,6 +95,12 @@ impl Model {
         };
         let mut groups = vec![];
         if let Some(words) = words.filter(|_| !prompts.is_empty()) {
+            let unread = |said: &Prompt| prompt::unread(&words.text_tower, &words.tokenizer, &said.text);
+            let problems: Vec<String> = prompts.iter().flat_map(unread).collect();
+            if !problems.is_empty() {
+                let sentence = format!("Note: {}.", problems.join("; "));
+                say(&Reply::Remark { job, sentence }, None);
+            }
             groups.push(text_targets(&words.text_tower, &words.tokenizer, &prompts));
         }
         if let (Some(judge), Some(file)) = (judge, &wish.picture) {

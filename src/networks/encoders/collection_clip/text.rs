@@ -77,7 +77,7 @@ impl TextProjection {
     /// A text is the direction of the sum of its clauses, each of which is as long as it matters.
     pub fn forward(&self, clauses: Tensor<2>, texts: Tensor<2>) -> Tensor<2> {
         let [_, width] = clauses.dims();
-        // So much longer, each component has a variance of one, and the layer bends where it shall: as they come,
+        // So much longer, each component has a variance of one, and the layer bends where it should: as they come,
         // all clauses lie where it is straight, and its biases outweigh them.
         let clauses = clauses * (width as f64).sqrt();
         let projected = self.output.forward(gelu(self.hidden.forward(clauses)));

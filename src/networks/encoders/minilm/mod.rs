@@ -84,7 +84,7 @@ impl MiniLmConfig {
         rows * width + self.num_hidden_layers as u64 * (4 * width * width + 2 * width * inner)
     }
 
-    /// A network whose matrices are zero, to be filled with published weights: nobody trains it here.
+    /// A network whose matrices are zero, to be filled with published weights: it is not trained here.
     pub fn init(&self, device: &Device) -> MiniLm {
         let width = self.hidden_size;
         let table = |rows| Param::from_tensor(Tensor::zeros([rows, width], device));
@@ -116,7 +116,7 @@ pub struct Layer {
     pub query: Linear,
     /// What a token can be found by.
     pub key: Linear,
-    /// What a token tells whoever finds it.
+    /// What a token tells those that find it.
     pub value: Linear,
     /// Mixes the heads.
     pub attention_output: Linear,

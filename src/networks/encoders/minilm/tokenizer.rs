@@ -163,7 +163,7 @@ fn normalized(text: &str) -> impl Iterator<Item = char> + '_ {
         .flat_map(char::to_lowercase)
 }
 
-/// Control, format and private characters, which nobody sees.
+/// Control, format and private characters, which are not seen.
 fn is_control(c: char) -> bool {
     !matches!(c, '\t' | '\n' | '\r')
         && matches!(

@@ -21,9 +21,6 @@ pub struct Prompt {
 /// The longest text that is read, in characters. A text encoder looks at its first hundred words or so.
 pub const MAX_CHARS: usize = 10_000;
 
-/// So much of a text is said again where something is wrong with it.
-const SHOWN_CHARS: usize = 60;
-
 /// The most prompts that a text may hold.
 pub const MAX_PROMPTS: usize = 32;
 

@@ -268,6 +268,18 @@ fn refused(pointer: &str, value: serde_json::Value, expected: &str) {
     assert!(error.contains(expected), "{pointer}: {error}");
 }
 
+/// In version 1 every generator was a StyleGAN2 without saying so.
+#[test]
+fn manifests_of_version_1_are_read() {
+    let manifest = TinyBundle::new().manifest;
+    let mut json = serde_json::to_value(&manifest).unwrap();
+    json["version"] = 1.into();
+    let config = json.pointer_mut("/parts/generator/config").unwrap();
+    let architecture = config.as_object_mut().unwrap().remove("architecture");
+    assert_eq!(architecture, Some("stylegan2".into()));
+    assert_eq!(Manifest::parse(json.to_string().as_bytes()).unwrap(), manifest);
+}
+
 #[test]
 fn lying_manifests_are_refused() {
     let json = serde_json::to_vec(&TinyBundle::new().manifest).unwrap();
@@ -283,7 +295,12 @@ fn lying_manifests_are_refused() {
     );
     assert!(Manifest::parse("[".repeat(100_000).as_bytes()).is_err());
 
-    refused("/version", 2.into(), "version is 2, expected 1");
+    refused("/version", 3.into(), "version is 3, expected 1 or 2");
+    refused(
+        "/parts/generator/config/architecture",
+        "stylegan9".into(),
+        "unknown variant `stylegan9`",
+    );
     for name in [
         "../generator.gguf",
         "/etc/passwd.gguf",

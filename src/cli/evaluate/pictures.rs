@@ -2,7 +2,7 @@
 
 use super::{Opened, Subject, write_figures};
 use crate::{
-    cli::{memory::Memory, progress},
+    cli::{files::writable, memory::Memory, progress},
     data::Dataset,
     metrics::kid,
     networks::generators::Generate,
@@ -34,9 +34,9 @@ pub(super) struct Args {
     /// Determines avatars and pictures of the collection.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// The JSON file to write.
-    #[arg(long, value_name = "FILE", default_value = "target/evaluate/pictures.json")]
-    out: PathBuf,
+    /// A JSON file for what is measured.
+    #[arg(long, value_name = "FILE", value_parser = writable)]
+    out: Option<PathBuf>,
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
@@ -52,7 +52,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         device,
         memory,
         ..
-    } = args.subject.open(&args.out)?;
+    } = args.subject.open()?;
     let (count, pictures) = (args.count, dataset.len() as u64);
     ensure!(
         pictures >= 2 * count,
@@ -82,7 +82,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         "truncation_psi": psi,
         "seed": args.seed,
     });
-    write_figures(&args.out, &figures)
+    write_figures(args.out.as_deref(), &figures)
 }
 
 /// What the measure is called: method, number of pictures, features.

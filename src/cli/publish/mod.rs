@@ -19,10 +19,6 @@ use super::{
 use crate::{
     data::Dataset,
     metrics::psnr,
-    networks::{
-        encoders::collection_clip::ImageTower, generators::Generator,
-        super_resolution::srvgg::SrvggNetCompact,
-    },
     pipeline::{
         Cancel, SampleRequest,
         memory::to_draw,
@@ -32,7 +28,7 @@ use crate::{
     train::{MapperSettings, Run, TrainSettings, load_snapshot},
     weights::{
         Manifest, Quantization,
-        bundle::{load_part, load_references, pack},
+        bundle::{Generator, ImageTower, SrvggNetCompact, load_part, load_references, pack},
         foreign::SuperResolution,
         manifest::{Credit, File, Metrics, Parts, Resemblance, Training},
     },

@@ -65,6 +65,13 @@ pub enum Generator {
 }
 
 impl GeneratorConfig {
+    /// The family's name, as its paper writes it.
+    pub fn family(&self) -> &'static str {
+        match self {
+            Self::StyleGan2(_) => "StyleGAN2",
+        }
+    }
+
     /// Side of the pictures in pixels.
     pub fn resolution(&self) -> usize {
         match self {

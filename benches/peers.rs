@@ -14,15 +14,19 @@ use burn::{
 use futures::executor::block_on;
 use guise::{
     networks::{
-        collection_clip::ImageTowerConfig,
-        srvgg::SrvggNetCompactConfig,
-        stylegan2::{Discriminator, Generator, NoiseMode, StyleGan2Config},
+        NetworkConfig,
+        encoders::collection_clip::ImageTowerConfig,
+        generators::{
+            Generate,
+            stylegan2::{Discriminator, Generator, NoiseMode, StyleGan2Config},
+        },
+        super_resolution::srvgg::SrvggNetCompactConfig,
     },
     pipeline::{sample::pictures_from_images, z_from_seed},
     train::{discriminator_loss, generator_loss},
     weights::{
         Manifest, Tensors, apply,
-        bundle::{load_generator, load_upscaler},
+        bundle::load_part,
         collect,
         foreign::{ClipModel, safetensors},
     },
@@ -294,25 +298,25 @@ fn prepare(work: Work, device: &Device) -> Box<dyn FnMut()> {
                 |name: &str| std::fs::read(bundle.join(name)).expect("the bundle has the files it names");
             let manifest = Manifest::parse(&file(Manifest::FILE_NAME)).expect("a valid manifest");
             let part = &manifest.parts.generator;
-            let generator = load_generator(part, &file(&part.file.name), device).expect("a valid generator");
+            let generator = load_part(part, &file(&part.file.name), device).expect("a valid generator");
             write(
                 &output.join("generator.safetensors"),
                 &block_on(collect(&generator)).expect("readable"),
             );
             if let Some(part) = &manifest.parts.upscaler {
-                let upscaler = load_upscaler(part, &file(&part.file.name), device).expect("a valid upscaler");
+                let upscaler = load_part(part, &file(&part.file.name), device).expect("a valid upscaler");
                 write(
                     &output.join("upscaler.safetensors"),
                     &block_on(collect(&upscaler)).expect("readable"),
                 );
             }
-            let z_dim = part.config.z_dim;
+            let z_dim = generator.z_dim();
             let z = TensorData::new(z_from_seed(seed, z_dim), [1, z_dim]);
             write(
                 &output.join("z.safetensors"),
                 &Tensors::from([("z".into(), z.clone())]),
             );
-            let image = generator.forward(Tensor::from_data(z, device), 1.0, NoiseMode::Const);
+            let image = generator.draw(generator.latents_from_z(Tensor::from_data(z, device), 1.0));
             let pictures = block_on(pictures_from_images(image)).expect("readable");
             pictures[0]
                 .save(output.join("picture.png"))

@@ -7,7 +7,11 @@ use burn::{
 };
 use futures::executor::block_on;
 use guise::{
-    networks::{collection_clip::ImageTowerConfig, stylegan2::StyleGan2Config},
+    networks::{
+        NetworkConfig,
+        encoders::collection_clip::ImageTowerConfig,
+        generators::{GeneratorConfig, stylegan2::StyleGan2Config},
+    },
     pipeline::z_from_seed,
     weights::{Manifest, Quantization, apply, bundle::pack, collect},
 };
@@ -21,7 +25,7 @@ use tempfile::TempDir;
 /// A valid bundle of few bytes for pictures of `resolution` pixels with `channels` in every map.
 fn bundle(dir: &Path, resolution: usize, channels: usize) {
     let device = Device::flex();
-    let config = StyleGan2Config {
+    let config = GeneratorConfig::StyleGan2(StyleGan2Config {
         z_dim: 32,
         w_dim: 32,
         num_mapping_layers: 2,
@@ -29,11 +33,11 @@ fn bundle(dir: &Path, resolution: usize, channels: usize) {
         img_channels: 3,
         channel_base: (resolution * channels).min(1 << 17),
         channel_max: channels,
-    };
+    });
     let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/bundle-tiny");
     let mut manifest = Manifest::parse(&fs::read(tiny.join("model.json")).unwrap()).unwrap();
     let credit = manifest.art.clone();
-    let generator = filled(config.init_generator(&device));
+    let generator = filled(config.init(&device));
     let packed = pack(
         &generator,
         config,

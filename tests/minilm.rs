@@ -3,7 +3,7 @@
 
 use burn::tensor::Device;
 use guise::{
-    networks::minilm::{MAX_TOKENS, Tokenizer, VocabularyError, batch},
+    networks::encoders::minilm::{MAX_TOKENS, Tokenizer, VocabularyError, batch},
     weights::foreign::SentenceEncoder,
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -55,7 +55,7 @@ fn every_text_has_the_tokens_of_the_reference() {
 }
 
 #[test]
-fn special_tokens_come_from_nobody_but_the_tokenizer() {
+fn special_tokens_come_from_the_tokenizer_alone() {
     let tokenizer = tokenizer();
     let [start, end] = [tokenizer.encode("")[0], tokenizer.encode("")[1]];
     let ids = tokenizer.encode("[CLS] pink [SEP] hair [SEP]");

@@ -9,7 +9,7 @@ use burn::{
     tensor::{Device, Gradients, Tensor, TensorData, activation::softplus},
 };
 use guise::{
-    networks::stylegan2::{NoiseMode, StyleGan2Config},
+    networks::generators::stylegan2::{NoiseMode, StyleGan2Config},
     train::r1_penalty,
     weights::{apply, collect},
 };
@@ -218,7 +218,7 @@ fn parameters_survive_by_name() {
     let saved = futures::executor::block_on(collect(&generator)).unwrap();
     let loaded = apply(config().init_generator(&device), &saved).unwrap();
     let z = Tensor::<2>::ones([2, 8], &device);
-    let draw = |generator: &guise::networks::stylegan2::Generator| {
+    let draw = |generator: &guise::networks::generators::stylegan2::Generator| {
         generator.forward(z.clone(), 0.7, NoiseMode::Const).into_data()
     };
     draw(&generator).assert_eq(&draw(&loaded), true);

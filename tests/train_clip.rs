@@ -5,8 +5,8 @@ use burn::tensor::Device;
 use guise::{
     data::Dataset,
     train::{
-        Ended,
-        clip::{ClipEvent, ClipRun, ClipTrainer, Evaluation, TextEncoder, load_towers},
+        Ended, Event,
+        clip::{ClipRun, ClipTrainer, Evaluation, TextEncoder, load_towers},
     },
     weights::{Tensors, collect},
 };
@@ -158,11 +158,13 @@ fn a_resumed_run_is_the_run_that_never_stopped() {
     let settings = ClipRun::open(&only_run(&whole)).unwrap().settings;
     let run = ClipRun::create(&halves, settings).unwrap();
     let encoder = TextEncoder::open(&encoder()).unwrap();
-    let trainer = ClipTrainer::open(run, Dataset::open(&data).unwrap(), encoder, &Device::flex()).unwrap();
+    let mut trainer =
+        ClipTrainer::open(run, Dataset::open(&data).unwrap(), encoder, &Device::flex()).unwrap();
     let stopped = trainer.run().dir.clone();
     let stop = AtomicBool::new(false);
+    assert!(trainer.embed(&stop, |_, _| {}).unwrap());
     let ended = trainer.train(&stop, |event| {
-        if let ClipEvent::Step { images_seen, .. } = event {
+        if let Event::Step { images_seen, .. } = event {
             stop.store(images_seen >= 704, Ordering::Relaxed);
         }
     });

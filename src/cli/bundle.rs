@@ -7,11 +7,11 @@ use super::{
     trust::{Purpose, settle},
 };
 use crate::{
-    networks::stylegan2::Generator,
+    networks::generators::Generator,
     pipeline::{self, Network, self_check::reference_side},
     weights::{
         Manifest,
-        bundle::{load_generator, load_references},
+        bundle::{load_part, load_references},
         manifest::{File, Part, SelfCheck},
     },
 };
@@ -43,7 +43,7 @@ pub(super) fn open(
     let part = &manifest.parts.generator;
     let contents = read_part(dir, part, memory)?;
     let (generator, device) = settle(dir, &manifest, purpose, device, |device| {
-        load_generator(part, &contents, device)
+        load_part(part, &contents, device)
             .with_context(|| format!("cannot use {}", dir.join(&part.file.name).display()))
     })
     .map_err(|error| blame(error, (dir, Some(&manifest)), None, DeviceChoice::Cpu))?;
@@ -70,7 +70,7 @@ pub(super) fn manifest(dir: &Path) -> anyhow::Result<Manifest> {
 /// The reference pictures of the bundle in `dir`, side by side.
 pub(super) fn references(dir: &Path, manifest: &Manifest, check: &SelfCheck) -> anyhow::Result<RgbaImage> {
     let contents = read(dir, &check.pictures)?;
-    let side = reference_side(manifest.parts.generator.config.resolution);
+    let side = reference_side(manifest.parts.generator.config.resolution());
     load_references(check, &contents, side)
         .with_context(|| format!("cannot use {}", dir.join(&check.pictures.name).display()))
 }

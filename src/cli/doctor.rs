@@ -8,7 +8,7 @@ use super::{
 use crate::{
     ops::Isa,
     train::{Parity, Rehearsal},
-    weights::bundle::load_generator,
+    weights::bundle::load_part,
 };
 use anyhow::{Context, bail};
 use burn::tensor::Device;
@@ -203,7 +203,7 @@ fn check_model(dir: &Path, device: &Device) -> anyhow::Result<String> {
         return Ok(NOTHING_TO_COMPARE.into());
     }
     let part = &manifest.parts.generator;
-    let generator = load_generator(part, &bundle::read(dir, &part.file)?, device)
+    let generator = load_part(part, &bundle::read(dir, &part.file)?, device)
         .with_context(|| format!("cannot use {}", dir.display()))?;
     let checked = trust::check_now(dir, &manifest, Purpose::Guide, &generator, device)?;
     Ok(checked.map_or_else(|deviation| deviation.to_string(), |()| RIGHT.into()))

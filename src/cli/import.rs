@@ -7,7 +7,7 @@ use super::{
     words::ensure_clip,
 };
 use crate::{
-    networks::clip::{Activation, VisualConfig},
+    networks::encoders::clip::{Activation, VisualConfig},
     weights::foreign::{ClipModel, ClipOptions, SuperResolution},
 };
 use anyhow::Context;

@@ -3,8 +3,7 @@
 use super::{device::DeviceChoice, progress, stop::on_ctrl_c, train_clip, trust::check_training};
 use crate::{
     data::Dataset,
-    networks::stylegan2::StyleGan2Config,
-    train::{Ended, Error, Event, Run, RunSettings, TrainSettings, TrainedOn, Trainer},
+    train::{Ended, Error, Event, Run, RunSettings, StyleGan2Trainer, TrainSettings},
 };
 use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
@@ -95,15 +94,15 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let device = args.device.open()?;
     check_training(&device)?;
     let trainer = match smaller {
-        Some(smaller) => Trainer::grow(run, dataset, &smaller, &device)?,
-        None => Trainer::open(run, dataset, &device)?,
+        Some(smaller) => StyleGan2Trainer::grow(run, dataset, &smaller, &device)?,
+        None => StyleGan2Trainer::open(run, dataset, &device)?,
     };
     notes(trainer.notes());
     let dir = trainer.run().dir.clone();
     eprintln!("run folder: {}", dir.display());
 
     let stop = on_ctrl_c()?;
-    let total_images = trainer.run().settings.total_images();
+    let total_images = trainer.run().settings.schedule().total_images();
     note_end(trainer.images_seen(), total_images);
     let bar = progress::bar(total_images, "pictures");
     bar.set_position(trainer.images_seen());
@@ -117,7 +116,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
                 stats.discriminator_loss, stats.generator_loss
             ));
         }
-        Event::Checkpoint(path) => bar.suspend(|| eprintln!("wrote {}", path.display())),
+        Event::Checkpoint { path, .. } => bar.suspend(|| eprintln!("wrote {}", path.display())),
     });
     bar.abandon();
     match ended? {
@@ -152,44 +151,24 @@ pub(super) fn note_end(images_seen: u64, total_images: u64) {
 fn start(args: &Args, smaller: Option<&Run>) -> anyhow::Result<(Run, Dataset)> {
     let data = args.data.clone().context("--data is missing")?;
     let dataset = Dataset::open(&data)?;
-    let mut network = match smaller {
-        Some(smaller) => StyleGan2Config {
-            resolution: dataset.resolution(),
-            ..smaller.settings.network.clone()
-        },
-        None => StyleGan2Config::small(dataset.resolution()),
+    let mut settings = TrainSettings {
+        hardware: args.device.describe(),
+        noise: args.noise,
+        ..TrainSettings::of_dataset(&dataset, &data, smaller)
     };
+    let network = &mut settings.network;
     network.channel_base = args.channel_base.unwrap_or(network.channel_base);
     network.channel_max = args.channel_max.unwrap_or(network.channel_max);
     network.validate()?;
     if let Some(smaller) = smaller.filter(|smaller| !network.grows_from(&smaller.settings.network)) {
         bail!(
-            "{} draws {side} x {side} pixels and so do not grow into the {2} x {2} of {1}: --grow takes a run on a dataset of a lower resolution",
+            "{} draws {side} x {side} pixels and so does not grow into the {2} x {2} of {1}: --grow takes a run on a dataset of a lower resolution",
             smaller.dir.display(),
             data.display(),
             network.resolution,
             side = smaller.settings.network.resolution
         );
     }
-    let mut settings = TrainSettings {
-        dataset: TrainedOn::new(&dataset, &data),
-        provenance: dataset.provenance().clone(),
-        hardware: args.device.describe(),
-        network,
-        grown_from: None,
-        batch_size: 16,
-        total_kimg: TrainSettings::DEFAULT_TOTAL_KIMG,
-        learning_rate: 0.003,
-        r1_gamma: 0.2,
-        r1_interval: 16,
-        ema_kimg: 5.0,
-        ema_rampup: 0.05,
-        style_mixing_prob: 0.9,
-        noise: args.noise,
-        mirror: false,
-        snapshot_kimg: 10.0,
-        seed: 0,
-    };
     apply(args, &mut settings)?;
     let run = Run::create(&args.out, settings)?;
     Ok((run, dataset))

@@ -9,10 +9,10 @@ use super::{
 };
 use crate::{
     data::{Dataset, Provenance},
-    networks::collection_clip::{ImageTowerConfig, TextTowerConfig},
+    networks::encoders::collection_clip::{ImageTowerConfig, TextTowerConfig},
     train::{
-        Ended, Error, RunSettings, TrainedOn,
-        clip::{ClipEvent, ClipRun, ClipSettings, ClipTrainer, Evaluation, TextEncoder},
+        Ended, Error, Event, RunSettings, TrainedOn,
+        clip::{ClipRun, ClipSettings, ClipTrainer, Evaluation, TextEncoder},
     },
 };
 use anyhow::Context;
@@ -102,36 +102,37 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     notes(dataset.notes());
     let device = choice.open()?;
     check_training(&device)?;
-    let trainer = ClipTrainer::open(run, dataset, encoder, &device)?;
+    let mut trainer = ClipTrainer::open(run, dataset, encoder, &device)?;
     notes(trainer.notes());
     let dir = trainer.run().dir.clone();
     eprintln!("run folder: {}", dir.display());
 
-    let total_images = trainer.run().settings.total_images();
+    let total_images = trainer.run().settings.schedule().total_images();
     note_end(trainer.images_seen(), total_images);
     let stop = on_ctrl_c()?;
     let texts = progress::bar(0, "clauses");
+    let embedded = trainer.embed(&stop, |done, total| {
+        texts.set_length(total as u64);
+        texts.set_position(done as u64);
+    });
+    texts.finish_and_clear();
+    if !embedded? {
+        stopped(&dir);
+        return Ok(());
+    }
     let bar = progress::bar(total_images, "pictures");
     bar.set_position(trainer.images_seen());
     bar.reset_eta();
     let ended = trainer.train(&stop, |event| match event {
-        ClipEvent::Embedded { done, total } => {
-            texts.set_length(total as u64);
-            texts.set_position(done as u64);
-            if done == total {
-                texts.finish_and_clear();
-                bar.reset_eta();
-            }
-        }
-        ClipEvent::Step { images_seen, stats } => {
+        Event::Step { images_seen, stats } => {
             bar.set_position(images_seen);
             bar.set_message(format!(
                 "loss {:.3} and {:.3}, scale {:.0}",
                 stats.contrastive_loss, stats.answers_loss, stats.scale
             ));
         }
-        ClipEvent::Checkpoint { path, evaluation } => {
-            bar.suspend(|| eprintln!("wrote {}\n{}", path.display(), table(&evaluation)));
+        Event::Checkpoint { path, report } => {
+            bar.suspend(|| eprintln!("wrote {}\n{}", path.display(), table(&report)));
         }
     });
     bar.abandon();
@@ -140,12 +141,16 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             "done: guise publish RUN --clip {} --out models/NAME",
             dir.display()
         ),
-        Ended::Stopped => eprintln!(
-            "stopped: guise train clip --resume {} goes on from here",
-            dir.display()
-        ),
+        Ended::Stopped => stopped(&dir),
     }
     Ok(())
+}
+
+fn stopped(dir: &Path) {
+    eprintln!(
+        "stopped: guise train clip --resume {} goes on from here",
+        dir.display()
+    );
 }
 
 fn resume(args: &Args, dir: &Path) -> anyhow::Result<(ClipRun, Dataset, TextEncoder)> {

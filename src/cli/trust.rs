@@ -5,14 +5,14 @@
 
 use super::{bundle, device::processor_name};
 use crate::{
-    networks::stylegan2::Generator,
+    networks::generators::{Generate, Generator},
     ops::Isa,
     pipeline::{
         self,
         self_check::{self, Deviation},
     },
     train::Rehearsal,
-    weights::{Manifest, bundle::load_image_tower},
+    weights::{Manifest, bundle::load_part},
 };
 use anyhow::{anyhow, bail};
 use burn::{backend::DispatchDevice, tensor::Device};
@@ -59,7 +59,7 @@ pub(super) fn settle_by_itself(
 ) -> anyhow::Result<(Generator, Device)> {
     let device = Device::flex();
     let opened = load(wish)?;
-    if opened.synthesis.blocks.len() > SMALL_BLOCKS {
+    if opened.resolution() > SMALL {
         return Ok((opened, wish.clone()));
     }
     let references = in_plain_rust(|| {
@@ -73,8 +73,8 @@ pub(super) fn settle_by_itself(
     })
 }
 
-/// Networks of up to 256 pixels: plain Rust would take half a minute and gigabytes for larger ones.
-const SMALL_BLOCKS: usize = 7;
+/// The side in pixels up to which plain Rust draws references: it would take half a minute and gigabytes for larger ones.
+const SMALL: usize = 256;
 
 /// What `compute` comes to without any special instructions.
 pub(super) fn in_plain_rust<T>(compute: impl FnOnce() -> T) -> T {
@@ -178,7 +178,7 @@ pub(super) fn check_now(
     else {
         return Ok(pictures);
     };
-    let tower = load_image_tower(tower, &bundle::read(dir, &tower.file)?, device)?;
+    let tower = load_part(tower, &bundle::read(dir, &tower.file)?, device)?;
     Ok(block_on(self_check::check_step(
         generator,
         &tower,

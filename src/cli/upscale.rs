@@ -11,7 +11,7 @@ use crate::{
     pipeline::{Cancel, Event, upscale::Upscale},
     weights::{
         Manifest,
-        bundle::{SrvggNetCompact, load_upscaler},
+        bundle::{SrvggNetCompact, load_part},
         foreign::SuperResolution,
     },
 };
@@ -97,7 +97,7 @@ fn load(path: &Path, device: &Device) -> anyhow::Result<SrvggNetCompact> {
         .as_ref()
         .filter(|part| path.is_dir() || path.file_name() == Some(part.file.name.as_ref()))
         .with_context(|| format!("it is no upscaler of the bundle in {}", dir.display()))?;
-    Ok(load_upscaler(part, &bundle::read(dir, &part.file)?, device)?)
+    Ok(load_part(part, &bundle::read(dir, &part.file)?, device)?)
 }
 
 /// Runs `job` and writes what it gives, row by row, beside `path` first; `profile` says what its colors mean.

@@ -9,10 +9,10 @@ use super::{
 use crate::{
     data::Colors,
     networks::{
-        clip::{self, Clip},
-        collection_clip::{MAX_CLAUSES, TextTower},
+        encoders::clip::{self, Clip},
+        encoders::collection_clip::TextTower,
+        encoders::minilm::Tokenizer,
         mapper::Mapper,
-        minilm::Tokenizer,
     },
     pipeline::{
         ImageEncoder, Prompt, Targets,
@@ -22,7 +22,7 @@ use crate::{
     train::clip::{ClipRun, TextEncoder, load_towers},
     weights::{
         Manifest,
-        bundle::{load_image_tower, load_mapper, load_text_tower, load_vocabulary},
+        bundle::{load_part, load_vocabulary},
         foreign::ClipModel,
         shortened,
     },
@@ -81,16 +81,14 @@ impl Words {
         };
         let context = || format!("cannot use the towers in {}", dir.display());
         let mapper = parts.mapper.as_ref().map(|part| -> anyhow::Result<_> {
-            load_mapper(part, &bundle::read_part(dir, part, memory)?, device).with_context(context)
+            load_part(part, &bundle::read_part(dir, part, memory)?, device).with_context(context)
         });
         Ok(Self {
             image: Box::new(
-                load_image_tower(image, &bundle::read_part(dir, image, memory)?, device)
-                    .with_context(context)?,
+                load_part(image, &bundle::read_part(dir, image, memory)?, device).with_context(context)?,
             ),
             text: Reader::Collection(
-                load_text_tower(text, &bundle::read_part(dir, text, memory)?, device)
-                    .with_context(context)?,
+                load_part(text, &bundle::read_part(dir, text, memory)?, device).with_context(context)?,
                 load_vocabulary(vocabulary, &bundle::read(dir, vocabulary)?, &text.config)
                     .with_context(context)?,
             ),
@@ -171,24 +169,7 @@ impl Words {
     fn unread(&self, text: &str) -> Vec<String> {
         const SHOWN: usize = 60;
         match &self.text {
-            Reader::Collection(tower, tokenizer) => {
-                let unread = tower.unread(tokenizer, text);
-                let most = tower.minilm.positions() - 2;
-                let mut problems: Vec<String> = vec![];
-                for clause in &unread.cut {
-                    let clause = shortened(clause, SHOWN);
-                    problems.push(format!(
-                        "only the first {most} pieces of words are read of \"{clause}\": use commas, or fewer words"
-                    ));
-                }
-                if let Some(first) = unread.left_out.first() {
-                    problems.push(format!(
-                        "a sentence is read up to {MAX_CLAUSES} parts: nothing from \"{}\" on is read",
-                        shortened(first, SHOWN)
-                    ));
-                }
-                problems
-            }
+            Reader::Collection(tower, tokenizer) => prompt::unread(tower, tokenizer, text),
             Reader::Imported {
                 tokenizer,
                 context_length,

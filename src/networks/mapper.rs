@@ -5,7 +5,10 @@
 //! distribution: the network gives its mean, and one covariance for all is what it left unexplained of the latents
 //! that it was trained on.
 
-use super::minilm::{ConfigError, Linear};
+use super::{
+    NetworkConfig,
+    layers::{ConfigError, Linear, buffer},
+};
 use crate::ops::unit_length::unit_length;
 use burn::{
     module::{Module, Param},
@@ -37,24 +40,20 @@ impl MapperConfig {
             w_dim,
         }
     }
+}
 
-    /// Checks every field, so that [`init`](Self::init) neither panics nor exhausts memory.
-    pub fn validate(&self) -> Result<(), ConfigError> {
+impl NetworkConfig for MapperConfig {
+    type Network = Mapper;
+
+    fn validate(&self) -> Result<(), ConfigError> {
         ConfigError::check("embed_dim", self.embed_dim, 1, 1024)?;
         ConfigError::check("hidden_dim", self.hidden_dim, 1, 4096)?;
         ConfigError::check("num_layers", self.num_layers, 1, 8)?;
         ConfigError::check("w_dim", self.w_dim, 1, 4096)
     }
 
-    /// How many numbers its matrices hold: all of the network but its small vectors.
-    pub fn weights(&self) -> u64 {
-        let [d_in, hidden, layers, d_out] =
-            [self.embed_dim, self.hidden_dim, self.num_layers, self.w_dim].map(|n| n as u64);
-        d_in * hidden + (layers - 1) * hidden * hidden + hidden * d_out + d_out * d_out
-    }
-
     /// A network with fresh random weights that leaves everything open.
-    pub fn init(&self, device: &Device) -> Mapper {
+    fn init(&self, device: &Device) -> Mapper {
         let layer = |i| {
             let d_in = if i == 0 { self.embed_dim } else { self.hidden_dim };
             // A rectifier halves what goes through it; directions on the sphere have small coordinates.
@@ -65,17 +64,22 @@ impl MapperConfig {
             };
             Linear::init([d_in, self.hidden_dim], gain, device)
         };
-        let buffer = |shape| Param::from_tensor(Tensor::zeros(shape, device)).set_require_grad(false);
-        let spread = Tensor::zeros([self.w_dim, self.w_dim], device);
+        let zeros = |width| buffer(Tensor::zeros([width], device));
         Mapper {
             layers: (0..self.num_layers).map(layer).collect(),
             output: Linear::init([self.hidden_dim, self.w_dim], 1.0, device),
-            image_mean: buffer([self.embed_dim]),
-            text_mean: buffer([self.embed_dim]),
-            w_mean: buffer([self.w_dim]),
-            w_scale: Param::from_tensor(Tensor::ones([1], device)).set_require_grad(false),
-            spread: Param::from_tensor(spread).set_require_grad(false),
+            image_mean: zeros(self.embed_dim),
+            text_mean: zeros(self.embed_dim),
+            w_mean: zeros(self.w_dim),
+            w_scale: buffer(Tensor::ones([1], device)),
+            spread: buffer(Tensor::zeros([self.w_dim, self.w_dim], device)),
         }
+    }
+
+    fn weights(&self) -> u64 {
+        let [d_in, hidden, layers, d_out] =
+            [self.embed_dim, self.hidden_dim, self.num_layers, self.w_dim].map(|n| n as u64);
+        d_in * hidden + (layers - 1) * hidden * hidden + hidden * d_out + d_out * d_out
     }
 }
 

@@ -1,17 +1,36 @@
-//! One architecture per file: `Config`, `Module`, `init`, `forward`.
+//! Networks, one architecture per file: `Config`, `Module`, `init`, `forward`.
 
-pub mod clip;
-pub mod collection_clip;
+pub mod encoders;
+pub mod generators;
+pub mod layers;
 pub mod mapper;
-pub mod minilm;
-pub mod srvgg;
-pub mod stylegan2;
+pub mod super_resolution;
 
 use crate::ops::conv2d::arranged;
 use burn::{
     module::{Module, ModuleMapper, Param},
-    tensor::Tensor,
+    tensor::{Device, Tensor},
 };
+use layers::ConfigError;
+
+/// The shape of a network that is published.
+pub trait NetworkConfig {
+    /// What it describes.
+    type Network: Module;
+
+    /// Checks every field, so that [`init`](Self::init) neither panics nor exhausts memory.
+    ///
+    /// # Errors
+    ///
+    /// The first field that is out of its bounds.
+    fn validate(&self) -> Result<(), ConfigError>;
+
+    /// A network with its first values on `device`.
+    fn init(&self, device: &Device) -> Self::Network;
+
+    /// How many numbers it has at least: those of its matrices and kernels, without its many small vectors.
+    fn weights(&self) -> u64;
+}
 
 /// A network that is there to be used for a while: the weights of its convolutions lie in the order that the device reads
 /// them, which costs nothing once and much in every call.

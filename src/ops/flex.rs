@@ -44,7 +44,7 @@ pub(crate) fn is_cpu<const D: usize>(tensor: &Tensor<D>) -> bool {
     )
 }
 
-/// Whether a tensor lives on burn's CPU backend and nobody will ask for its gradient.
+/// Whether a tensor lives on burn's CPU backend and its gradient will not be asked for.
 pub(crate) fn is_plain_cpu<const D: usize>(tensor: &Tensor<D>) -> bool {
     matches!(tensor.device().as_dispatch(), DispatchDevice::Flex(_))
 }

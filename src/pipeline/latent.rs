@@ -17,13 +17,13 @@ pub fn z_from_seed(seed: u64, z_dim: usize) -> Vec<f32> {
 }
 
 /// An avatar between two: its first `from_layer` layers are those of `coarse` (shape, pose), the others those of
-/// `fine` (colours). Both are `[num_ws w_dim]`, row by row.
+/// `fine` (colours). Both are `[layers width]`, row by row.
 ///
 /// # Errors
 ///
 /// [`Error::Request`] when they are of different models, or there is no such layer.
-pub fn mix_ws(coarse: &[f32], fine: &[f32], w_dim: usize, from_layer: usize) -> Result<Vec<f32>, Error> {
-    let at = from_layer.saturating_mul(w_dim);
+pub fn mix(coarse: &[f32], fine: &[f32], width: usize, from_layer: usize) -> Result<Vec<f32>, Error> {
+    let at = from_layer.saturating_mul(width);
     if coarse.len() != fine.len() || at > coarse.len() {
         return Err(Error::Request(format!(
             "latents of {} and {} numbers cannot be mixed from layer {from_layer} on: \
@@ -68,8 +68,8 @@ mod tests {
     #[test]
     fn mixing_takes_layers_whole() {
         let (a, b) = ([1.0; 6], [2.0; 6]);
-        assert_eq!(mix_ws(&a, &b, 2, 1).unwrap(), [1.0, 1.0, 2.0, 2.0, 2.0, 2.0]);
-        assert_eq!(mix_ws(&a, &b, 2, 3).unwrap(), a);
-        assert!(mix_ws(&a, &b, 2, 4).is_err() && mix_ws(&a, &b[..4], 2, 1).is_err());
+        assert_eq!(mix(&a, &b, 2, 1).unwrap(), [1.0, 1.0, 2.0, 2.0, 2.0, 2.0]);
+        assert_eq!(mix(&a, &b, 2, 3).unwrap(), a);
+        assert!(mix(&a, &b, 2, 4).is_err() && mix(&a, &b[..4], 2, 1).is_err());
     }
 }

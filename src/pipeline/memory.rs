@@ -2,9 +2,7 @@
 //!
 //! Estimates from the networks' sizes, a little above what was measured on the CPU, weights not included.
 
-use super::guide::ImageEncoder;
-use crate::networks::stylegan2::Generator;
-use burn::tensor::Tensor;
+use crate::networks::{encoders::ImageEncoder, generators::Generate};
 
 /// Bytes of a number.
 const F32: u64 = 4;
@@ -18,7 +16,7 @@ const MAPS_AT_ONCE: u64 = 2;
 /// Maps of a block that stay for the gradient, and what computing the gradient adds.
 const MAPS_KEPT: u64 = 4;
 
-/// Copies of the picture on its way from the generator to whoever looks at it.
+/// Copies of the picture on its way from the generator to the one that looks at it.
 const PICTURES_AT_ONCE: u64 = 6;
 
 /// The same with a gradient.
@@ -31,27 +29,27 @@ const PICTURES_IN_A_CUTOUT: u64 = 12;
 const ENCODER: u64 = 2;
 
 /// Bytes that it takes to draw `n` pictures at once, without gradients.
-pub fn to_draw(generator: &Generator, n: usize) -> u64 {
-    let largest = maps(generator).max().unwrap_or(0);
+pub fn to_draw(generator: &dyn Generate, n: usize) -> u64 {
+    let largest = generator.map_sizes().into_iter().max().unwrap_or(0);
     let picture = PICTURES_AT_ONCE * 3 * pixels(generator);
     let each = F32 * (MAPS_AT_ONCE * largest + picture);
     (n as u64).saturating_mul(each).saturating_add(ANYHOW)
 }
 
 /// Bytes that it takes to draw and judge `n` pictures at once, without gradients.
-pub fn to_judge<E: ImageEncoder + ?Sized>(generator: &Generator, encoder: &E, n: usize) -> u64 {
+pub fn to_judge<E: ImageEncoder + ?Sized>(generator: &dyn Generate, encoder: &E, n: usize) -> u64 {
     let judging = (n as u64).saturating_mul(F32 * encoder.numbers_kept());
     to_draw(generator, n).saturating_add(judging)
 }
 
 /// Bytes that it takes to guide `n` avatars together, each judged in so many `cutouts`.
 pub fn to_guide<E: ImageEncoder + ?Sized>(
-    generator: &Generator,
+    generator: &dyn Generate,
     encoder: &E,
     n: usize,
     cutouts: usize,
 ) -> u64 {
-    let kept: u64 = maps(generator).sum();
+    let kept: u64 = generator.map_sizes().iter().sum();
     let picture = 3 * pixels(generator);
     let drawing = MAPS_KEPT * kept + PICTURES_KEPT * picture;
     let views = cutouts.max(1) as u64;
@@ -69,25 +67,7 @@ pub fn largest_batch(most: usize, limit: u64, bytes: impl Fn(usize) -> u64) -> O
     (1..=most).rev().find(|&n| bytes(n) <= limit)
 }
 
-/// The numbers of a block's largest map, for each block.
-fn maps(generator: &Generator) -> impl Iterator<Item = u64> + '_ {
-    let blocks = generator.synthesis.blocks.iter().enumerate();
-    blocks.map(|(index, block)| {
-        let [c_out, c_in, ..] = shape(block.conv1.weight.val());
-        let side = 4u64 << index;
-        let above = block
-            .conv0
-            .as_ref()
-            .map_or(0, |conv0| shape(conv0.weight.val())[1] as u64);
-        (c_out.max(c_in) as u64) * side * side + above * side * side / 4
-    })
-}
-
-fn shape(weight: Tensor<4>) -> [usize; 4] {
-    weight.dims()
-}
-
-fn pixels(generator: &Generator) -> u64 {
-    let side = 2u64 << generator.synthesis.blocks.len();
+fn pixels(generator: &dyn Generate) -> u64 {
+    let side = generator.resolution() as u64;
     side * side
 }

@@ -11,9 +11,10 @@ pub mod self_check;
 pub mod shares;
 pub mod upscale;
 
-pub use guide::{Avatar, GuideSettings, ImageEncoder, Targets, guide};
+pub use crate::networks::{encoders::ImageEncoder, generators::Generate};
+pub use guide::{Avatar, GuideSettings, Targets, guide};
 pub use imagine::{Draft, Imagination, ImagineRequest, Quality, draft, imagine};
-pub use latent::{mix_ws, z_from_seed};
+pub use latent::{mix, z_from_seed};
 pub use prompt::Prompt;
 pub use sample::{SampleRequest, sample};
 pub use upscale::upscale;
@@ -56,7 +57,7 @@ pub enum Event {
 /// Why a job ended without its result.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Somebody asked for it through [`Cancel`].
+    /// It was asked for through [`Cancel`].
     #[error("the job was cancelled")]
     Cancelled,
     /// The request contradicts the model or itself.
@@ -108,7 +109,7 @@ impl std::fmt::Display for Network {
     }
 }
 
-/// A switch shared between whoever runs a job and whoever may stop it.
+/// A switch shared between the one that runs a job and those that may stop it.
 #[derive(Debug, Clone, Default)]
 pub struct Cancel(Arc<AtomicBool>);
 
@@ -118,7 +119,7 @@ impl Cancel {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Gives [`Error::Cancelled`] once somebody has called [`Cancel::cancel`].
+    /// Gives [`Error::Cancelled`] once [`Cancel::cancel`] was called.
     pub fn check(&self) -> Result<(), Error> {
         match self.0.load(Ordering::Relaxed) {
             true => Err(Error::Cancelled),

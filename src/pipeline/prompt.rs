@@ -1,7 +1,13 @@
 //! What people type, as weighted prompts: `pink hair:1 | glasses:-0.5`.
 
 use super::Error;
-use crate::weights::shortened;
+use crate::{
+    networks::encoders::{
+        collection_clip::{MAX_CLAUSES, TextTower},
+        minilm::Tokenizer,
+    },
+    weights::shortened,
+};
 
 /// One wish in words, and how much it counts.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,6 +112,29 @@ fn tells_time(words: &str, number: &str) -> bool {
 
 fn wrong<T>(reason: String) -> Result<T, Error> {
     Err(Error::Request(reason))
+}
+
+/// What of `text` a collection's text tower does not read, each as a sentence fragment.
+pub fn unread(tower: &TextTower, tokenizer: &Tokenizer, text: &str) -> Vec<String> {
+    let unread = tower.unread(tokenizer, text);
+    let most = tower.minilm.positions() - 2;
+    let mut problems: Vec<String> = unread
+        .cut
+        .iter()
+        .map(|clause| {
+            format!(
+                "only the first {most} pieces of words are read of \"{}\": use commas, or fewer words",
+                shortened(clause, SHOWN_CHARS)
+            )
+        })
+        .collect();
+    if let Some(first) = unread.left_out.first() {
+        problems.push(format!(
+            "a sentence is read up to {MAX_CLAUSES} parts: nothing from \"{}\" on is read",
+            shortened(first, SHOWN_CHARS)
+        ));
+    }
+    problems
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Seeds to pictures.
 
 use super::{Cancel, Error, Event, Network, z_from_seed};
-use crate::networks::stylegan2::{Generator, NoiseMode};
+use crate::networks::generators::Generate;
 use burn::tensor::{Device, Tensor, TensorData};
 use image::{
     RgbImage, RgbaImage,
@@ -52,7 +52,7 @@ impl SampleRequest {
 /// [`Error::Request`] for a request that makes no sense, [`Error::Cancelled`] before the next batch once
 /// `cancel` was used, [`Error::Device`] when the device fails, [`Error::NotNumbers`] when a picture is none.
 pub async fn sample(
-    generator: &Generator,
+    generator: &dyn Generate,
     request: &SampleRequest,
     device: &Device,
     cancel: &Cancel,
@@ -64,7 +64,7 @@ pub async fn sample(
     for seeds in request.seeds.chunks(request.batch_size) {
         cancel.check()?;
         let z = z_from_seeds(generator, seeds, device);
-        let images = generator.forward(z, request.truncation_psi, NoiseMode::Const);
+        let images = generator.draw(generator.latents_from_z(z, request.truncation_psi));
         for image in pictures_from_images(images).await? {
             emit(Event::Picture { index: done, image }).await;
             done += 1;
@@ -74,36 +74,37 @@ pub async fn sample(
     Ok(())
 }
 
-/// Draws the avatar of `ws`, `[num_ws w_dim]` row by row, as jobs give it.
+/// Draws the avatar of `latent`, `[layers width]` row by row, as jobs give it.
 ///
 /// # Errors
 ///
-/// [`Error::Request`] when `ws` is not of this generator, [`Error::Device`] when the device fails.
-pub async fn draw_ws(generator: &Generator, ws: &[f32], device: &Device) -> Result<RgbaImage, Error> {
-    let images = generator
-        .synthesis
-        .forward(ws_tensor(generator, ws, device)?, NoiseMode::Const);
+/// [`Error::Request`] when `latent` is not of this generator, [`Error::Device`] when the device fails.
+pub async fn draw_latent(
+    generator: &dyn Generate,
+    latent: &[f32],
+    device: &Device,
+) -> Result<RgbaImage, Error> {
+    let images = generator.draw(latent_tensor(generator, latent, device)?);
     let mut pictures = pictures_from_images(images).await?;
     pictures
         .pop()
         .ok_or_else(|| Error::Device("it drew nothing".into()))
 }
 
-/// The `[num_ws w_dim]` that the avatar of a seed is drawn from, row by row.
+/// The `[layers width]` that the avatar of a seed is drawn from, row by row.
 ///
 /// # Errors
 ///
 /// [`Error::Device`] when the device fails.
-pub async fn ws_from_seed(
-    generator: &Generator,
+pub async fn latent_from_seed(
+    generator: &dyn Generate,
     seed: u64,
     truncation_psi: f32,
     device: &Device,
 ) -> Result<Vec<f32>, Error> {
     let z = z_from_seeds(generator, &[seed], device);
     let data = generator
-        .mapping
-        .forward(z, truncation_psi)
+        .latents_from_z(z, truncation_psi)
         .into_data_async()
         .await;
     data.map_err(|error| Error::Device(error.to_string()))?
@@ -112,25 +113,28 @@ pub async fn ws_from_seed(
         .map_err(|error| Error::Device(error.to_string()))
 }
 
-/// The latents of `seeds` for this generator, `[n, z_dim]`.
-pub(super) fn z_from_seeds(generator: &Generator, seeds: &[u64], device: &Device) -> Tensor<2> {
-    let [_, z_dim] = generator.mapping.layers[0].weight.dims();
+/// The `z [n, z_dim]` of `seeds` for this generator.
+pub fn z_from_seeds(generator: &dyn Generate, seeds: &[u64], device: &Device) -> Tensor<2> {
+    let z_dim = generator.z_dim();
     let z: Vec<f32> = seeds.iter().flat_map(|&seed| z_from_seed(seed, z_dim)).collect();
     Tensor::from_data(TensorData::new(z, [seeds.len(), z_dim]), device)
 }
 
-/// `ws` from the host as `[1, num_ws, w_dim]`.
-pub(super) fn ws_tensor(generator: &Generator, ws: &[f32], device: &Device) -> Result<Tensor<3>, Error> {
-    let [w_dim] = generator.mapping.w_avg.dims();
-    let num_ws = 2 * generator.synthesis.blocks.len();
-    if ws.len() != num_ws * w_dim || !ws.iter().all(|value| value.is_finite()) {
+/// A latent from the host as `[1, layers, width]`.
+pub(super) fn latent_tensor(
+    generator: &dyn Generate,
+    latent: &[f32],
+    device: &Device,
+) -> Result<Tensor<3>, Error> {
+    let [layers, width] = generator.latent_shape();
+    if latent.len() != layers * width || !latent.iter().all(|value| value.is_finite()) {
         return Err(Error::Request(format!(
-            "the latent has {} numbers, expected {num_ws} x {w_dim} finite ones: it is of another model",
-            ws.len()
+            "the latent has {} numbers, expected {layers} x {width} finite ones: it is of another model",
+            latent.len()
         )));
     }
     Ok(Tensor::from_data(
-        TensorData::new(ws.to_vec(), [1, num_ws, w_dim]),
+        TensorData::new(latent.to_vec(), [1, layers, width]),
         device,
     ))
 }

@@ -9,11 +9,7 @@ use super::{
     guide::{guide, image_target},
     sample::{pictures_from_images, z_from_seeds},
 };
-use crate::{
-    networks::stylegan2::{Generator, NoiseMode},
-    ops::Isa,
-    weights::manifest::GuidedStep,
-};
+use crate::{networks::generators::Generate, ops::Isa, weights::manifest::GuidedStep};
 use burn::tensor::Device;
 use image::{
     RgbaImage,
@@ -85,7 +81,7 @@ pub fn reference_side(resolution: usize) -> u32 {
 ///
 /// [`Error::Device`] when the device fails.
 pub async fn draw_references(
-    generator: &Generator,
+    generator: &dyn Generate,
     truncation_psi: f32,
     device: &Device,
 ) -> Result<RgbaImage, Error> {
@@ -93,13 +89,13 @@ pub async fn draw_references(
 }
 
 async fn draw(
-    generator: &Generator,
+    generator: &dyn Generate,
     seeds: &[u64],
     truncation_psi: f32,
     device: &Device,
 ) -> Result<Vec<RgbaImage>, Error> {
     let z = z_from_seeds(generator, seeds, device);
-    let images = generator.forward(z, truncation_psi, NoiseMode::Const);
+    let images = generator.draw(generator.latents_from_z(z, truncation_psi));
     pictures_from_images(images).await
 }
 
@@ -123,7 +119,7 @@ fn strip(pictures: Vec<RgbaImage>) -> Result<RgbaImage, Error> {
 ///
 /// [`Error::Device`] when the device fails; the inner error says how it deviates.
 pub async fn check_pictures(
-    generator: &Generator,
+    generator: &dyn Generate,
     truncation_psi: f32,
     expected: &RgbaImage,
     device: &Device,
@@ -163,7 +159,7 @@ fn compare(found: &RgbaImage, expected: &RgbaImage) -> Result<(), Deviation> {
 ///
 /// What [`guide`] gives.
 pub async fn guided_step<E: ImageEncoder + ?Sized>(
-    generator: &Generator,
+    generator: &dyn Generate,
     encoder: &E,
     truncation_psi: f32,
     references: &RgbaImage,
@@ -173,7 +169,7 @@ pub async fn guided_step<E: ImageEncoder + ?Sized>(
     let last = image::imageops::crop_imm(references, references.width() - side, 0, side, side).to_image();
     let targets = Targets::new(vec![image_target(encoder, &last, 1.0, device)])?;
     let z = z_from_seeds(generator, &SEEDS, device);
-    let start = generator.mapping.forward(z, truncation_psi);
+    let start = generator.latents_from_z(z, truncation_psi);
     let settings = GuideSettings {
         steps: 1,
         snapshots: 1,
@@ -200,7 +196,7 @@ pub async fn guided_step<E: ImageEncoder + ?Sized>(
 ///
 /// [`Error::Device`] when the device fails; the inner error says how it deviates.
 pub async fn check_step<E: ImageEncoder + ?Sized>(
-    generator: &Generator,
+    generator: &dyn Generate,
     encoder: &E,
     truncation_psi: f32,
     references: &RgbaImage,
@@ -227,7 +223,13 @@ pub async fn check_step<E: ImageEncoder + ?Sized>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{networks::stylegan2::StyleGan2Config, ops::random};
+    use crate::{
+        networks::{
+            NetworkConfig,
+            generators::{Generator, GeneratorConfig, stylegan2::StyleGan2Config},
+        },
+        ops::random,
+    };
     use futures::executor::block_on;
     use image::Rgba;
 
@@ -239,7 +241,7 @@ mod tests {
             channel_max: 32,
             ..StyleGan2Config::small(16)
         };
-        config.init_generator(&Device::flex())
+        GeneratorConfig::StyleGan2(config).init(&Device::flex())
     }
 
     #[test]

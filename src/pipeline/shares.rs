@@ -80,7 +80,7 @@ mod tests {
     fn parts_are_even_and_no_more_than_help() {
         assert_eq!(split(4, 1), vec![0..4; 1]);
         assert_eq!(split(4, 2), [0..2, 2..4]);
-        // A third hand would leave somebody with two all the same.
+        // A third hand would leave one with two all the same.
         assert_eq!(split(4, 3), [0..2, 2..4]);
         assert_eq!(split(4, 4), [0..1, 1..2, 2..3, 3..4]);
         assert_eq!(split(2, 4), [0..1, 1..2]);

@@ -4,7 +4,7 @@
 //! pixels are those of the whole picture computed at once, and memory depends on the tile alone.
 
 use super::{Cancel, Error, Event, Network};
-use crate::networks::srvgg::SrvggNetCompact;
+use crate::networks::super_resolution::srvgg::SrvggNetCompact;
 use burn::tensor::{Tensor, TensorData};
 use image::{
     GrayImage, RgbaImage,
@@ -31,7 +31,7 @@ const BLEED_RADIUS: usize = 8;
 /// # Errors
 ///
 /// [`Error::Request`] for an empty picture, a result too large for memory or a tile outside
-/// [`TILE_SIDES`]; [`Error::Cancelled`] at the first tile after somebody asked for it.
+/// [`TILE_SIDES`]; [`Error::Cancelled`] at the first tile after it was asked for.
 pub async fn upscale(
     network: &SrvggNetCompact,
     image: &RgbaImage,

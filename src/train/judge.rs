@@ -3,11 +3,18 @@
 //! It has the image tower's shape and nothing of its weights. Its pictures get small flaws, as it is to judge drawn
 //! ones.
 
-use super::clip::augment::{flawed, scaled};
+use super::{
+    clip::{flawed, scaled},
+    schedule::cosine_decay,
+};
 use crate::{
     networks::{
-        collection_clip::{ImageTower, ImageTowerConfig},
-        minilm::Linear,
+        NetworkConfig,
+        encoders::{
+            ImageEncoder,
+            collection_clip::{ImageTower, ImageTowerConfig},
+        },
+        layers::Linear,
     },
     ops::random,
 };
@@ -105,7 +112,7 @@ pub fn train_judge(
                 .reduce(|sum, loss| sum + loss)
                 .expect("there are questions");
             let gradients = GradientsParams::from_grads(loss.backward(), &judge);
-            let wave = 0.5 + 0.5 * (std::f64::consts::PI * done as f64 / total as f64).cos();
+            let wave = cosine_decay(done as f64 / total as f64);
             judge = optimizer.step(LEARNING_RATE * wave, judge, gradients);
             done += 1;
             progress(done, total);

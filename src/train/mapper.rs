@@ -5,11 +5,13 @@
 //! directions are disturbed, because a sentence says less than a picture shows. Then it is shown sentences, and learns
 //! through generator and image tower to have the pictures drawn for them embedded where the sentences are.
 
+use super::schedule::cosine_decay;
 use crate::{
     networks::{
-        collection_clip::ImageTower,
+        NetworkConfig,
+        encoders::collection_clip::ImageTower,
+        generators::Generate,
         mapper::{Mapper, MapperConfig},
-        stylegan2::{Generator, NoiseMode},
     },
     ops::{random, unit_length::unit_length},
     weights::manifest::MapperMetrics,
@@ -84,7 +86,7 @@ const DRAW_BATCH: usize = 32;
 ///
 /// When there are no more sentences than are held out, or the tower sees pictures of another size than are drawn.
 pub fn train_mapper(
-    generator: &Generator,
+    generator: &dyn Generate,
     tower: &ImageTower,
     texts: Tensor<2>,
     settings: &MapperSettings,
@@ -149,7 +151,7 @@ pub fn train_mapper(
             loss = loss + distance * settings.text_weight;
         }
         let gradients = GradientsParams::from_grads(loss.backward(), &trained);
-        let wave = 0.5 + 0.5 * (std::f64::consts::PI * step as f64 / (steps + text_steps) as f64).cos();
+        let wave = cosine_decay(step as f64 / (steps + text_steps) as f64);
         trained = optimizer.step(settings.learning_rate * wave, trained, gradients);
         progress(samples + held_out + step + 1, total);
     }
@@ -169,21 +171,20 @@ struct Bank {
 
 impl Bank {
     fn draw(
-        generator: &Generator,
+        generator: &dyn Generate,
         tower: &ImageTower,
         settings: &MapperSettings,
         rng: &mut ChaCha8Rng,
         progress: &mut impl FnMut(usize),
     ) -> Self {
-        let [_, z_dim] = generator.mapping.layers[0].weight.dims();
-        let w_avg = generator.mapping.w_avg.val();
+        let (z_dim, centre) = (generator.z_dim(), generator.latent_centre());
         let total = settings.samples + settings.held_out;
         let (mut ws, mut embeddings) = (vec![], vec![]);
         for first in (0..total).step_by(DRAW_BATCH) {
             let n = DRAW_BATCH.min(total - first);
-            let w = generator.mapping.w_from_z(normal([n, z_dim], rng, &w_avg));
-            let w_avg = w_avg.clone().unsqueeze();
-            let w = (w - w_avg.clone()) * settings.truncation_psi + w_avg;
+            let z = normal([n, z_dim], rng, &centre);
+            let latents = generator.latents_from_z(z, settings.truncation_psi);
+            let w = latents.narrow(1, 0, 1).squeeze_dim::<2>(1); // [n, width], as all layers are alike
             embeddings.push(tower.forward(draw(generator, w.clone())));
             ws.push(w);
             progress(first + n);
@@ -249,10 +250,8 @@ fn pick(tensor: &Tensor<2>, count: usize, rng: &mut ChaCha8Rng) -> Tensor<2> {
 }
 
 /// Pictures of `w [n, w_dim]`.
-fn draw(generator: &Generator, w: Tensor<2>) -> Tensor<4> {
-    generator
-        .synthesis
-        .forward(generator.mapping.broadcast(w), NoiseMode::Const)
+fn draw(generator: &dyn Generate, w: Tensor<2>) -> Tensor<4> {
+    generator.draw(generator.broadcast(w))
 }
 
 /// One draft for each of `directions [n, embed_dim]`.
@@ -318,7 +317,7 @@ fn transposed_root(covariance: &[f64], n: usize) -> Vec<f64> {
 
 fn report(
     mapper: &Mapper,
-    generator: &Generator,
+    generator: &dyn Generate,
     tower: &ImageTower,
     samples: Bank,
     texts: Tensor<2>,
@@ -355,7 +354,9 @@ fn scalar(value: Tensor<1>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::networks::{collection_clip::ImageTowerConfig, stylegan2::StyleGan2Config};
+    use crate::networks::{
+        encoders::collection_clip::ImageTowerConfig, generators::stylegan2::StyleGan2Config,
+    };
     use burn::tensor::Device;
 
     #[test]

@@ -1,29 +1,33 @@
-//! Training: losses, regularization, the average, the trainer, checkpoints and the run folder.
+//! Training: one loop, one form of checkpoints and one run folder for every kind, and the kinds.
 
 mod bounds;
 mod checkpoint;
-pub mod clip;
 mod dataset;
 mod ema;
+mod families;
+mod family;
 mod judge;
-mod losses;
 mod mapper;
-mod rehearsal;
 mod run;
-mod settings;
-mod step;
+mod schedule;
+mod streams;
 mod trainer;
 
-pub use checkpoint::load_snapshot;
+pub use checkpoint::{State, Visitor};
 pub use dataset::TrainedOn;
 pub use ema::ema_step;
+pub use families::{
+    clip,
+    stylegan2::{
+        GrownFrom, Parity, Rehearsal, Run, StepStats, StyleGan2Trainer, TrainSettings, TrainState,
+        discriminator_loss, generator_loss, load_snapshot, r1_penalty,
+    },
+};
+pub use family::{Family, StepFigures};
 pub use judge::{Answers, Judge, train_judge};
-pub use losses::{discriminator_loss, generator_loss, r1_penalty};
 pub use mapper::{MapperSettings, train_mapper};
-pub use rehearsal::{Parity, Rehearsal};
-pub use run::{Run, RunFolder, RunSettings, Tick};
-pub use settings::{GrownFrom, TrainSettings};
-pub use step::{StepStats, TrainState};
+pub use run::{RunFolder, RunSettings, Tick};
+pub use schedule::Schedule;
 pub use trainer::{Ended, Event, Trainer};
 
 use std::path::{Path, PathBuf};

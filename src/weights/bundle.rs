@@ -4,90 +4,34 @@ use super::{
     Error, Quantization, Tensors, apply, collect, gguf,
     manifest::{Credit, File, Part, SelfCheck},
 };
-use crate::networks::{
-    arrange,
-    collection_clip::{ImageTowerConfig, TextTowerConfig},
-    mapper::MapperConfig,
-    srvgg::SrvggNetCompactConfig,
-    stylegan2::StyleGan2Config,
-};
+use crate::networks::{NetworkConfig, arrange, encoders::collection_clip::TextTowerConfig};
 use burn::{module::Module, tensor::Device};
 use image::{ImageFormat, ImageReader, Limits, RgbaImage};
 use std::io::Cursor;
 
-/// What the parts of a bundle become; whoever opens bundles need not know the networks themselves.
+/// What the parts of a bundle become; whatever opens bundles need not know the networks themselves.
 pub use crate::networks::{
-    collection_clip::{ImageTower, TextTower},
+    encoders::{
+        collection_clip::{ImageTower, TextTower},
+        minilm::Tokenizer,
+    },
+    generators::Generator,
     mapper::Mapper,
-    minilm::Tokenizer,
-    srvgg::SrvggNetCompact,
-    stylegan2::Generator,
+    super_resolution::srvgg::SrvggNetCompact,
 };
 
-/// The generator that `part` describes, from the `contents` of its file.
+/// The network that `part` describes, from the `contents` of its file.
 ///
 /// # Errors
 ///
 /// [`Error::Mismatch`] when `contents` is not that file, otherwise what [`gguf::read`] and [`apply`] give.
-pub fn load_generator(
-    part: &Part<StyleGan2Config>,
+pub fn load_part<C: NetworkConfig>(
+    part: &Part<C>,
     contents: &[u8],
     device: &Device,
-) -> Result<Generator, Error> {
-    let tensors = open(part, contents, generator_weights(&part.config))?;
-    apply(part.config.init_generator(device), &tensors).map(arrange)
-}
-
-/// The super-resolution network that `part` describes, from the `contents` of its file.
-///
-/// # Errors
-///
-/// As [`load_generator`].
-pub fn load_upscaler(
-    part: &Part<SrvggNetCompactConfig>,
-    contents: &[u8],
-    device: &Device,
-) -> Result<SrvggNetCompact, Error> {
-    let tensors = open(part, contents, upscaler_weights(&part.config))?;
+) -> Result<C::Network, Error> {
+    let tensors = open(part, contents)?;
     apply(part.config.init(device), &tensors).map(arrange)
-}
-
-/// The image tower that `part` describes, from the `contents` of its file.
-///
-/// # Errors
-///
-/// As [`load_generator`].
-pub fn load_image_tower(
-    part: &Part<ImageTowerConfig>,
-    contents: &[u8],
-    device: &Device,
-) -> Result<ImageTower, Error> {
-    let tensors = open(part, contents, part.config.weights())?;
-    apply(part.config.init(device), &tensors).map(arrange)
-}
-
-/// The text tower that `part` describes, from the `contents` of its file.
-///
-/// # Errors
-///
-/// As [`load_generator`].
-pub fn load_text_tower(
-    part: &Part<TextTowerConfig>,
-    contents: &[u8],
-    device: &Device,
-) -> Result<TextTower, Error> {
-    let tensors = open(part, contents, part.config.weights())?;
-    apply(part.config.init(device), &tensors)
-}
-
-/// The mapper that `part` describes, from the `contents` of its file.
-///
-/// # Errors
-///
-/// As [`load_generator`].
-pub fn load_mapper(part: &Part<MapperConfig>, contents: &[u8], device: &Device) -> Result<Mapper, Error> {
-    let tensors = open(part, contents, part.config.weights())?;
-    apply(part.config.init(device), &tensors)
 }
 
 /// The tokenizer of the text tower of shape `config`, from the `contents` of the vocabulary that `file` describes.
@@ -203,8 +147,8 @@ fn pack_each<C>(
     ))
 }
 
-/// The tensors of a part's file, once they are known to be enough for a network of `weights` weights.
-fn open<C>(part: &Part<C>, contents: &[u8], weights: u64) -> Result<Tensors, Error> {
+/// The tensors of a part's file, once they are known to be enough for its network.
+fn open<C: NetworkConfig>(part: &Part<C>, contents: &[u8]) -> Result<Tensors, Error> {
     part.file.verify(contents)?;
     let tensors = gguf::read(contents)?;
     let held = count(&tensors);
@@ -219,6 +163,7 @@ fn open<C>(part: &Part<C>, contents: &[u8], weights: u64) -> Result<Tensors, Err
         return mismatch(part.parameters.to_string());
     }
     // A network is built before its weights are put in. A small file must not make it a large one.
+    let weights = part.config.weights();
     if weights > held {
         return mismatch(format!("{weights} or more for its network"));
     }
@@ -227,28 +172,4 @@ fn open<C>(part: &Part<C>, contents: &[u8], weights: u64) -> Result<Tensors, Err
 
 fn count(tensors: &Tensors) -> u64 {
     tensors.values().map(|data| data.num_elements() as u64).sum()
-}
-
-/// The weights and noise buffers of a generator, without its many small vectors and affine layers.
-fn generator_weights(config: &StyleGan2Config) -> u64 {
-    let [z_dim, w_dim, layers] = [config.z_dim, config.w_dim, config.num_mapping_layers].map(|n| n as u64);
-    let mapping = z_dim * w_dim + layers.saturating_sub(1) * w_dim * w_dim;
-    let block = |side: usize| {
-        let [above, here] = [side / 2, side].map(|side| config.channels(side) as u64);
-        let [noise, convs] = if side == 4 {
-            [1, 9 * here * here]
-        } else {
-            [2, 9 * here * (above + here)]
-        };
-        convs + noise * (side * side) as u64
-    };
-    mapping + config.block_sides().map(block).sum::<u64>()
-}
-
-/// The convolution weights of a super-resolution network.
-fn upscaler_weights(config: &SrvggNetCompactConfig) -> u64 {
-    config
-        .channels()
-        .map(|[c_in, c_out]| 9 * (c_in * c_out) as u64)
-        .sum()
 }

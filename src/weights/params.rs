@@ -47,7 +47,7 @@ pub async fn collect<M: Module>(module: &M) -> Result<Tensors, Error> {
 
 /// `data` as `f32`, in memory of the host's own.
 ///
-/// A native GPU answers with bytes that are fetched when somebody first looks at them, from a buffer that the
+/// A native GPU answers with bytes that are fetched when they are first looked at, from a buffer that the
 /// next training step writes into: what is kept for later has to be looked at now.
 fn on_the_host(data: TensorData) -> Result<TensorData, DataError> {
     let shape = data.shape().clone();
@@ -104,6 +104,21 @@ pub fn apply<M: Module>(module: M, tensors: &Tensors) -> Result<M, Error> {
     }))
 }
 
+/// The family of a generator is no part of its parameters' names: the manifest says it.
+const NAMELESS: &str = "Enum:Generator";
+
+fn enter(path: &mut Vec<String>, name: &str, container: &str) {
+    if container != NAMELESS {
+        path.push(name.into());
+    }
+}
+
+fn exit(path: &mut Vec<String>, container: &str) {
+    if container != NAMELESS {
+        path.pop();
+    }
+}
+
 /// The shapes of a module's float parameters, in its order.
 #[derive(Default)]
 struct Shapes {
@@ -112,16 +127,16 @@ struct Shapes {
 }
 
 impl ModuleVisitor for Shapes {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.into());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        enter(&mut self.path, name, container);
     }
 
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        exit(&mut self.path, container);
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        // A parameter that nobody has read yet has a shape, but no values: it stays so.
+        // A parameter that was not read yet has a shape, but no values: it stays so.
         self.shapes
             .push((self.path.join("."), param.lazy_shape().to_vec()));
     }
@@ -135,12 +150,12 @@ struct Collector {
 }
 
 impl ModuleVisitor for Collector {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.into());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        enter(&mut self.path, name, container);
     }
 
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        exit(&mut self.path, container);
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -163,12 +178,12 @@ struct Applier<'a> {
 }
 
 impl ModuleMapper for Applier<'_> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.into());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        enter(&mut self.path, name, container);
     }
 
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        exit(&mut self.path, container);
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -207,6 +222,24 @@ mod tests {
             layers: vec![layer(true), layer(false)],
             scale: Param::from_tensor(Tensor::full([1], value, device)),
         }
+    }
+
+    #[test]
+    fn a_generator_has_the_names_of_its_family() {
+        use crate::networks::{
+            NetworkConfig,
+            generators::{GeneratorConfig, stylegan2::StyleGan2Config},
+        };
+        let device = Device::flex();
+        let config = StyleGan2Config {
+            channel_max: 4,
+            ..StyleGan2Config::small(16)
+        };
+        let bare = block_on(collect(&config.init_generator(&device))).unwrap();
+        let any = GeneratorConfig::StyleGan2(config).init(&device);
+        let names = block_on(collect(&any)).unwrap();
+        assert!(names.keys().eq(bare.keys()), "{names:?}");
+        assert_eq!(block_on(collect(&apply(any, &bare).unwrap())).unwrap(), bare);
     }
 
     #[test]

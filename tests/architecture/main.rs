@@ -105,7 +105,7 @@ fn imports_follow_the_table() {
         for path in files(&root().join("src").join(module), &["rs"]) {
             let code = code(&path);
             check(&path, module, reached(&code, "crate"));
-            // A chain of `super::` may not leave the module, or it would be an arrow that nobody sees.
+            // A chain of `super::` may not leave the module, or it would be an arrow that is not seen.
             let inside = path.strip_prefix(root().join("src")).unwrap();
             let depth = inside.components().count() - usize::from(inside.ends_with("mod.rs"));
             for chain in supers.find_iter(&code) {
@@ -148,6 +148,39 @@ fn the_portable_core_names_no_host() {
     assert!(
         broken.is_empty(),
         "the portable core names its host:\n{}",
+        broken.join("\n")
+    );
+}
+
+/// What names a family: its networks, its recipe, the enum of generators, and the two lists of what can be trained.
+const FAMILIES: [&str; 4] = [
+    "src/networks/generators",
+    "src/train/families",
+    "src/train/mod.rs",
+    "src/cli/train.rs",
+];
+
+#[test]
+fn families_are_named_where_they_live_only() {
+    let family = Regex::new(r"(?i)\bstylegan2\w*").unwrap();
+    let mut broken = Vec::new();
+    for folder in ["src", "web/src"] {
+        for path in files(&root().join(folder), &["rs"]) {
+            let inside = path.strip_prefix(root()).unwrap();
+            let is_test =
+                inside.ends_with("tests.rs") || inside.components().any(|part| part.as_os_str() == "tests");
+            if is_test || FAMILIES.iter().any(|home| inside.starts_with(home)) {
+                continue;
+            }
+            let code = code(&path);
+            for named in family.find_iter(&code) {
+                broken.push(format!("{}: {}", inside.display(), named.as_str()));
+            }
+        }
+    }
+    assert!(
+        broken.is_empty(),
+        "a family is named outside {FAMILIES:?}:\n{}",
         broken.join("\n")
     );
 }

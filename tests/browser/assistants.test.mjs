@@ -1,4 +1,4 @@
-// Several workers that refine one visitor's avatars, on the processor: nobody notices anything but the speed, whatever
+// Several workers that refine one visitor's avatars, on the processor: nothing is noticed but the speed, whatever
 // becomes of them.
 
 import assert from "node:assert/strict";
@@ -153,7 +153,7 @@ for (const [cores, assistants] of [[2, 1], [3, 1], [4, 3], [64, 3]]) {
   });
 }
 
-test("nobody is called who would have nothing to do, or no room", async () => {
+test("none is called that would have nothing to do, or no room", async () => {
   const cases = [
     [{ hardwareConcurrency: 8 }, OTHER],
     [{ hardwareConcurrency: 8 }, WISH.replace("count=4", "count=1")],

@@ -113,7 +113,7 @@ function countInWorker() {
   }
 }
 
-// Opens a page in a browser profile of its own. Whatever its content security policy blocks and whatever nobody caught is
+// Opens a page in a browser profile of its own. Whatever its content security policy blocks and what was not caught is
 // collected in `page.problems`, which must stay empty.
 export async function newVisitor(browser, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });

@@ -49,7 +49,7 @@ test("what understands words is fetched when it is first needed, and a sentence 
   await open();
   const fetched = () => page.getByText(/MB fetched, and kept/).textContent();
   assert.match(await fetched(), /^0\.1 MB/);
-  assert.ok(!site.requests.some((name) => /tower|mapper|vocabulary/.test(name)), "nobody has asked for words yet");
+  assert.ok(!site.requests.some((name) => /tower|mapper|vocabulary/.test(name)), "words have not been asked for yet");
   const before = await pixels(page, ".wall li:first-child img");
   await ask("pink hair and round glasses");
   await guided(page);
@@ -65,6 +65,16 @@ test("what understands words is fetched when it is first needed, and a sentence 
   await page.getByRole("button", { name: "Back to chance" }).click();
   await drawn(page);
   assert.equal(await shown().count(), 8);
+});
+
+test("what of a sentence is not read is said with the result", async () => {
+  await open();
+  await ask(`${"very ".repeat(60)}long hair`);
+  await guided(page);
+  await page.getByText(/Note: only the first 30 pieces of words are read of "very very/).waitFor();
+  await ask("long hair");
+  await guided(page);
+  assert.equal(await page.getByText(/Note: only/).count(), 0);
 });
 
 test("a link with words leads to the same pictures, and other words to others", async () => {

@@ -8,11 +8,14 @@ use burn::tensor::{Device, Tensor};
 use futures::executor::block_on;
 use guise::{
     metrics::psnr,
-    networks::stylegan2::Generator,
+    networks::{
+        NetworkConfig,
+        generators::{Generator, GeneratorConfig, stylegan2::StyleGan2Config},
+    },
     pipeline::{self, Cancel, Event, SampleRequest, sample},
     weights::{
         Error, Manifest, Quantization, apply,
-        bundle::{load_generator, load_upscaler, pack},
+        bundle::{load_part, pack},
         collect,
         manifest::Credit,
     },
@@ -87,7 +90,7 @@ fn a_packed_generator_draws_nearly_the_same() {
             Credit::default(),
         );
         let (part, contents) = block_on(packed).unwrap();
-        let loaded = load_generator(&part, &contents, &device).unwrap();
+        let loaded = load_part(&part, &contents, &device).unwrap();
         let after = draw(&loaded, &[0, 1, 2, 3], 4);
         let db = psnr(&after, &before);
         println!("{quantization:?}: {db:.1} dB");
@@ -175,7 +178,7 @@ fn an_upscaler_survives_packing() {
     let device = Device::flex();
     let bundle = TinyBundle::new();
     let part = bundle.manifest.parts.upscaler.as_ref().unwrap();
-    let loaded = load_upscaler(part, &bundle.upscaler, &device).unwrap();
+    let loaded = load_part(part, &bundle.upscaler, &device).unwrap();
     let original = tiny::random_upscaler(&device).1;
     let x = Tensor::full([1, 3, 8, 8], 0.4, &device);
     let [a, b] = [&loaded, &original].map(|network| network.forward(x.clone()));
@@ -188,7 +191,7 @@ fn a_file_that_is_not_the_promised_one_is_refused() {
     let device = Device::flex();
     let bundle = TinyBundle::new();
     let part = &bundle.manifest.parts.generator;
-    let refused = |part, contents: &[u8]| match load_generator(part, contents, &device) {
+    let refused = |part, contents: &[u8]| match load_part(part, contents, &device) {
         Err(Error::Mismatch { file, reason }) => {
             assert_eq!(file, "generator.gguf");
             reason
@@ -206,11 +209,18 @@ fn a_file_that_is_not_the_promised_one_is_refused() {
     assert!(refused(&liar, &bundle.generator).contains("parameters, expected"));
     // A small file does not make a network that fills the memory.
     let mut giant = part.clone();
-    giant.config.resolution = 1024;
-    giant.config.channel_base = 1 << 17;
-    giant.config.channel_max = 2048;
+    let config = stylegan2(&mut giant.config);
+    config.resolution = 1024;
+    config.channel_base = 1 << 17;
+    config.channel_max = 2048;
     assert_eq!(giant.config.validate(), Ok(()));
     assert!(refused(&giant, &bundle.generator).contains("or more for its network"));
+}
+
+fn stylegan2(config: &mut GeneratorConfig) -> &mut StyleGan2Config {
+    match config {
+        GeneratorConfig::StyleGan2(config) => config,
+    }
 }
 
 #[test]
@@ -218,8 +228,8 @@ fn weights_of_another_shape_are_refused() {
     let device = Device::flex();
     let bundle = TinyBundle::new();
     let mut other = bundle.manifest.parts.generator.clone();
-    other.config.num_mapping_layers -= 1;
-    let error = load_generator(&other, &bundle.generator, &device).unwrap_err();
+    stylegan2(&mut other.config).num_mapping_layers -= 1;
+    let error = load_part(&other, &bundle.generator, &device).unwrap_err();
     let Error::Names { missing, unexpected } = error else {
         panic!("{error}")
     };
@@ -227,8 +237,8 @@ fn weights_of_another_shape_are_refused() {
     assert_eq!(unexpected, ["mapping.layers.1.bias", "mapping.layers.1.weight"]);
 
     let mut other = bundle.manifest.parts.generator.clone();
-    other.config.z_dim -= 1;
-    let error = load_generator(&other, &bundle.generator, &device)
+    stylegan2(&mut other.config).z_dim -= 1;
+    let error = load_part(&other, &bundle.generator, &device)
         .unwrap_err()
         .to_string();
     assert_eq!(
@@ -242,7 +252,7 @@ fn collecting_and_applying_leaves_pictures_alone() {
     let device = Device::flex();
     let (config, generator) = random_generator(&device);
     let tensors = block_on(collect(&generator)).unwrap();
-    let copy = apply(config.init_generator(&device), &tensors).unwrap();
+    let copy = apply(config.init(&device), &tensors).unwrap();
     assert_eq!(draw(&copy, &[3], 1), draw(&generator, &[3], 1));
 }
 
@@ -256,6 +266,18 @@ fn refused(pointer: &str, value: serde_json::Value, expected: &str) {
         .unwrap_err()
         .to_string();
     assert!(error.contains(expected), "{pointer}: {error}");
+}
+
+/// In version 1 every generator was a StyleGAN2 without saying so.
+#[test]
+fn manifests_of_version_1_are_read() {
+    let manifest = TinyBundle::new().manifest;
+    let mut json = serde_json::to_value(&manifest).unwrap();
+    json["version"] = 1.into();
+    let config = json.pointer_mut("/parts/generator/config").unwrap();
+    let architecture = config.as_object_mut().unwrap().remove("architecture");
+    assert_eq!(architecture, Some("stylegan2".into()));
+    assert_eq!(Manifest::parse(json.to_string().as_bytes()).unwrap(), manifest);
 }
 
 #[test]
@@ -273,7 +295,12 @@ fn lying_manifests_are_refused() {
     );
     assert!(Manifest::parse("[".repeat(100_000).as_bytes()).is_err());
 
-    refused("/version", 2.into(), "version is 2, expected 1");
+    refused("/version", 3.into(), "version is 3, expected 1 or 2");
+    refused(
+        "/parts/generator/config/architecture",
+        "stylegan9".into(),
+        "unknown variant `stylegan9`",
+    );
     for name in [
         "../generator.gguf",
         "/etc/passwd.gguf",

@@ -7,10 +7,13 @@ use burn::{
 use futures::executor::block_on;
 use guise::{
     networks::{
-        collection_clip::{ImageTower, ImageTowerConfig, TextTower, TextTowerConfig},
-        minilm::MiniLmConfig,
-        srvgg::{SrvggNetCompact, SrvggNetCompactConfig},
-        stylegan2::{Generator, StyleGan2Config},
+        NetworkConfig,
+        encoders::{
+            collection_clip::{ImageTower, ImageTowerConfig, TextTower, TextTowerConfig},
+            minilm::MiniLmConfig,
+        },
+        generators::{Generator, GeneratorConfig, stylegan2::StyleGan2Config},
+        super_resolution::srvgg::{SrvggNetCompact, SrvggNetCompactConfig},
     },
     pipeline::z_from_seed,
     weights::{
@@ -139,8 +142,8 @@ fn committed() -> Manifest {
 }
 
 /// A generator of 16 x 16 pixels whose rows divide into blocks, so that most of it is quantized.
-pub fn random_generator(device: &Device) -> (StyleGan2Config, Generator) {
-    let config = StyleGan2Config {
+pub fn random_generator(device: &Device) -> (GeneratorConfig, Generator) {
+    let config = GeneratorConfig::StyleGan2(StyleGan2Config {
         z_dim: 32,
         w_dim: 32,
         num_mapping_layers: 2,
@@ -148,8 +151,8 @@ pub fn random_generator(device: &Device) -> (StyleGan2Config, Generator) {
         img_channels: 3,
         channel_base: 1024,
         channel_max: 32,
-    };
-    let generator = randomize(config.init_generator(device), |name| match name {
+    });
+    let generator = randomize(config.init(device), |name| match name {
         "mapping.w_avg" => 0.5,
         _ if name.ends_with("noise_strength") => 0.1,
         _ if name.ends_with("bias") => 0.0,

@@ -4,10 +4,10 @@ use crate::tiny::{self, TinyBundle, random_generator};
 use burn::tensor::{Device, Distribution, Tensor};
 use futures::executor::block_on;
 use guise::{
-    networks::{collection_clip::TextTower, stylegan2::NoiseMode},
+    networks::{NetworkConfig, encoders::collection_clip::TextTower, generators::Generate},
     weights::{
         Error, Quantization,
-        bundle::{load_image_tower, load_text_tower, load_vocabulary, pack, pack_text_tower},
+        bundle::{load_part, load_vocabulary, pack, pack_text_tower},
         manifest::{Credit, File},
     },
 };
@@ -20,13 +20,13 @@ fn towers_survive_packing() {
     let least = |a: Tensor<2>, b: Tensor<2>| (a * b).sum_dim(1).min().into_scalar::<f32>();
 
     let (_, generator) = random_generator(&device);
-    let ws = generator.mapping.forward(
+    let latents = generator.latents_from_z(
         Tensor::random([4, 32], Distribution::Normal(0.0, 1.0), &device),
         1.0,
     );
-    let pictures = generator.synthesis.forward(ws, NoiseMode::None);
+    let pictures = generator.draw(latents);
     let (config, original) = tiny::random_image_tower(&device);
-    let loaded = load_image_tower(parts.image_tower.as_ref().unwrap(), &bundle.image_tower, &device).unwrap();
+    let loaded = load_part(parts.image_tower.as_ref().unwrap(), &bundle.image_tower, &device).unwrap();
     let cosine = least(
         loaded.forward(pictures.clone()),
         original.forward(pictures.clone()),
@@ -40,12 +40,12 @@ fn towers_survive_packing() {
         Credit::default(),
     );
     let (part, contents) = block_on(packed).unwrap();
-    let coarse = load_image_tower(&part, &contents, &device).unwrap();
+    let coarse = load_part(&part, &contents, &device).unwrap();
     let cosine = least(coarse.forward(pictures.clone()), original.forward(pictures));
     assert!((0.9..0.9999).contains(&cosine), "{cosine}");
 
     let text = parts.text_tower.as_ref().unwrap();
-    let loaded = load_text_tower(text, &bundle.text_tower, &device).unwrap();
+    let loaded = load_part(text, &bundle.text_tower, &device).unwrap();
     let file = parts.vocabulary.as_ref().unwrap();
     let tokenizer = load_vocabulary(file, tiny::VOCABULARY.as_bytes(), &text.config).unwrap();
     let sentences = ["pink hair", "a grumpy man with round glasses!", "", "xyzzy"];
@@ -67,7 +67,7 @@ fn towers_survive_packing() {
     );
     let (part, contents) = block_on(packed).unwrap();
     assert!(contents.len() < bundle.text_tower.len());
-    let coarse = load_text_tower(&part, &contents, &device).unwrap();
+    let coarse = load_part(&part, &contents, &device).unwrap();
     let cosine = least(embed(&coarse), embed(&original));
     assert!((0.98..0.9999).contains(&cosine), "{cosine}");
     // Different sentences are different places.
@@ -91,16 +91,16 @@ fn towers_and_vocabularies_that_lie_are_refused() {
     giant.config.channel_base = 1 << 17;
     giant.config.channel_max = 1024;
     assert_eq!(giant.config.validate(), Ok(()));
-    let error = load_image_tower(&giant, &bundle.image_tower, &device).unwrap_err();
+    let error = load_part(&giant, &bundle.image_tower, &device).unwrap_err();
     assert!(error.to_string().contains("or more for its network"), "{error}");
     let mut giant = text.clone();
     giant.config.minilm.vocab_size = 1 << 17;
     giant.config.minilm.hidden_size = 1024;
     assert_eq!(giant.config.validate(), Ok(()));
-    let error = load_text_tower(&giant, &bundle.text_tower, &device).unwrap_err();
+    let error = load_part(&giant, &bundle.text_tower, &device).unwrap_err();
     assert!(error.to_string().contains("or more for its network"), "{error}");
 
-    let error = load_text_tower(text, &bundle.text_tower[..100], &device).unwrap_err();
+    let error = load_part(text, &bundle.text_tower[..100], &device).unwrap_err();
     assert!(matches!(error, Error::Mismatch { .. }), "{error}");
     let refused = |contents: &[u8], expected: &str| {
         let file = File::describe("vocabulary.txt", contents);

@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use futures::executor::block_on;
 use guise::{
-    networks::clip::{
+    networks::encoders::clip::{
         ClipConfig, ModifiedResNetConfig, TextConfig, Tokenizer, TransformerConfig, VisualConfig, VitConfig,
     },
     weights::{collect, foreign::ClipModel},

@@ -4,7 +4,7 @@ use super::{bytes, import, model};
 use ::safetensors::{Dtype, SafeTensors};
 use burn::tensor::{Device, TensorData, f16};
 use guise::{
-    networks::clip::{Activation, VisualConfig},
+    networks::encoders::clip::{Activation, VisualConfig},
     weights::{
         Tensors,
         foreign::{ClipModel, safetensors},

@@ -12,7 +12,7 @@ mod tokenizer;
 
 use burn::tensor::Device;
 use guise::{
-    networks::clip::Activation,
+    networks::encoders::clip::Activation,
     weights::foreign::{ClipModel, ClipOptions},
 };
 use std::path::PathBuf;

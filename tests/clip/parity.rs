@@ -4,7 +4,7 @@
 use super::{bytes, model};
 use burn::tensor::{Device, Tensor, TensorData};
 use guise::{
-    networks::clip::{Clip, ClipConfig, preprocess},
+    networks::encoders::clip::{Clip, ClipConfig, preprocess},
     ops::resize::resize_bicubic,
     weights::{Tensors, foreign::safetensors},
 };

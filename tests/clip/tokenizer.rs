@@ -1,7 +1,7 @@
 //! The tokenizer against Hugging Face's on a thousand strings.
 
 use super::bytes;
-use guise::networks::clip::Tokenizer;
+use guise::networks::encoders::clip::Tokenizer;
 
 #[test]
 fn a_thousand_texts_give_the_tokens_of_the_reference() {

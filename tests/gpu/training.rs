@@ -9,8 +9,11 @@ use futures::executor::block_on;
 use guise::{
     data::Provenance,
     networks::{
-        collection_clip::{ImageTowerConfig, TextTowerConfig},
-        minilm::MiniLmConfig,
+        NetworkConfig,
+        encoders::{
+            collection_clip::{ImageTowerConfig, TextTowerConfig},
+            minilm::MiniLmConfig,
+        },
     },
     ops::random,
     train::{
@@ -268,7 +271,7 @@ fn the_towers_learn_the_same() {
         let mut all = vec![];
         for step in 0..2 {
             let stats;
-            (state, stats) = state.advance(&settings, batch(step, device));
+            (state, stats) = state.advance(&settings, step, batch(step, device));
             all.push(stats);
         }
         (all, before, block_on(collect(&state.towers)).unwrap())

@@ -1,4 +1,4 @@
-//! Damage, as somebody who means harm might do it. Ours, and seeded: the same seed does the same damage.
+//! Damage, as an attacker might do it. Ours, and seeded: the same seed does the same damage.
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;

@@ -91,7 +91,7 @@ fn products_with_weights_and_their_gradients_are_those_of_burn() {
             let error = relative_error(got, expected);
             assert!(error < 2e-6, "{name} of {case}: {error}");
         }
-        // What nobody asks for is not there.
+        // What is not asked for is not there.
         let y = product(x.clone().detach(), weight.clone());
         assert!(x.grad(&y.sum().backward()).is_none());
     }

@@ -150,7 +150,7 @@ fn tiny_bundle(dir: &Path) -> PathBuf {
 fn super_resolution(dir: &Path) -> PathBuf {
     use burn::tensor::Device;
     use guise::{
-        networks::srvgg::SrvggNetCompactConfig,
+        networks::{NetworkConfig, super_resolution::srvgg::SrvggNetCompactConfig},
         weights::{collect, foreign::SuperResolution},
     };
     let config = SrvggNetCompactConfig {
@@ -426,7 +426,7 @@ fn what_must_not_be_published_is_refused_and_leaves_nothing() {
     );
     assert_eq!(names(dir.path()), ["not-sr"]);
 
-    // A folder that is no bundle is somebody's.
+    // A folder that is no bundle belongs to others.
     fs::create_dir(&bundle).unwrap();
     fs::write(bundle.join("thesis.txt"), "years of work").unwrap();
     fails(&with(&[]), "is there already and is no model");

@@ -7,7 +7,7 @@ fn the_towers_of_a_clip_come_along() {
     use burn::tensor::Device;
     use guise::weights::{
         Manifest,
-        bundle::{load_image_tower, load_mapper, load_text_tower, load_vocabulary},
+        bundle::{load_part, load_vocabulary},
     };
     let dir = TempDir::new().unwrap();
     let clip = trained_clip(dir.path());
@@ -65,7 +65,7 @@ fn the_towers_of_a_clip_come_along() {
     let device = Device::flex();
     let read = |name: &str| fs::read(bundle.join(name)).unwrap();
     let part = parts.text_tower.as_ref().unwrap();
-    load_text_tower(part, &read("text_tower.gguf"), &device).unwrap();
+    load_part(part, &read("text_tower.gguf"), &device).unwrap();
     load_vocabulary(
         parts.vocabulary.as_ref().unwrap(),
         &read("vocabulary.txt"),
@@ -73,9 +73,9 @@ fn the_towers_of_a_clip_come_along() {
     )
     .unwrap();
     let part = parts.image_tower.as_ref().unwrap();
-    load_image_tower(part, &read("image_tower.gguf"), &device).unwrap();
+    load_part(part, &read("image_tower.gguf"), &device).unwrap();
     let part = parts.mapper.as_ref().unwrap();
-    load_mapper(part, &read("mapper.gguf"), &device).unwrap();
+    load_part(part, &read("mapper.gguf"), &device).unwrap();
     let metrics = manifest.metrics.mapper.unwrap();
     assert!(
         metrics.unexplained > 0.0 && card.contains("The mapper, on samples"),

@@ -6,7 +6,7 @@ mod starts;
 
 use burn::tensor::{Device, Tensor};
 use guise::{
-    networks::stylegan2::NoiseMode,
+    networks::generators::{Generator, stylegan2::NoiseMode},
     ops::resample::upsample2d,
     train::{Run, load_snapshot},
     weights::{Tensors, collect},
@@ -159,7 +159,8 @@ fn a_grown_run_begins_with_what_the_smaller_one_learned() {
     let draw = |run: &Path| {
         let (generator, _) = load_snapshot(&Run::open(run).unwrap(), &device).unwrap();
         let z = Tensor::<2>::ones([1, 128], &device);
-        generator.forward(z, 1.0, NoiseMode::None)
+        let Generator::StyleGan2(network) = generator;
+        network.forward(z, 1.0, NoiseMode::None)
     };
     let [small_picture, large_picture] = [draw(&run), draw(&only_run(&grown))];
     let enlarged = upsample2d(small_picture, 0);

@@ -2,7 +2,7 @@
 
 use super::{bytes, model};
 use burn::tensor::{Device, f16};
-use guise::{networks::srvgg::SrvggNetCompactConfig, weights::foreign::SuperResolution};
+use guise::{networks::super_resolution::srvgg::SrvggNetCompactConfig, weights::foreign::SuperResolution};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

@@ -8,7 +8,7 @@ mod picture;
 use burn::tensor::Device;
 use futures::executor::block_on;
 use guise::{
-    networks::srvgg::SrvggNetCompact,
+    networks::super_resolution::srvgg::SrvggNetCompact,
     pipeline::{Cancel, upscale},
     weights::foreign::SuperResolution,
 };

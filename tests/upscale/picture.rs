@@ -5,7 +5,7 @@ use burn::tensor::{Device, TensorData};
 use futures::executor::block_on;
 use guise::{
     metrics::psnr,
-    networks::srvgg::SrvggNetCompactConfig,
+    networks::{NetworkConfig, super_resolution::srvgg::SrvggNetCompactConfig},
     pipeline::{Cancel, Error, Event, upscale, upscale::Upscale},
     weights::{Tensors, apply},
 };
@@ -15,7 +15,7 @@ fn open(name: &str) -> RgbaImage {
     image::open(fixture(name)).unwrap().into_rgba8()
 }
 
-/// A disc that fades out over its rim, on pixels of the colour `hidden` that nobody can see.
+/// A disc that fades out over its rim, on pixels of the colour `hidden` that cannot be seen.
 fn disc(hidden: u8) -> RgbaImage {
     RgbaImage::from_fn(40, 40, |x, y| {
         let distance = (f32::from(x as u8) - 20.0).hypot(f32::from(y as u8) - 20.0);

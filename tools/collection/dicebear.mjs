@@ -39,7 +39,7 @@ function attributes(style, chosen) {
     const told = part.variants?.[variant];
     const { name = part.name, value = told, color = part.color && choice.color } = Object(told);
     if (value) result.push({ trait_type: name, value: String(value) });
-    // `natural` goes unsaid: nobody asks for a mouth of the usual colour.
+    // `natural` goes unsaid: people do not ask for a mouth of the usual colour.
     if (color && color !== "natural") result.push({ trait_type: value ? `${name} color` : name, value: color });
   }
   return result;

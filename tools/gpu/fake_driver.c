@@ -22,7 +22,7 @@ static int setting(const char *name, int otherwise) {
     return value ? atoi(value) : otherwise;
 }
 
-/* Handles are told apart by nobody here, but must not be null. */
+/* Handles are not told apart here, but must not be null. */
 static int handle;
 
 /* --- devices and contexts ------------------------------------------------------------------------ */

@@ -29,7 +29,7 @@ impl Link {
             }
         });
         let on_error = Closure::<dyn Fn(web_sys::Event)>::new(move |event: web_sys::Event| {
-            // Otherwise it would go on as an error of whoever started the worker, and end that one as well.
+            // Otherwise it would go on as an error of the one that started the worker, and end that one as well.
             event.prevent_default();
             on_crash();
         });

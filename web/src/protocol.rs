@@ -8,10 +8,10 @@ use js_sys::{Array, ArrayBuffer, Object, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use wasm_bindgen::{JsCast, JsValue};
 
-/// Numbers a job, so that answers to a job that nobody waits for any more can be told apart.
+/// Numbers a job, so that answers to a job that is not waited for any more can be told apart.
 pub type JobId = u32;
 
-/// The device that somebody asks for.
+/// The device that is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum DeviceWish {
     /// WebGPU where a real graphics adapter serves, else the CPU.
@@ -44,7 +44,7 @@ pub enum Effort {
     Better,
 }
 
-/// What pictures shall show.
+/// What pictures are to show.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Words {
     /// What to see, as the visitor says it; may be empty where a picture is the target.
@@ -65,8 +65,8 @@ pub enum Latent {
         /// From 0 to 1.
         truncation_psi: f32,
     },
-    /// The `ws [num_ws, w_dim]` themselves, row by row, as an earlier [`Reply::Picture`] had them.
-    Ws(Vec<f32>),
+    /// The latent `[layers, width]` itself, row by row, as an earlier [`Reply::Picture`] had it.
+    Drawn(Vec<f32>),
 }
 
 /// What the page asks of the engine.
@@ -93,7 +93,7 @@ pub enum Request {
     Imagine {
         /// This job's number.
         job: JobId,
-        /// What they shall show.
+        /// What they are to show.
         words: Option<Words>,
         /// The avatar to start from.
         locked: Option<Latent>,
@@ -246,6 +246,13 @@ pub enum Reply {
         latent: Latent,
         /// The cosine between picture and words, -1 to 1, where there were words.
         score: Option<f32>,
+    },
+    /// Something about what was asked for, to be told with the result.
+    Remark {
+        /// The job it is about.
+        job: JobId,
+        /// What there is to say.
+        sentence: String,
     },
     /// The job has given all its pictures.
     Done {

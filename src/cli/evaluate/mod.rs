@@ -6,14 +6,14 @@ mod prompts;
 
 use super::{
     device::DeviceChoice,
-    files::{check_writable, write_whole},
+    files::write_whole,
     generate::{self, open_words},
     memory::{Memory, MemoryFlag},
     trust::Purpose,
     words::Words,
 };
-use crate::{data::Dataset, networks::stylegan2::Generator};
-use anyhow::{Context, ensure};
+use crate::{data::Dataset, networks::generators::Generator};
+use anyhow::ensure;
 use burn::tensor::Device;
 use std::path::{Path, PathBuf};
 
@@ -67,8 +67,7 @@ struct Opened {
 }
 
 impl Subject {
-    /// Opens it, and makes sure that what is measured can be written to `out`.
-    fn open(&self, out: &Path) -> anyhow::Result<Opened> {
+    fn open(&self) -> anyhow::Result<Opened> {
         let memory = self.memory.limit();
         let generate::Opened {
             generator,
@@ -86,11 +85,6 @@ impl Subject {
             self.data.display(),
             dataset.resolution()
         );
-        if let Some(folder) = out.parent() {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("cannot create the folder {}", folder.display()))?;
-        }
-        check_writable(out)?;
         Ok(Opened {
             generator,
             truncation_psi,
@@ -102,8 +96,9 @@ impl Subject {
     }
 }
 
-/// Writes what was measured, as JSON, and says where.
-fn write_figures(path: &Path, figures: &serde_json::Value) -> anyhow::Result<()> {
+/// Writes what was measured as JSON, where that is wanted, and says where.
+fn write_figures(path: Option<&Path>, figures: &serde_json::Value) -> anyhow::Result<()> {
+    let Some(path) = path else { return Ok(()) };
     let mut text = serde_json::to_vec_pretty(figures)?;
     text.push(b'\n');
     write_whole(path, &text)?;

@@ -2,11 +2,11 @@
 
 use super::{Opened, Subject, write_figures};
 use crate::{
-    cli::{memory::Memory, progress},
+    cli::{files::writable, memory::Memory, progress},
     data::Dataset,
     metrics::kid,
-    networks::stylegan2::{Generator, NoiseMode},
-    pipeline::{ImageEncoder, guide::judge, memory::to_judge, z_from_seed},
+    networks::generators::Generate,
+    pipeline::{ImageEncoder, guide::judge, memory::to_judge, sample::z_from_seeds},
     weights::manifest::Resemblance,
 };
 use anyhow::ensure;
@@ -34,9 +34,9 @@ pub(super) struct Args {
     /// Determines avatars and pictures of the collection.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// The JSON file to write.
-    #[arg(long, value_name = "FILE", default_value = "target/evaluate/pictures.json")]
-    out: PathBuf,
+    /// A JSON file for what is measured.
+    #[arg(long, value_name = "FILE", value_parser = writable)]
+    out: Option<PathBuf>,
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
@@ -52,7 +52,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         device,
         memory,
         ..
-    } = args.subject.open(&args.out)?;
+    } = args.subject.open()?;
     let (count, pictures) = (args.count, dataset.len() as u64);
     ensure!(
         pictures >= 2 * count,
@@ -82,7 +82,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         "truncation_psi": psi,
         "seed": args.seed,
     });
-    write_figures(&args.out, &figures)
+    write_figures(args.out.as_deref(), &figures)
 }
 
 /// What the measure is called: method, number of pictures, features.
@@ -105,7 +105,7 @@ pub(in crate::cli) struct Sampling {
 
 /// Compares avatars with pictures of `dataset`, which has at least twice as many and of the same size.
 pub(in crate::cli) fn resemblance(
-    generator: &Generator,
+    generator: &dyn Generate,
     encoder: &dyn ImageEncoder,
     dataset: &Dataset,
     sampling: &Sampling,
@@ -143,16 +143,11 @@ pub(in crate::cli) fn resemblance(
     let (collection, others) = order[..2 * count as usize].split_at(count as usize);
     let (collection, others) = (of_collection(collection)?, of_collection(others)?);
 
-    let [_, z_dim] = generator.mapping.layers[0].weight.dims();
     let seeds: Vec<u64> = (0..count).map(|i| seed.wrapping_add(i)).collect();
     let mut drawn = vec![];
     for batch in seeds.chunks(together) {
-        let z: Vec<f32> = batch.iter().flat_map(|&seed| z_from_seed(seed, z_dim)).collect();
-        let z = Tensor::from_data(TensorData::new(z, [batch.len(), z_dim]), device);
-        drawn.extend(features(
-            encoder,
-            generator.forward(z, truncation_psi, NoiseMode::Const),
-        ));
+        let latents = generator.latents_from_z(z_from_seeds(generator, batch, device), truncation_psi);
+        drawn.extend(features(encoder, generator.draw(latents)));
         bar.inc(batch.len() as u64);
     }
     bar.finish_and_clear();

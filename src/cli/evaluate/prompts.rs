@@ -6,7 +6,7 @@ use super::{
     write_figures,
 };
 use crate::{
-    cli::progress,
+    cli::{files::writable, progress},
     pipeline::{
         self, Cancel, Event, Imagination, ImagineRequest, Quality, SampleRequest, Targets, imagine,
         memory::{to_guide, to_judge},
@@ -58,9 +58,9 @@ pub(super) struct Args {
     /// Determines sentences and avatars.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// The JSON file to write.
-    #[arg(long, value_name = "FILE", default_value = "target/evaluate/prompts.json")]
-    out: PathBuf,
+    /// A JSON file for what is measured.
+    #[arg(long, value_name = "FILE", value_parser = writable)]
+    out: Option<PathBuf>,
 }
 
 fn quality(text: &str) -> Result<(String, Quality), String> {
@@ -98,7 +98,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         dataset,
         device,
         memory,
-    } = args.subject.open(&args.out)?;
+    } = args.subject.open()?;
     // The judge learns from all pictures at once, and answers about all that were drawn.
     let pictures = dataset.len() + (RANDOM + 1) * args.prompts;
     let bytes = (pictures * 3 * dataset.resolution().pow(2)) as u64;
@@ -186,7 +186,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     figures.push(("chance".into(), tally(&pictures, &|picture| picture / RANDOM)));
 
     print_table(&figures, &panel);
-    write_figures(&args.out, &json(&figures, &panel))
+    write_figures(args.out.as_deref(), &json(&figures, &panel))
 }
 
 /// Sentences of one to three claims about different traits, any value as often as another.

@@ -14,7 +14,7 @@ use super::{
     words::Words,
 };
 use crate::{
-    networks::stylegan2::Generator,
+    networks::generators::Generator,
     pipeline::{self, Cancel, Event, SampleRequest, memory::to_draw},
     train::{Run, load_snapshot},
     weights::Manifest,
@@ -194,7 +194,7 @@ pub(super) fn open(dir: &Path, purpose: Purpose, device: &Device, memory: Memory
     Ok(Opened {
         generator,
         device,
-        resolution: manifest.parts.generator.config.resolution,
+        resolution: manifest.parts.generator.config.resolution(),
         truncation_psi: manifest.truncation_psi,
         manifest: Some(manifest),
     })

@@ -8,7 +8,7 @@ use crate::{
         sheet::{Sheet, write_png},
         words::Words,
     },
-    networks::stylegan2::Generator,
+    networks::generators::Generator,
     ops::cutouts::CutoutConfig,
     pipeline::{
         Cancel, Event, GuideSettings, Imagination, ImagineRequest, Quality,

@@ -49,8 +49,9 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
 
     line("## What it is\n");
     line(&format!(
-        "- A StyleGAN2 generator of avatars with {resolution} x {resolution} pixels: {} parameters, \
+        "- A {} generator of avatars with {resolution} x {resolution} pixels: {} parameters, \
          stored as {} (`{GENERATOR}`).",
+        generator.config.family(),
         generator.parameters,
         generator.quantization.name()
     ));

@@ -3,7 +3,7 @@
 use super::MAPPER;
 use crate::{
     cli::progress,
-    networks::{collection_clip::ImageTower, mapper::MapperConfig, stylegan2::Generator},
+    networks::{encoders::collection_clip::ImageTower, generators::Generator, mapper::MapperConfig},
     train::{MapperSettings, train_mapper},
     weights::{
         Quantization,
@@ -35,7 +35,7 @@ pub(super) fn pack_mapper(
         bar.set_position(done as u64);
     });
     bar.finish_and_clear();
-    let config = MapperConfig::small(embed_dim, parts.generator.config.w_dim);
+    let config = MapperConfig::small(embed_dim, parts.generator.config.latent_shape()[1]);
     let credit = Credit {
         license: parts.generator.weights.license.clone(),
         attribution: "Trained with guise".into(),

@@ -19,7 +19,6 @@ use super::{
 use crate::{
     data::Dataset,
     metrics::psnr,
-    networks::{collection_clip::ImageTower, srvgg::SrvggNetCompact, stylegan2::Generator},
     pipeline::{
         Cancel, SampleRequest,
         memory::to_draw,
@@ -29,7 +28,7 @@ use crate::{
     train::{MapperSettings, Run, TrainSettings, load_snapshot},
     weights::{
         Manifest, Quantization,
-        bundle::{load_generator, load_references, load_upscaler, pack},
+        bundle::{Generator, ImageTower, SrvggNetCompact, load_part, load_references, pack},
         foreign::SuperResolution,
         manifest::{Credit, File, Metrics, Parts, Resemblance, Training},
     },
@@ -192,13 +191,13 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     };
     let packed = pack(
         &trained,
-        run.settings.network.clone(),
+        run.settings.generator(),
         quantization,
         GENERATOR,
         weights,
     );
     let (part, generator_file) = block_on(packed)?;
-    let drawing = load_generator(&part, &generator_file, &device)?;
+    let drawing = load_part(&part, &generator_file, &device)?;
     let pictures =
         [&trained, &drawing].map(|generator| samples(generator, args.truncation_psi, &device, memory));
     let [trained, quantized] = pictures.map(|pictures| {
@@ -231,7 +230,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             quantization
         };
         let (part, contents) = block_on(pack(&network, model.config, storage, UPSCALER, credit))?;
-        let quantized_network = load_upscaler(&part, &contents, &device)?;
+        let quantized_network = load_part(&part, &contents, &device)?;
         let pictures = &quantized[..ENLARGED];
         let enlarged = [&network, &quantized_network].map(|network| enlarge(network, pictures));
         let [full, enlarged] = enlarged;
@@ -330,7 +329,7 @@ fn art_credit(args: &Args, run: &Run) -> anyhow::Result<Credit> {
         .to_owned();
     ensure!(
         !license.is_empty(),
-        "the collection states no licence, so nobody may pass this model on: \
+        "the collection states no licence, so this model may not be passed on: \
          give the one that you have with --license, such as --license CC0-1.0"
     );
     Ok(Credit {

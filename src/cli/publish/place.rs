@@ -1,6 +1,6 @@
 //! Where a bundle is written, whole or not at all.
 //!
-//! A folder is somebody's until it is known to be ours, file by file: what a valid manifest lists, and what publishing
+//! A folder belongs to others until it is known to be ours, file by file: what a valid manifest lists, and what publishing
 //! puts beside it, under their names. Nothing else is ever removed.
 
 use super::{CARD, FILES, SHEET, TEXT_TOWER_LICENCE};
@@ -57,7 +57,7 @@ impl Place {
 
     /// Writes everything beside its place, then puts it there.
     ///
-    /// On Linux and macOS the new folder and the old one change places in one step, so that whoever reads the bundle
+    /// On Linux and macOS the new folder and the old one change places in one step, so that a program that reads the bundle
     /// always finds one. Elsewhere, and on file systems that cannot do that, there is none for the moment between two
     /// renames.
     pub fn write(&self, files: &[(&str, Vec<u8>)]) -> anyhow::Result<()> {
@@ -99,7 +99,7 @@ impl Place {
         reach_the_disk(&self.parent).with_context(context)
     }
 
-    /// Makes sure that nobody else writes to the same place.
+    /// Makes sure that no other process writes to the same place.
     fn lock_partial(&self, partial: &Path) -> anyhow::Result<Option<File>> {
         lock(partial).with_context(|| format!("cannot write to {} now", self.dir.display()))
     }
@@ -361,7 +361,7 @@ mod tests {
         fs::rename(&dir, parent.path().join(".model.old")).unwrap();
         write().unwrap();
         assert_eq!(names_in(parent.path()), ["model"]);
-        // Somebody's file in a folder of that name stays.
+        // A file of others in a folder of that name stays.
         fs::create_dir(&partial).unwrap();
         fs::write(partial.join("precious.txt"), "x").unwrap();
         let error = format!("{:#}", write().unwrap_err());

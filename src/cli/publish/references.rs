@@ -9,7 +9,7 @@ use crate::{
     pipeline::self_check::{draw_references, guided_step},
     weights::{
         Manifest,
-        bundle::{load_generator, load_image_tower, load_references},
+        bundle::{load_part, load_references},
         manifest::{File, Parts, SelfCheck},
     },
 };
@@ -37,14 +37,14 @@ fn draw(
     read: impl Fn(&File) -> anyhow::Result<Vec<u8>>,
 ) -> anyhow::Result<(SelfCheck, Vec<u8>)> {
     let device = Device::flex();
-    let generator = load_generator(&parts.generator, &read(&parts.generator.file)?, &device)?;
+    let generator = load_part(&parts.generator, &read(&parts.generator.file)?, &device)?;
     let pictures = block_on(draw_references(&generator, truncation_psi, &device))?;
     let mut png = Cursor::new(vec![]);
     pictures.write_to(&mut png, ImageFormat::Png)?;
     let png = png.into_inner();
     let guided = match &parts.image_tower {
         Some(tower) => {
-            let tower = load_image_tower(tower, &read(&tower.file)?, &device)?;
+            let tower = load_part(tower, &read(&tower.file)?, &device)?;
             Some(block_on(guided_step(
                 &generator,
                 &tower,
@@ -91,7 +91,7 @@ pub(super) fn refresh(dir: &Path) -> anyhow::Result<()> {
     write_whole(&dir.join(FILE), &png)?;
     write_whole(&dir.join(Manifest::FILE_NAME), &json)?;
     let part = &manifest.parts.generator;
-    let generator = load_generator(part, &read(&part.file)?, &Device::flex())?;
+    let generator = load_part(part, &read(&part.file)?, &Device::flex())?;
     if let Err(deviation) = trust::check_now(dir, &manifest, Purpose::Guide, &generator, &Device::flex())? {
         eprintln!("note: this processor does not compute the model rightly: {deviation}");
     }

@@ -3,14 +3,15 @@
 use super::{IMAGE_TOWER, TEXT_TOWER, VOCABULARY};
 use crate::{
     cli::{files::read_at_most, progress},
-    networks::{
+    networks::encoders::{
+        ImageEncoder,
         collection_clip::{ImageTower, TextTower},
         minilm::Tokenizer,
     },
     train::clip::{ClipRun, ClipTrainer, Sentences, TextEncoder, load_towers},
     weights::{
         Quantization,
-        bundle::{load_image_tower, load_text_tower, load_vocabulary, pack, pack_text_tower},
+        bundle::{load_part, load_vocabulary, pack, pack_text_tower},
         manifest::{Credit, File, Parts},
     },
 };
@@ -63,7 +64,10 @@ pub(super) fn pack_towers(
 ) -> anyhow::Result<PackedTowers> {
     let run = ClipRun::open(dir).with_context(|| format!("{} is no CLIP run", dir.display()))?;
     let settings = &run.settings;
-    let (sees, draws) = (settings.image_tower.resolution, parts.generator.config.resolution);
+    let (sees, draws) = (
+        settings.image_tower.resolution,
+        parts.generator.config.resolution(),
+    );
     ensure!(
         sees == draws,
         "the image tower of {} sees pictures of {sees} pixels and the generator draws {draws}: \
@@ -113,9 +117,9 @@ pub(super) fn pack_towers(
     let vocabulary_file = encoder.vocabulary.into_bytes();
     let vocabulary = File::describe(VOCABULARY, &vocabulary_file);
 
-    let stored = load_image_tower(&image_part, &image_file, device)?;
+    let stored = load_part(&image_part, &image_file, device)?;
     let of_images = least(&embed_images(&stored, samples), &embed_images(&image, samples));
-    let quantized = load_text_tower(&text_part, &text_file, device)?;
+    let quantized = load_part(&text_part, &text_file, device)?;
     let tokenizer = load_vocabulary(&vocabulary, &vocabulary_file, &text_part.config)?;
     let path = dir.join(ClipTrainer::EXAMPLES);
     let lines = read_at_most(&path, MAX_EXAMPLES_BYTES)

@@ -255,7 +255,7 @@ impl Phrasebook {
         };
         let value = picture[base];
         if value == 0 {
-            // Nobody lists all that is missing.
+            // People do not list all that is missing.
             return match (noun, words) {
                 (Some(noun), Words::Training) if rng.random_bool(0.15) => {
                     said(format!("no {noun}"), vec![is(base, 0)])

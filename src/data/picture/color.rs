@@ -140,7 +140,7 @@ impl Space {
 }
 
 /// Whether no color moves by more than a rounding error. Numbers stay exactly as they are then, because pixel art
-/// has few colors that shall stay few.
+/// has few colors that must stay few.
 fn is_srgb(to_srgb: &Transform8BitExecutor, source: Layout) -> Result<bool, String> {
     let steps = || (0..=255u8).step_by(17);
     let colors = |red: u8| steps().flat_map(move |green| steps().flat_map(move |blue| [red, green, blue]));

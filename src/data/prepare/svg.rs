@@ -56,7 +56,7 @@ fn within<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, String> + Send + 'static,
 ) -> Result<T, String> {
     let (sender, receiver) = mpsc::channel();
-    // Nobody listens any more when the work was given up: then its result is of no use.
+    // The result has no receiver any more when the work was given up: then its result is of no use.
     let thread = std::thread::Builder::new().spawn(move || drop(sender.send(work())));
     thread.map_err(|error| format!("no thread to draw it on: {error}"))?;
     receiver.recv_timeout(limit).unwrap_or_else(|error| match error {

@@ -94,7 +94,7 @@ impl<'a> Survey<'a> {
                 return Err("an SVG with text, whose fonts are unknown: convert the text to paths".into());
             }
             "animate" | "animateTransform" | "animateMotion" | "set" => {
-                return Err(format!("an SVG that moves ({name}): save it as it shall look"));
+                return Err(format!("an SVG that moves ({name}): save it as it should look"));
             }
             "style" => {
                 self.style_sheet(node)?;
@@ -140,7 +140,7 @@ impl<'a> Survey<'a> {
             | "feOffset"
             | "feTile"
             | "feTurbulence" => {}
-            // Illustrator puts what only it understands before what everybody shall see.
+            // Illustrator puts what only it understands before what is for all.
             "foreignObject" if node.attribute("requiredExtensions").is_some() && !holds_style(node) => {
                 return Ok(false);
             }

@@ -121,7 +121,7 @@ mod tests {
     fn changed_weights_are_prepared_again() {
         let mut weight = tensor(1.0);
         first(&weight, Form::Energy);
-        // Nobody else holds them, so burn would write in place here.
+        // Nothing else holds them, so burn would write in place here.
         assert!(weight.is_unique());
         weight.storage_mut::<f32>()[0] = 2.0;
         assert_eq!(first(&weight, Form::Energy), 2.0);

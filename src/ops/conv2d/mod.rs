@@ -52,7 +52,7 @@ fn check(x: &Tensor<4>, weight: &Tensor<4>, stride: usize, padding: usize) -> Co
     }
 }
 
-/// A weight `[c_out, c_in, kh, kw]` in the order that the device reads it, for whoever keeps it: the same tensor.
+/// A weight `[c_out, c_in, kh, kw]` in the order that the device reads it, for those that keep it: the same tensor.
 pub fn arranged(weight: Tensor<4>) -> Tensor<4> {
     #[cfg(any(target_arch = "wasm32", feature = "gpu"))]
     if super::gpu::is_plain(&weight) {

@@ -1,4 +1,4 @@
-//! Whole layers in one launch each, on any of burn's GPUs, for pictures whose gradient nobody asks for.
+//! Whole layers in one launch each, on any of burn's GPUs, for pictures whose gradient is not asked for.
 //!
 //! A small picture takes a GPU less time than its launches take the processor, so what counts is how many there are; and
 //! where pictures are larger, a unit that computes several pixels and channels reads each number once for all of them.
@@ -19,7 +19,7 @@ use kernels::SizesLaunch;
 
 type CubeTensor = FloatTensor<Cube>;
 
-/// Whether a tensor lives on a GPU and nobody will ask for its gradient.
+/// Whether a tensor lives on a GPU and its gradient will not be asked for.
 pub(super) fn is_plain<const D: usize>(tensor: &Tensor<D>) -> bool {
     matches!(tensor.device().as_dispatch(), DispatchDevice::Cube(_))
 }
@@ -68,7 +68,7 @@ fn channels_last(tensor: CubeTensor) -> CubeTensor {
     contiguous(Cube::float_permute(tensor, &[0, 2, 3, 1]))
 }
 
-/// The same tensor with its channels next to each other in memory, which is how the programs here read weights: whoever
+/// The same tensor with its channels next to each other in memory, which is how the programs here read weights: the one that
 /// keeps it so spares them the way there in every launch.
 pub(super) fn with_channels_last(tensor: Tensor<4>) -> Tensor<4> {
     let tensor = channels_last(plain(tensor));

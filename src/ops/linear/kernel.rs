@@ -98,7 +98,7 @@ unsafe fn row_by_row<S: Simd>(p: &Product, x: *const f32, weight: *const f32, y:
 /// All rows of the [`TASK`] outputs from `first` on.
 ///
 /// # Safety
-/// Everything must be as long as `p` says, `packed` have room for `inputs` times [`TASK`] floats, nobody else may write these
+/// Everything must be as long as `p` says, `packed` have room for `inputs` times [`TASK`] floats, nothing else may write these
 /// outputs, and the processor must have `S`.
 #[inline(always)]
 unsafe fn columns<S: Simd>(

@@ -2,21 +2,17 @@
 //! (Patashnik et al., "StyleCLIP", 2021, section 4, for the latents of StyleGAN2 and pictures of any CLIP).
 
 mod adam;
-mod clip;
 mod space;
 mod targets;
 
 pub use adam::{Optimizer, WEIGHT_DECAY};
 pub use space::Space;
-pub(super) use space::z_dim;
 pub(super) use targets::is_unit;
-pub use targets::{
-    ImageEncoder, Loss, Modality, PlainTarget, TargetGroup, Targets, image_target, text_targets,
-};
+pub use targets::{Loss, Modality, PlainTarget, TargetGroup, Targets, image_target, text_targets};
 
 use super::{Cancel, Error, Event, sample::pictures_from_images};
 use crate::{
-    networks::stylegan2::{Generator, NoiseMode},
+    networks::{encoders::ImageEncoder, generators::Generate},
     ops::cutouts::{CutoutConfig, Cutouts, resize},
 };
 use adam::Adam;
@@ -152,15 +148,15 @@ impl GuideSettings {
 /// An avatar that was drawn for targets.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Avatar {
-    /// `[num_ws w_dim]`, row by row: what it is drawn from, to be locked, varied or mixed.
-    pub ws: Vec<f32>,
+    /// `[layers width]`, row by row: what it is drawn from, to be locked, varied or mixed.
+    pub latent: Vec<f32>,
     /// The weighted mean of its cosines to the targets.
     pub score: f32,
 }
 
 /// Optimises `n` avatars at once, each from its own row of `start`, and gives them as they were at the end.
 ///
-/// `start` is `z [n, 1, z_dim]` in the space z and `ws [n, num_ws, w_dim]` otherwise. Every step is told as
+/// `start` is `z [n, 1, z_dim]` in the space z and `latents [n, layers, width]` otherwise. Every step is told as
 /// [`Event::Step`], snapshots as [`Event::Picture`]; `emit` is awaited, so that a request to cancel can arrive. The
 /// networks are not changed and get no gradients. Memory does not depend on the number of steps.
 ///
@@ -170,7 +166,7 @@ pub struct Avatar {
 /// once `cancel` was used, [`Error::NotFinite`] when the optimisation diverges, [`Error::Device`] when the device
 /// fails.
 pub async fn guide<E: ImageEncoder + ?Sized>(
-    generator: &Generator,
+    generator: &dyn Generate,
     encoder: &E,
     targets: &Targets,
     start: Tensor<3>,
@@ -196,7 +192,7 @@ pub async fn guide<E: ImageEncoder + ?Sized>(
                 leaf.clone() + noise * scale
             }
         };
-        let images = generator.synthesis.forward(space.ws(seen), NoiseMode::Const);
+        let images = generator.draw(space.latents(seen));
         let embeddings = embed(encoder, images.clone(), &settings.cutouts, &mut rng);
         // Views of a picture follow each other; every view counts as much.
         let views = settings.cutouts.num_cutouts.max(1);
@@ -227,14 +223,14 @@ pub async fn guide<E: ImageEncoder + ?Sized>(
         .await;
     }
     cancel.check()?;
-    let ws = space.ws(u).without_autodiff();
-    let images = generator.synthesis.forward(ws.clone(), NoiseMode::Const);
+    let latents = space.latents(u).without_autodiff();
+    let images = generator.draw(latents.clone());
     show(images.clone(), settings.steps, emit).await?;
     let scores = read(targets.scores(judge(encoder, images))).await?;
     if !scores.iter().all(|score| score.is_finite()) {
         return Err(Error::NotFinite { step: settings.steps });
     }
-    avatars(ws, scores).await
+    avatars(latents, scores).await
 }
 
 /// The embeddings of whole pictures `images [n, 3, h, w]`, `[n, d]`.
@@ -278,14 +274,14 @@ async fn show(images: Tensor<4>, step: usize, emit: &mut impl AsyncFnMut(Event))
     Ok(())
 }
 
-/// Avatars of `ws [n, num_ws, w_dim]`.
-pub(super) async fn avatars(ws: Tensor<3>, scores: Vec<f32>) -> Result<Vec<Avatar>, Error> {
-    let [_, num_ws, w_dim] = ws.dims();
-    let ws = read(ws).await?;
-    let each = ws.chunks_exact(num_ws * w_dim).zip(scores);
+/// Avatars of `latents [n, layers, width]`.
+pub(super) async fn avatars(latents: Tensor<3>, scores: Vec<f32>) -> Result<Vec<Avatar>, Error> {
+    let [_, layers, width] = latents.dims();
+    let latents = read(latents).await?;
+    let each = latents.chunks_exact(layers * width).zip(scores);
     Ok(each
-        .map(|(ws, score)| Avatar {
-            ws: ws.to_vec(),
+        .map(|(latent, score)| Avatar {
+            latent: latent.to_vec(),
             score,
         })
         .collect())

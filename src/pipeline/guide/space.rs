@@ -2,10 +2,10 @@
 
 use super::{GuideSettings, read};
 use crate::{
-    networks::stylegan2::Generator,
-    pipeline::{Error, z_from_seed},
+    networks::generators::Generate,
+    pipeline::{Error, sample::z_from_seeds},
 };
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 /// Where an avatar is looked for.
@@ -24,24 +24,24 @@ pub enum Space {
 }
 
 /// How many latents the spread of `w` is measured on.
-const SPREAD_SEEDS: usize = 256;
+const SPREAD_SEEDS: u64 = 256;
 
 /// A space around its centre: a latent is `centre + scale u`, where the `u` of a seed have a mean square near one.
 /// A step of Adam then means the same in every model, and so does the pull toward the centre.
 pub struct Coordinates<'a> {
-    generator: &'a Generator,
+    generator: &'a dyn Generate,
     space: Space,
     truncation_psi: f32,
     scale: f32,
-    /// `[1, 1, width]`, or in the space w `[n, num_ws, width]`, by which layers differ from their mean included.
+    /// `[1, 1, width]`, or in the space w `[n, layers, width]`, by which layers differ from their mean included.
     centre: Tensor<3>,
 }
 
 impl<'a> Coordinates<'a> {
     /// The space of `settings`, and the coordinates in it of `start`, which is `z [n, 1, z_dim]` in z and
-    /// `ws [n, num_ws, w_dim]` otherwise.
+    /// `latents [n, layers, width]` otherwise.
     pub async fn around(
-        generator: &'a Generator,
+        generator: &'a dyn Generate,
         settings: &GuideSettings,
         start: Tensor<3>,
     ) -> Result<(Self, Tensor<3>), Error> {
@@ -50,11 +50,11 @@ impl<'a> Coordinates<'a> {
             truncation_psi,
             ..
         } = *settings;
-        let w_avg = generator.mapping.w_avg.val().without_autodiff();
-        let (device, z_dim) = (w_avg.device(), z_dim(generator));
+        let w_avg = generator.latent_centre().without_autodiff();
+        let (device, z_dim) = (w_avg.device(), generator.z_dim());
         let expected = match space {
             Space::Z => [1, z_dim],
-            Space::W | Space::WPlus => [num_ws(generator), w_avg.dims()[0]],
+            Space::W | Space::WPlus => generator.latent_shape(),
         };
         let [n, layers, width] = start.dims();
         if n == 0 || [layers, width] != expected {
@@ -86,39 +86,30 @@ impl<'a> Coordinates<'a> {
         Ok((space, u))
     }
 
-    /// Coordinates to `ws [n, num_ws, w_dim]`.
-    pub fn ws(&self, u: Tensor<3>) -> Tensor<3> {
+    /// Coordinates to `latents [n, layers, width]`.
+    pub fn latents(&self, u: Tensor<3>) -> Tensor<3> {
         // In the space w this repeats the one w for all layers.
         let latents = u * self.scale + self.centre.clone();
         match self.space {
             Space::Z => {
                 let z = latents.squeeze_dim::<2>(1);
-                self.generator.mapping.forward(z, self.truncation_psi)
+                self.generator.latents_from_z(z, self.truncation_psi)
             }
             Space::W | Space::WPlus => latents,
         }
     }
 }
 
-/// Width of the generator's `z`.
-pub fn z_dim(generator: &Generator) -> usize {
-    generator.mapping.layers[0].weight.dims()[1]
-}
-
-/// How many `w` the generator's synthesis takes.
-pub fn num_ws(generator: &Generator) -> usize {
-    2 * generator.synthesis.blocks.len()
-}
-
 /// The root mean square of `w - w_avg` over the coordinates of many `w`.
-async fn spread(generator: &Generator, device: &Device) -> Result<f32, Error> {
-    let z_dim = z_dim(generator);
-    let z: Vec<f32> = (0..SPREAD_SEEDS as u64)
-        .flat_map(|seed| z_from_seed(seed, z_dim))
-        .collect();
-    let z = Tensor::from_data(TensorData::new(z, [SPREAD_SEEDS, z_dim]), device);
-    let w = generator.mapping.w_from_z(z).without_autodiff();
-    let w_avg = generator.mapping.w_avg.val().without_autodiff();
+async fn spread(generator: &dyn Generate, device: &Device) -> Result<f32, Error> {
+    let seeds: Vec<u64> = (0..SPREAD_SEEDS).collect();
+    let z = z_from_seeds(generator, &seeds, device);
+    // All layers of a seed are alike.
+    let w = generator
+        .latents_from_z(z, 1.0)
+        .narrow(1, 0, 1)
+        .without_autodiff();
+    let w_avg = generator.latent_centre().without_autodiff();
     let spread = read((w - w_avg.unsqueeze()).square().mean().sqrt()).await?[0];
     // An untrained mapping may give the same w for all.
     Ok(if spread > 1e-6 { spread } else { 1.0 })

@@ -2,45 +2,13 @@
 
 use super::read;
 use crate::{
-    networks::{
-        collection_clip::{ImageTower, TextTower},
-        minilm::Tokenizer,
-    },
+    networks::encoders::{ImageEncoder, collection_clip::TextTower, minilm::Tokenizer},
     ops::unit_length::unit_length,
     pipeline::{Error, Network, Prompt, sample::image_from_picture},
 };
 use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbaImage;
 use serde::{Deserialize, Serialize};
-
-/// The image half of a CLIP: Radford et al., "Learning Transferable Visual Models From Natural Language Supervision"
-/// (2021).
-pub trait ImageEncoder {
-    /// Side of the pictures that it takes, in pixels.
-    fn resolution(&self) -> usize;
-
-    /// `images [n, 3, resolution, resolution]` in `[-1, 1]` to embeddings `[n, d]` of unit length, differentiably.
-    fn embed(&self, images: Tensor<4>) -> Tensor<2>;
-
-    /// About how many numbers it computes for a picture, all of which are kept where there is a gradient.
-    fn numbers_kept(&self) -> u64 {
-        256 * (self.resolution() * self.resolution()) as u64
-    }
-}
-
-impl ImageEncoder for ImageTower {
-    fn resolution(&self) -> usize {
-        self.resolution()
-    }
-
-    fn embed(&self, images: Tensor<4>) -> Tensor<2> {
-        self.forward(images)
-    }
-
-    fn numbers_kept(&self) -> u64 {
-        self.numbers()
-    }
-}
 
 /// Which half of a CLIP an embedding comes from. The two halves embed into separate regions of one sphere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +29,7 @@ pub struct Targets {
     modalities: Vec<Modality>,
 }
 
-/// One of [`Targets`] as plain numbers, for whoever works on another device.
+/// One of [`Targets`] as plain numbers, for work on another device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlainTarget {
     /// `[d]`, of unit length.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    networks::stylegan2::StyleGan2Config,
+    networks::generators::stylegan2::{Generator, StyleGan2Config},
     ops::{conv2d::conv2d_act, unit_length::unit_length},
     pipeline::z_from_seed,
     weights::{apply, collect},
@@ -84,7 +84,7 @@ fn start(generator: &Generator, space: Space, n: usize, device: &Device) -> Tens
     let z = random(5, [n, 8], 1.0, device);
     match space {
         Space::Z => z.unsqueeze_dim(1),
-        Space::W | Space::WPlus => generator.mapping.forward(z, 0.7),
+        Space::W | Space::WPlus => generator.latents_from_z(z, 0.7),
     }
 }
 
@@ -140,7 +140,7 @@ fn the_gradient_is_that_of_finite_differences() {
         let start = start(&generator, space, 2, &device);
         let (coordinates, u) = block_on(Coordinates::around(&generator, &settings, start)).unwrap();
         let total = |u: Tensor<3>| {
-            let images = generator.synthesis.forward(coordinates.ws(u), NoiseMode::Const);
+            let images = generator.draw(coordinates.latents(u));
             // The same generator gives the same cutouts.
             let config = CutoutConfig {
                 num_cutouts: 2,
@@ -232,7 +232,10 @@ fn layers_that_differ_go_on_to_differ() {
     for space in [Space::W, Space::WPlus] {
         let settings = GuideSettings { space, ..settings() };
         let (coordinates, u) = block_on(Coordinates::around(&generator, &settings, ws.clone())).unwrap();
-        let difference = (coordinates.ws(u) - ws.clone()).abs().max().into_scalar::<f32>();
+        let difference = (coordinates.latents(u) - ws.clone())
+            .abs()
+            .max()
+            .into_scalar::<f32>();
         assert!(difference < 1e-5, "{space:?}: {difference}");
     }
 }
@@ -244,7 +247,7 @@ fn avatars_do_not_depend_on_their_company() {
         ..settings()
     };
     let (together, alone) = (run(&settings, 2).1, run(&settings, 1).1);
-    let difference = together[0].ws.iter().zip(&alone[0].ws);
+    let difference = together[0].latent.iter().zip(&alone[0].latent);
     let largest = difference.fold(0f32, |largest, (a, b)| largest.max((a - b).abs()));
     assert!(largest < 1e-3, "{largest}");
 }

@@ -2,17 +2,11 @@
 
 use super::{
     Cancel, Error, Event, Network,
-    guide::{
-        Avatar, GuideSettings, ImageEncoder, Modality, Space, Targets, avatars, guide, is_unit, judge, read,
-        z_dim,
-    },
-    sample::{pictures_from_images, ws_tensor},
+    guide::{Avatar, GuideSettings, Modality, Space, Targets, avatars, guide, is_unit, judge, read},
+    sample::{latent_tensor, pictures_from_images},
 };
 use crate::{
-    networks::{
-        mapper::Mapper,
-        stylegan2::{Generator, NoiseMode},
-    },
+    networks::{encoders::ImageEncoder, generators::Generate, mapper::Mapper},
     ops::unit_length::unit_length,
 };
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -53,7 +47,7 @@ impl Quality {
 /// The networks that imagining takes.
 pub struct Imagination<'a, E: ?Sized> {
     /// Draws.
-    pub generator: &'a Generator,
+    pub generator: &'a dyn Generate,
     /// Judges by targets; nothing else needs one.
     pub encoder: Option<&'a E>,
     /// Guesses; without one, guesses are random avatars.
@@ -63,8 +57,8 @@ pub struct Imagination<'a, E: ?Sized> {
 /// An avatar to start from instead of a guess.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Locked {
-    /// `[num_ws w_dim]`, from [`Avatar::ws`] or [`mix_ws`](super::mix_ws).
-    pub ws: Vec<f32>,
+    /// `[layers width]`, from [`Avatar::latent`] or [`mix`](super::mix).
+    pub latent: Vec<f32>,
     /// How far guesses go from it: 0 not at all, 1 as far as avatars differ from each other; at most 2.
     pub variation: f32,
 }
@@ -142,7 +136,7 @@ impl ImagineRequest {
 /// What guidance starts from, best first.
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// `z [count, 1, z_dim]` in the space z and `ws [count, num_ws, w_dim]` otherwise, as [`guide`] takes them.
+    /// `z [count, 1, z_dim]` in the space z and `[count, layers, width]` otherwise, as [`guide`] takes them.
     pub latents: Tensor<3>,
     /// The weighted mean of each avatar's cosines to the targets, `[count]`; zeros where there are none.
     pub scores: Vec<f32>,
@@ -171,12 +165,12 @@ pub async fn imagine<E: ImageEncoder + ?Sized>(
         let settings = request.guide_settings();
         return guide(generator, encoder, targets, latents, &settings, cancel, &mut emit).await;
     }
-    let ws = ws_from_latents(generator, request, latents);
-    let images = generator.synthesis.forward(ws.clone(), NoiseMode::Const);
+    let latents = to_draw(generator, request, latents);
+    let images = generator.draw(latents.clone());
     for (index, image) in pictures_from_images(images).await?.into_iter().enumerate() {
         emit(Event::Picture { index, image }).await;
     }
-    avatars(ws, scores).await
+    avatars(latents, scores).await
 }
 
 /// Guesses, and chooses those whose pictures score best: the first half of [`imagine`], for those who guide the
@@ -211,15 +205,15 @@ pub async fn draft<E: ImageEncoder + ?Sized>(
         let batch = guesses.draw(first..total.min(first + request.batch_size), &mut rng);
         match judged {
             Some((targets, encoder)) => {
-                let ws = ws_from_latents(networks.generator, request, batch.clone());
-                let images = networks.generator.synthesis.forward(ws.clone(), NoiseMode::Const);
+                let drawn = to_draw(networks.generator, request, batch.clone());
+                let images = networks.generator.draw(drawn.clone());
                 let embeddings = judge(encoder, images.clone());
                 let [n, _] = embeddings.dims();
                 let lengths = embeddings.clone().square().sum_dim(1).reshape([n]);
                 let figures = read(Tensor::cat(vec![targets.scores(embeddings), lengths], 0)).await?;
                 let sound = figures[..n].iter().all(|score| score.is_finite());
                 if !sound || !figures[n..].iter().all(|&length| is_unit(length)) {
-                    let network = guesses.culprit(ws, images).await?;
+                    let network = guesses.culprit(drawn, images).await?;
                     return Err(Error::NotNumbers { network });
                 }
                 scores.extend_from_slice(&figures[..n]);
@@ -257,12 +251,10 @@ fn judged<'a, E: ?Sized>(
     }
 }
 
-/// `ws [n, num_ws, w_dim]` of the latents that `request` starts from.
-fn ws_from_latents(generator: &Generator, request: &ImagineRequest, latents: Tensor<3>) -> Tensor<3> {
+/// The `[n, layers, width]` that pictures are drawn from, of the latents that `request` starts from.
+fn to_draw(generator: &dyn Generate, request: &ImagineRequest, latents: Tensor<3>) -> Tensor<3> {
     match request.guidance.space {
-        Space::Z => generator
-            .mapping
-            .forward(latents.squeeze_dim(1), request.truncation_psi),
+        Space::Z => generator.latents_from_z(latents.squeeze_dim(1), request.truncation_psi),
         Space::W | Space::WPlus => latents,
     }
 }
@@ -275,12 +267,12 @@ enum Source<'a> {
     Random,
     /// What a mapper makes of a direction `[1, embed_dim]`.
     Mapped(&'a Mapper, Tensor<2>),
-    /// Others like `ws [1, num_ws, w_dim]`.
+    /// Others like `[1, layers, width]`.
     Locked(Tensor<3>, f32),
 }
 
 struct Guesses<'a> {
-    generator: &'a Generator,
+    generator: &'a dyn Generate,
     source: Source<'a>,
     truncation_psi: f32,
     device: &'a Device,
@@ -295,7 +287,10 @@ impl<'a> Guesses<'a> {
     ) -> Result<Self, Error> {
         let generator = networks.generator;
         let source = match (&request.locked, targets, networks.mapper) {
-            (Some(locked), ..) => Source::Locked(ws_tensor(generator, &locked.ws, device)?, locked.variation),
+            (Some(locked), ..) => Source::Locked(
+                latent_tensor(generator, &locked.latent, device)?,
+                locked.variation,
+            ),
             _ if request.guidance.space == Space::Z => Source::Z,
             (None, Some(targets), Some(mapper)) => Source::Mapped(mapper, direction(mapper, targets)?),
             _ => Source::Random,
@@ -308,11 +303,11 @@ impl<'a> Guesses<'a> {
         })
     }
 
-    /// Which network computed no numbers, where those that judge the `images` of `ws` are none.
-    async fn culprit(&self, ws: Tensor<3>, images: Tensor<4>) -> Result<Network, Error> {
+    /// Which network computed no numbers, where those that judge the `images` of `latents` are none.
+    async fn culprit(&self, latents: Tensor<3>, images: Tensor<4>) -> Result<Network, Error> {
         let is_mapped = matches!(self.source, Source::Mapped(..));
         let finite = |values: Vec<f32>| values.iter().all(|value| value.is_finite());
-        Ok(if is_mapped && !finite(read(ws).await?) {
+        Ok(if is_mapped && !finite(read(latents).await?) {
             Network::Mapper
         } else if !finite(read(images).await?) {
             Network::Generator
@@ -328,18 +323,18 @@ impl<'a> Guesses<'a> {
             let values: Vec<f32> = StandardNormal.sample_iter(&mut *rng).take(n * width).collect();
             Tensor::<2>::from_data(TensorData::new(values, [n, width]), self.device)
         };
-        let mapping = &self.generator.mapping;
+        let generator = self.generator;
         match &self.source {
-            Source::Z => normal(z_dim(self.generator)).unsqueeze_dim(1),
-            Source::Random => mapping.forward(normal(z_dim(self.generator)), self.truncation_psi),
+            Source::Z => normal(generator.z_dim()).unsqueeze_dim(1),
+            Source::Random => generator.latents_from_z(normal(generator.z_dim()), self.truncation_psi),
             Source::Mapped(mapper, direction) => {
                 let [w_dim] = mapper.w_mean.dims();
-                mapping.broadcast(mapper.mean(direction.clone()) + mapper.open(normal(w_dim)))
+                generator.broadcast(mapper.mean(direction.clone()) + mapper.open(normal(w_dim)))
             }
-            Source::Locked(ws, variation) => {
-                let w_avg = mapping.w_avg.val().unsqueeze();
-                let difference = mapping.w_from_z(normal(z_dim(self.generator))) - w_avg;
-                ws.clone() + mapping.broadcast(difference * *variation)
+            Source::Locked(latent, variation) => {
+                let others = generator.latents_from_z(normal(generator.z_dim()), 1.0);
+                let difference = others - generator.latent_centre().unsqueeze();
+                latent.clone() + difference * *variation
             }
         }
     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::networks::mapper::MapperConfig;
+use crate::networks::{NetworkConfig, mapper::MapperConfig};
 use crate::pipeline::guide::tests::{RandomEncoder, random, targets, tiny};
 use futures::executor::block_on;
 
@@ -149,7 +149,7 @@ fn a_draft_refined_in_parts_is_the_one_refined_at_once() {
     let parts = [part(0..1), part(1..3)].concat();
     for (part, whole) in parts.iter().zip(&whole) {
         close(&[part.score], &[whole.score], 1e-4);
-        close(&part.ws, &whole.ws, 1e-3);
+        close(&part.latent, &whole.latent, 1e-3);
     }
 }
 
@@ -159,7 +159,7 @@ fn locked_avatars_vary_as_far_as_they_may() {
     let distance = |variation: f32| {
         let request = ImagineRequest {
             locked: Some(Locked {
-                ws: ws.clone(),
+                latent: ws.clone(),
                 variation,
             }),
             ..ImagineRequest::new(Quality::Draft, 3, 5)
@@ -168,7 +168,7 @@ fn locked_avatars_vary_as_far_as_they_may() {
         assert_eq!(pictures(&events), [0, 1, 2]);
         let far = |avatar: &Avatar| {
             avatar
-                .ws
+                .latent
                 .iter()
                 .zip(&ws)
                 .map(|(a, b)| (a - b).powi(2))
@@ -193,7 +193,7 @@ fn what_makes_no_sense_is_said() {
         error(&|request| request.count = 65),
         "65 avatars were asked for, expected 1 to 64"
     );
-    let lock = |ws: Vec<f32>, variation: f32| Some(Locked { ws, variation });
+    let lock = |latent: Vec<f32>, variation: f32| Some(Locked { latent, variation });
     assert!(
         error(&|request| request.locked = lock(vec![0.0; 47], 0.5)).contains("47 numbers, expected 6 x 8")
     );

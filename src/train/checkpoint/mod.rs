@@ -3,13 +3,11 @@
 //! One is written beside its place, listed in `SHA256SUMS`, read once more, and renamed. Where another has its place
 //! already, that one is first renamed in its turn, so that at every moment one of the two is on the disk, whole.
 
-mod generator;
+mod state;
 mod sums;
 mod tensors;
 
-pub use generator::load_snapshot;
-pub(super) use generator::{open, resume, save};
-pub(super) use tensors::check_optimizer;
+pub use state::{State, Visitor};
 
 use super::{Error, advice, file_error, io_error};
 use serde::{Deserialize, Serialize};
@@ -18,9 +16,10 @@ use std::{
     path::{Path, PathBuf},
 };
 use sums::SUMS;
+use tensors::check_optimizer;
 
 /// The part of a checkpoint that is no tensor.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Progress {
     /// Steps taken.
     pub step: u64,
@@ -79,16 +78,64 @@ fn folder(run: &Path, kimg: u64, ending: &str) -> PathBuf {
     }
 }
 
+/// Writes a checkpoint into the run folder `run`; gives the checkpoint's folder.
+///
+/// # Errors
+///
+/// [`Error::File`] when a number in it is not finite; the checkpoints before it stay.
+pub(super) fn save(
+    run: &Path,
+    kimg: u64,
+    state: &mut impl State,
+    progress: Progress,
+) -> Result<PathBuf, Error> {
+    let files = state::files(state)?;
+    put(run, kimg, &files, |dir| state::write(dir, state, progress))
+}
+
+/// The state of the newest sound checkpoint, read into what `fresh` gives; the run must be held.
+///
+/// # Errors
+///
+/// [`Error::NoCheckpoint`] when all are damaged, or there were some and none is left.
+pub(super) fn resume<S: State>(run: &Path, fresh: impl Fn() -> S) -> Result<Found<(S, Progress)>, Error> {
+    // A run that has none yet is spared the networks that would only say their names.
+    if latest(run)?.is_none() {
+        return newest_sound(run, &[], |_| Ok((fresh(), Progress::default())));
+    }
+    let files = state::files(&mut fresh())?;
+    newest_sound(run, &files, |dir| state::read(dir, fresh()))
+}
+
+/// The state of the newest checkpoint of a run that is only read, read into `state`.
+///
+/// # Errors
+///
+/// [`Error::File`] when there is none, or it is damaged.
+pub(super) fn open<S: State>(run: &Path, mut state: S) -> Result<(S, Progress), Error> {
+    let files = state::files(&mut state)?;
+    state::read(&newest(run, &files)?, state)
+}
+
+/// The newest file in the run folder `run` that is called `<prefix><thousands of pictures><suffix>`, and the thousands.
+pub(super) fn newest_file(run: &Path, prefix: &str, suffix: &str) -> Result<Option<(u64, PathBuf)>, Error> {
+    let newest = numbered(run, prefix, suffix)?.pop();
+    if let Some((_, path)) = &newest {
+        sums::open(path)?;
+    }
+    Ok(newest)
+}
+
 /// Puts a checkpoint of these `files` into the run folder `run`: `write` fills a folder that is then renamed, and old
 /// ones go.
 ///
 /// # Errors
 ///
 /// [`Error::File`] when a number in it is not finite; the checkpoints before it stay.
-pub(super) fn put(
+fn put(
     run: &Path,
     kimg: u64,
-    files: &[&str],
+    files: &[String],
     write: impl FnOnce(&Path) -> Result<(), Error>,
 ) -> Result<PathBuf, Error> {
     let [dir, partial, aside] = ["", PARTIAL, ASIDE].map(|ending| folder(run, kimg, ending));
@@ -121,7 +168,7 @@ pub(super) fn put(
 }
 
 /// A network that holds a number that is not finite is no progress, whatever its last loss was.
-fn check_numbers(run: &Path, dir: &Path, files: &[&str]) -> Result<(), Error> {
+fn check_numbers(run: &Path, dir: &Path, files: &[String]) -> Result<(), Error> {
     for name in files.iter().filter(|name| name.ends_with(".bpk")) {
         if let Err(error) = tensors::check_finite(&dir.join(name)) {
             let Error::File { reason, .. } = error else {
@@ -193,7 +240,7 @@ pub(super) fn latest(run: &Path) -> Result<Option<PathBuf>, Error> {
 /// # Errors
 ///
 /// [`Error::File`] when it is damaged.
-fn check(run: &Path, dir: &Path, files: &[&str]) -> Result<bool, Error> {
+fn check(run: &Path, dir: &Path, files: &[String]) -> Result<bool, Error> {
     let all = numbered(run, PREFIX, "")?;
     let mut older = all.iter().map(|(_, path)| path).take_while(|path| *path != dir);
     let has_sums = fs::symlink_metadata(dir.join(SUMS)).is_ok();
@@ -218,7 +265,7 @@ fn check(run: &Path, dir: &Path, files: &[&str]) -> Result<bool, Error> {
 /// # Errors
 ///
 /// [`Error::File`] when there is none, or it is damaged.
-pub(super) fn newest(run: &Path, files: &[&str]) -> Result<PathBuf, Error> {
+fn newest(run: &Path, files: &[String]) -> Result<PathBuf, Error> {
     let missing = || file_error("find a checkpoint in", run, "train it first, to at least one");
     let dir = latest(run)?.ok_or_else(missing)?;
     check(run, &dir, files).map_err(|error| match error {
@@ -240,9 +287,9 @@ pub(super) type Found<T> = (Option<T>, Vec<String>);
 /// # Errors
 ///
 /// [`Error::NoCheckpoint`] when all are damaged, or there were some and none is left; then nothing is renamed.
-pub(super) fn newest_sound<T>(
+fn newest_sound<T>(
     run: &Path,
-    files: &[&str],
+    files: &[String],
     load: impl Fn(&Path) -> Result<T, Error>,
 ) -> Result<Found<T>, Error> {
     let mut damaged: Vec<(PathBuf, Error)> = vec![];

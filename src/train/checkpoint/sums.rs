@@ -45,7 +45,7 @@ fn sum(path: &Path) -> Result<String, Error> {
 }
 
 /// Lists `files` of the folder `dir` in it, and waits until the list is on the disk.
-pub(super) fn write(dir: &Path, files: &[&str]) -> Result<(), Error> {
+pub(super) fn write(dir: &Path, files: &[String]) -> Result<(), Error> {
     let mut text = String::new();
     for name in files {
         text += &format!("{}  {name}\n", sum(&dir.join(name))?);
@@ -61,7 +61,7 @@ pub(super) fn write(dir: &Path, files: &[&str]) -> Result<(), Error> {
 /// # Errors
 ///
 /// [`Error::File`] for the first that is damaged, missing or not listed, or for the list itself.
-pub(super) fn check(dir: &Path, files: &[&str]) -> Result<(), Error> {
+pub(super) fn check(dir: &Path, files: &[String]) -> Result<(), Error> {
     let path = dir.join(SUMS);
     let wrong = |reason: String| file_error("read", &path, reason);
     let text = String::from_utf8(read(&path, MAX_BYTES)?).map_err(|error| wrong(error.to_string()))?;
@@ -75,7 +75,7 @@ pub(super) fn check(dir: &Path, files: &[&str]) -> Result<(), Error> {
     }
     for name in files {
         let expected = listed
-            .get(name)
+            .get(name.as_str())
             .ok_or_else(|| wrong(format!("it does not list {name}")))?;
         let path = dir.join(name);
         if sum(&path)? != expected.to_ascii_lowercase() {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::train::{Run, TrainSettings, TrainState, settings::tests::tiny};
+use crate::train::{Run, RunSettings, TrainSettings, TrainState, families::stylegan2::tests::tiny};
 use burn::{
     module::Module,
     tensor::{Device, Distribution, Tensor},
@@ -15,25 +15,30 @@ fn trained() -> (tempfile::TempDir, Run, TrainState) {
     let device = Device::flex();
     let state = TrainState::init(&settings, &device);
     let real = Tensor::random([4, 3, 16, 16], Distribution::Uniform(-1.0, 1.0), &device);
-    let (state, _) = state.advance(&settings, real);
+    let (state, _) = state.advance(&settings, 0, real);
     let run = Run::create(dir.path(), settings).unwrap();
     (dir, run, state)
+}
+
+/// Has the run write a checkpoint after so many steps.
+fn save_after(run: &Run, state: &mut TrainState, step: u64) -> Result<PathBuf, Error> {
+    let kimg = run.settings.schedule().images_after(step) / 1000;
+    let duration_secs = 1.5;
+    save(&run.dir, kimg, state, Progress { step, duration_secs })
 }
 
 /// Checkpoints of 1 and 2 kimg.
 fn two_checkpoints() -> (tempfile::TempDir, Run, [PathBuf; 2]) {
     let (dir, run, mut state) = trained();
-    let dirs = [250, 500].map(|step| {
-        state.step = step;
-        save(&run, &state, 1.5).unwrap()
-    });
+    let dirs = [250, 500].map(|step| save_after(&run, &mut state, step).unwrap());
     (dir, run, dirs)
 }
 
 /// The step that the run goes on from, and what is said.
 fn resumed(run: &Run) -> Result<(Option<u64>, Vec<String>), Error> {
-    let (found, notes) = resume(run, &Device::flex())?;
-    Ok((found.map(|(state, _)| state.step), notes))
+    let fresh = || TrainState::init(&run.settings, &Device::flex());
+    let (found, notes) = resume(&run.dir, fresh)?;
+    Ok((found.map(|(_, progress)| progress.step), notes))
 }
 
 fn names(run: &Run) -> Vec<String> {
@@ -201,6 +206,7 @@ fn no_checkpoint_is_no_reason_to_begin_again_where_there_was_one() {
     );
     assert_eq!(names(&run), before, "nothing is renamed");
     dirs.iter().for_each(|dir| fs::remove_dir_all(dir).unwrap());
+    fs::write(run.dir.join("snapshot000002.bpk"), "").unwrap();
     let error = resumed(&run).unwrap_err().to_string();
     assert!(
         error.contains("not there any more"),
@@ -218,12 +224,10 @@ fn no_checkpoint_is_no_reason_to_begin_again_where_there_was_one() {
 #[test]
 fn numbers_that_are_not_finite_are_no_checkpoint() {
     let (_dir, run, mut state) = trained();
-    state.step = 250;
-    save(&run, &state, 1.0).unwrap();
-    state.step = 500;
+    save_after(&run, &mut state, 250).unwrap();
     let w_avg = state.generator.mapping.w_avg.clone();
     state.generator.mapping.w_avg = w_avg.map(|value| value * f32::NAN);
-    let error = save(&run, &state, 1.0).unwrap_err().to_string();
+    let error = save_after(&run, &mut state, 500).unwrap_err().to_string();
     assert!(
         error.contains("generator.bpk: mapping.w_avg holds a number that is not finite"),
         "{error}"
@@ -256,17 +260,8 @@ fn numbers_that_are_not_finite_are_no_checkpoint() {
     }
     .write(&dir)
     .unwrap();
-    let files = [
-        "generator.bpk",
-        "discriminator.bpk",
-        "g_ema.bpk",
-        "generator_optimizer.bpk",
-    ];
-    sums::write(
-        &dir,
-        &[&files[..], &["discriminator_optimizer.bpk", "state.json"]].concat(),
-    )
-    .unwrap();
+    let files = state::files(&mut state).unwrap();
+    sums::write(&dir, &files).unwrap();
     let (step, notes) = resumed(&run).unwrap();
     assert_eq!(step, Some(250));
     assert!(notes[0].contains("not finite"), "{notes:?}");
@@ -309,8 +304,7 @@ fn what_a_kill_leaves_is_put_in_order() {
 fn a_checkpoint_takes_the_place_of_one_of_the_same_kimg() {
     let (_dir, run, mut state) = trained();
     for step in [250, 251, 252, 500, 750] {
-        state.step = step;
-        save(&run, &state, 1.0).unwrap();
+        save_after(&run, &mut state, step).unwrap();
         assert_eq!(resumed(&run).unwrap(), (Some(step), vec![]));
     }
     assert_eq!(

@@ -2,7 +2,7 @@
 
 mod hold;
 
-use super::{Error, TrainSettings, checkpoint, file_error, io_error};
+use super::{Error, Schedule, StepFigures, checkpoint, file_error, io_error};
 use crate::data::{Links, open_regular, read_regular, unfinished};
 use atomic_write_file::AtomicWriteFile;
 use burn::tensor::Tensor;
@@ -31,7 +31,7 @@ pub struct Tick<T> {
 /// What a kind of training is asked to do, as its run folder holds it.
 pub trait RunSettings: Serialize + DeserializeOwned {
     /// What a step of it measures.
-    type Stats: Serialize + DeserializeOwned;
+    type Stats: StepFigures;
 
     /// The kind's name in the names of its folders.
     const KIND: &str;
@@ -41,6 +41,20 @@ pub trait RunSettings: Serialize + DeserializeOwned {
 
     /// The collection's name, as people say it; may be empty.
     fn collection(&self) -> &str;
+
+    /// How long it takes.
+    fn schedule(&self) -> Schedule;
+
+    /// Determines everything random in it.
+    fn seed(&self) -> u64;
+
+    /// Whether a run may begin without any checkpoint.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    fn begins(&self) -> Result<(), String> {
+        Ok(())
+    }
 
     /// Checks what a hand may have edited.
     ///
@@ -63,9 +77,6 @@ pub struct RunFolder<S> {
     hidden: Option<Hidden>,
     lock: Option<Lock>,
 }
-
-/// The run folder of a generator.
-pub type Run = RunFolder<TrainSettings>;
 
 impl<S: RunSettings> RunFolder<S> {
     /// Marks a folder as a run, and holds its settings.
@@ -289,30 +300,27 @@ impl<S: RunSettings> RunFolder<S> {
     }
 }
 
-impl Run {
-    /// Writes `images [n, 3, h, w]` in `[-1, 1]` as a square grid to `fakesNNNNNN.png`.
-    pub fn write_grid(&self, kimg: f64, images: Tensor<4>) -> Result<(), Error> {
-        let [n, c, h, w] = images.dims();
-        let columns = (n as f64).sqrt().floor() as usize;
-        let rows = n / columns;
-        let grid = images
-            .narrow(0, 0, rows * columns)
-            .reshape([rows, columns, c, h, w])
-            .permute([0, 3, 1, 4, 2]); // [rows, h, columns, w, c]
-        let path = self.dir.join(format!("fakes{:06}.png", kimg as u64));
-        let bytes: Vec<u8> = grid
-            .into_data()
-            .iter::<f32>()
-            .map(|value| (value * 127.5 + 128.0).clamp(0.0, 255.0) as u8)
-            .collect();
-        let picture = image::RgbImage::from_raw((columns * w) as u32, (rows * h) as u32, bytes)
-            .ok_or_else(|| file_error("write", &path, format!("{c} channels, expected 3")))?;
-        let mut png = std::io::Cursor::new(Vec::new());
-        picture
-            .write_to(&mut png, image::ImageFormat::Png)
-            .map_err(|error| file_error("write", &path, error))?;
-        write_whole(&path, png.get_ref())
-    }
+/// Writes `images [n, 3, h, w]` in `[-1, 1]` as a square grid to the PNG file `path`.
+pub(super) fn write_grid(path: &Path, images: Tensor<4>) -> Result<(), Error> {
+    let [n, c, h, w] = images.dims();
+    let columns = (n as f64).sqrt().floor() as usize;
+    let rows = n / columns;
+    let grid = images
+        .narrow(0, 0, rows * columns)
+        .reshape([rows, columns, c, h, w])
+        .permute([0, 3, 1, 4, 2]); // [rows, h, columns, w, c]
+    let bytes: Vec<u8> = grid
+        .into_data()
+        .iter::<f32>()
+        .map(|value| (value * 127.5 + 128.0).clamp(0.0, 255.0) as u8)
+        .collect();
+    let picture = image::RgbImage::from_raw((columns * w) as u32, (rows * h) as u32, bytes)
+        .ok_or_else(|| file_error("write", path, format!("{c} channels, expected 3")))?;
+    let mut png = std::io::Cursor::new(Vec::new());
+    picture
+        .write_to(&mut png, image::ImageFormat::Png)
+        .map_err(|error| file_error("write", path, error))?;
+    write_whole(path, png.get_ref())
 }
 
 /// Writes a file beside its place and renames it there, so that it is never half there.
@@ -335,8 +343,8 @@ pub(super) fn write_with(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{StepStats, settings::tests::tiny};
     use super::*;
+    use crate::train::{Run, StepStats, families::stylegan2::tests::tiny};
 
     fn tick(images: u64) -> Tick<StepStats> {
         Tick {

@@ -2,7 +2,7 @@
 
 use super::{Error, safetensors, shortened};
 use crate::{
-    networks::minilm::{MAX_TOKENS, MiniLm, MiniLmConfig},
+    networks::encoders::minilm::{MAX_TOKENS, MiniLm, MiniLmConfig},
     weights::{Tensors, apply},
 };
 use burn::tensor::{Device, TensorData};

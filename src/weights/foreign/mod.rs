@@ -14,7 +14,7 @@ pub use clip::{ClipModel, ClipOptions};
 pub use minilm::SentenceEncoder;
 pub use srvgg::SuperResolution;
 
-use crate::networks::{clip::ConfigError as ClipConfigError, srvgg::ConfigError};
+use crate::networks::layers::ConfigError;
 use burn::tensor::{TensorData, bf16, f16};
 use std::collections::BTreeMap;
 
@@ -74,9 +74,6 @@ pub enum Error {
     /// The tensors are those of no CLIP that is known here.
     #[error("this is no CLIP that can be imported: {}", said(.0))]
     Clip(String),
-    /// The sizes of a CLIP are out of range.
-    #[error("this CLIP cannot be built: {0}")]
-    ClipConfig(#[from] ClipConfigError),
     /// A safetensors file is not what `guise import` writes.
     #[error("the safetensors file {}", said(problem))]
     Safetensors {
@@ -89,7 +86,7 @@ pub enum Error {
 }
 
 /// The tensors of a file by name: finite floats as `f32`, or what is wrong with others, as the end of a sentence.
-/// It is not yet an error, because it may be a tensor that nobody needs.
+/// It is not yet an error, because it may be a tensor that is not needed.
 type Found = BTreeMap<String, Result<TensorData, String>>;
 
 /// A float type in which weights are published, the lowest byte first.

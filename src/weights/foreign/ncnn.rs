@@ -118,7 +118,7 @@ pub(super) fn parse_param(bytes: &[u8]) -> Result<Vec<Layer>, Error> {
 /// The layer on a line, or the end of a sentence that begins with the line's number.
 fn parse_layer(line: usize, text: &str) -> Result<Layer, String> {
     let mut words = text.split_whitespace();
-    // Names and lists are repeated in errors, where nobody wants to read a megabyte.
+    // Names and lists are repeated in errors, where a megabyte is not read.
     let mut word = |what: &str| match words.next() {
         Some(word) if word.len() <= MAX_NAME_BYTES => Ok(word),
         Some(word) => Err(format!("has {} bytes where {what} is expected", word.len())),

@@ -6,7 +6,10 @@ use super::{
     safetensors::{self, About},
 };
 use crate::{
-    networks::srvgg::{SrvggNetCompact, SrvggNetCompactConfig},
+    networks::{
+        NetworkConfig,
+        super_resolution::srvgg::{SrvggNetCompact, SrvggNetCompactConfig},
+    },
     weights::{self, Tensors, apply},
 };
 use burn::tensor::{Device, TensorData};

@@ -147,7 +147,7 @@ impl<'a> Input<'a> {
         str::from_utf8(self.take(length)?).map_err(|_| damaged("a name in it is not UTF-8"))
     }
 
-    /// Passes over a metadata value that nobody asks for.
+    /// Passes over a metadata value that is not asked for.
     fn skip_value(&mut self, kind: u32) -> Result<(), Error> {
         const STRING: u32 = 8;
         const ARRAY: u32 = 9;

@@ -95,7 +95,7 @@ fn values_that_cannot_be_stored_are_refused_by_name() {
 #[test]
 fn every_truncation_is_refused() {
     let bytes = write(&tensors(), Quantization::Q8_0, "test").unwrap();
-    // The last tensor is followed by padding, which nobody misses.
+    // The last tensor is followed by padding, which is not missed.
     for length in 0..bytes.len() - 31 {
         assert!(
             read(&bytes[..length]).is_err(),

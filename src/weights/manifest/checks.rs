@@ -1,7 +1,10 @@
 //! The bounds of a manifest's fields.
 
 use super::{Credit, File, Part};
-use crate::weights::{Error, shortened};
+use crate::{
+    networks::NetworkConfig,
+    weights::{Error, shortened},
+};
 
 pub(super) fn invalid(field: &str, value: impl ToString, expected: &str) -> Error {
     Error::Manifest {
@@ -51,11 +54,7 @@ pub(super) fn check_credit(field: &str, credit: &Credit) -> Result<(), Error> {
     check_text(&format!("{field}.source"), &credit.source, 0..=1000)
 }
 
-pub(super) fn check_part<C>(
-    part: &str,
-    described: &Part<C>,
-    config: Result<(), impl ToString>,
-) -> Result<(), Error> {
+pub(super) fn check_part<C: NetworkConfig>(part: &str, described: &Part<C>) -> Result<(), Error> {
     let field = format!("parts.{part}");
     check_file(&field, &described.file, ".gguf")?;
     // Four bits are the least that a number takes, so a file cannot hold more numbers than half-bytes.
@@ -67,7 +66,7 @@ pub(super) fn check_part<C>(
         held,
         "at least 1 and at most two for each byte",
     )?;
-    if let Err(error) = config {
+    if let Err(error) = described.config.validate() {
         return Err(invalid(
             &format!("{field}.config"),
             error,

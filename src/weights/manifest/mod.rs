@@ -7,10 +7,10 @@ mod checks;
 
 use super::{Error, Quantization};
 use crate::networks::{
-    collection_clip::{ImageTowerConfig, TextTowerConfig},
+    encoders::collection_clip::{ImageTowerConfig, TextTowerConfig},
+    generators::GeneratorConfig,
     mapper::MapperConfig,
-    srvgg::SrvggNetCompactConfig,
-    stylegan2::StyleGan2Config,
+    super_resolution::srvgg::SrvggNetCompactConfig,
 };
 use checks::{check, check_credit, check_file, check_number, check_part, check_text, invalid};
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ pub struct Manifest {
     pub version: u32,
     /// The model's name, as people say it.
     pub name: String,
-    /// One or two sentences for whoever looks at it.
+    /// One or two sentences for people who look at it.
     pub description: String,
     /// The networks.
     pub parts: Parts,
@@ -68,7 +68,7 @@ pub struct GuidedStep {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Parts {
     /// Draws avatars.
-    pub generator: Part<StyleGan2Config>,
+    pub generator: Part<GeneratorConfig>,
     /// Enlarges them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upscaler: Option<Part<SrvggNetCompactConfig>>,
@@ -196,8 +196,8 @@ impl Manifest {
     /// Its name in a bundle.
     pub const FILE_NAME: &str = "model.json";
 
-    /// The only version that there is.
-    pub const VERSION: u32 = 1;
+    /// The version that is written. Version 1, in which every generator was a StyleGAN2 without saying so, is read as well.
+    pub const VERSION: u32 = 2;
 
     /// The most examples that it holds.
     pub const MAX_EXAMPLES: usize = 64;
@@ -226,17 +226,20 @@ impl Manifest {
         check(
             "version",
             version,
-            version == Self::VERSION,
-            "1 (a newer guise wrote this)",
+            (1..=Self::VERSION).contains(&version),
+            "1 or 2 (a newer guise wrote this)",
         )?;
-        let manifest: Self = serde_json::from_slice(json)?;
+        let manifest: Self = match version {
+            1 => serde_json::from_value(upgraded(serde_json::from_slice(json)?))?,
+            _ => serde_json::from_slice(json)?,
+        };
         manifest.validate()?;
         Ok(manifest)
     }
 
     /// Checks every field against its bounds.
     pub fn validate(&self) -> Result<(), Error> {
-        check("version", self.version, self.version == Self::VERSION, "1")?;
+        check("version", self.version, self.version == Self::VERSION, "2")?;
         check_text("name", &self.name, 1..=100)?;
         check_text("description", &self.description, 0..=2000)?;
         check_credit("art", &self.art)?;
@@ -334,8 +337,8 @@ impl Parts {
 
     fn validate(&self) -> Result<(), Error> {
         let generator = &self.generator;
-        check_part("generator", generator, generator.config.validate())?;
-        let channels = generator.config.img_channels;
+        check_part("generator", generator)?;
+        let channels = generator.config.img_channels();
         check(
             "parts.generator.config.img_channels",
             channels,
@@ -343,19 +346,19 @@ impl Parts {
             "3",
         )?;
         if let Some(upscaler) = &self.upscaler {
-            check_part("upscaler", upscaler, upscaler.config.validate())?;
+            check_part("upscaler", upscaler)?;
         }
         match (&self.image_tower, &self.text_tower, &self.vocabulary) {
             (None, None, None) => {}
             (Some(image), Some(text), Some(vocabulary)) => {
-                check_part("image_tower", image, image.config.validate())?;
-                check_part("text_tower", text, text.config.validate())?;
+                check_part("image_tower", image)?;
+                check_part("text_tower", text)?;
                 check_file("parts.vocabulary", vocabulary, ".txt")?;
                 for (field, value, expected) in [
                     (
                         "parts.image_tower.config.resolution",
                         image.config.resolution,
-                        generator.config.resolution,
+                        generator.config.resolution(),
                     ),
                     (
                         "parts.text_tower.config.embed_dim",
@@ -373,11 +376,12 @@ impl Parts {
             }
         }
         if let Some(mapper) = &self.mapper {
-            check_part("mapper", mapper, mapper.config.validate())?;
+            check_part("mapper", mapper)?;
+            let [_, width] = generator.config.latent_shape();
             let towers = self.image_tower.as_ref().map(|image| image.config.embed_dim);
             for (field, value, expected) in [
                 ("embed_dim", mapper.config.embed_dim, towers),
-                ("w_dim", mapper.config.w_dim, Some(generator.config.w_dim)),
+                ("w_dim", mapper.config.w_dim, Some(width)),
             ] {
                 let field = format!("parts.mapper.config.{field}");
                 let width = expected.map_or("no mapper without towers".into(), |width| width.to_string());
@@ -447,6 +451,16 @@ fn sha256(bytes: &[u8]) -> String {
             let _ = write!(hex, "{byte:02x}");
             hex
         })
+}
+
+/// A manifest of version 1 as one of version 2.
+fn upgraded(mut manifest: serde_json::Value) -> serde_json::Value {
+    manifest["version"] = Manifest::VERSION.into();
+    let config = manifest.pointer_mut("/parts/generator/config");
+    if let Some(config) = config.and_then(serde_json::Value::as_object_mut) {
+        config.insert("architecture".into(), "stylegan2".into());
+    }
+    manifest
 }
 
 fn is_zero(value: &f64) -> bool {

@@ -7,15 +7,13 @@ use burn::tensor::{Device, TensorData};
 use futures::executor::block_on;
 use guise::{
     networks::{
-        collection_clip::{clauses, unread_clauses},
-        minilm::Tokenizer,
+        encoders::collection_clip::{clauses, unread_clauses},
+        encoders::minilm::Tokenizer,
     },
     pipeline::{Cancel, SampleRequest, prompt, sample},
     weights::{
         Manifest, Quantization, Tensors,
-        bundle::{
-            load_generator, load_image_tower, load_mapper, load_text_tower, load_upscaler, load_vocabulary,
-        },
+        bundle::{load_part, load_vocabulary},
         gguf,
         manifest::{File, Part},
     },
@@ -186,11 +184,11 @@ fn of<C: Clone>(part: &Part<C>, contents: &[u8]) -> Part<C> {
 }
 
 fn generator(
-    part: &Part<guise::networks::stylegan2::StyleGan2Config>,
+    part: &Part<guise::networks::generators::GeneratorConfig>,
     contents: &[u8],
 ) -> Result<(), String> {
     let device = Device::flex();
-    let generator = load_generator(part, contents, &device).map_err(|error| error.to_string())?;
+    let generator = load_part(part, contents, &device).map_err(|error| error.to_string())?;
     let request = SampleRequest {
         seeds: vec![1],
         truncation_psi: 0.7,
@@ -203,7 +201,7 @@ fn generator(
 
 fn image_tower(manifest: &Manifest, contents: &[u8]) -> Result<(), String> {
     let part = manifest.parts.image_tower.as_ref().ok_or("there is none")?;
-    let tower = load_image_tower(&of(part, contents), contents, &Device::flex());
+    let tower = load_part(&of(part, contents), contents, &Device::flex());
     tower.map(drop).map_err(|error| error.to_string())
 }
 
@@ -212,7 +210,7 @@ fn text_tower(manifest: &Manifest, contents: &[u8]) -> Result<(), String> {
         manifest.parts.text_tower.as_ref().ok_or("there is none")?,
         contents,
     );
-    let tower = load_text_tower(&part, contents, &Device::flex()).map_err(|error| error.to_string())?;
+    let tower = load_part(&part, contents, &Device::flex()).map_err(|error| error.to_string())?;
     let (file, words) = (
         manifest.parts.vocabulary.as_ref().unwrap(),
         bytes("bundle-tiny/vocabulary.txt"),
@@ -226,7 +224,7 @@ fn text_tower(manifest: &Manifest, contents: &[u8]) -> Result<(), String> {
 
 fn upscaler(manifest: &Manifest, contents: &[u8]) -> Result<(), String> {
     let part = manifest.parts.upscaler.as_ref().ok_or("there is none")?;
-    let network = load_upscaler(&of(part, contents), contents, &Device::flex());
+    let network = load_part(&of(part, contents), contents, &Device::flex());
     network.map(drop).map_err(|error| error.to_string())
 }
 
@@ -244,7 +242,7 @@ fn read_manifest(json: &[u8]) -> Result<(), String> {
     }
     let _ = upscaler(&manifest, &bytes("bundle-tiny/upscaler.gguf"));
     if let Some(mapper) = &manifest.parts.mapper {
-        let _ = load_mapper(&of(mapper, &contents), &contents, &Device::flex());
+        let _ = load_part(&of(mapper, &contents), &contents, &Device::flex());
     }
     Ok(())
 }

@@ -43,7 +43,7 @@ pub fn run() {
 
 #[derive(Default)]
 struct Engine {
-    /// The open bundle. Whoever holds the lock is the running job.
+    /// The open bundle. The holder of the lock is the running job.
     model: Mutex<Option<Model>>,
     /// Stops the newest job.
     cancel: RefCell<Cancel>,

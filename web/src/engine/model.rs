@@ -20,10 +20,7 @@ use guise::{
         upscale::upscale,
     },
     weights::{
-        bundle::{
-            Generator, ImageTower, SrvggNetCompact, load_generator, load_image_tower, load_references,
-            load_upscaler,
-        },
+        bundle::{Generator, ImageTower, SrvggNetCompact, load_part, load_references},
         manifest::{self, Manifest},
     },
 };
@@ -46,7 +43,7 @@ pub struct Model {
     pub(super) device: Device,
     kind: DeviceInUse,
     pub(super) source: Source,
-    /// What judges pictures, once somebody has used words.
+    /// What judges pictures, once words have been used.
     pub(super) judge: OnceCell<ImageTower>,
     /// What else understands words, from then on.
     pub(super) words: OnceCell<Words>,
@@ -134,7 +131,7 @@ impl Model {
         let file = |file: &manifest::File| files.contents[&file.name].as_slice();
         let (generator, device::Opened { device, kind, why }) = settle(&source, &files, opened).await?;
         let upscaler = match &parts.upscaler {
-            Some(part) => Some(load_upscaler(part, file(&part.file), &device).map_err(unusable)?),
+            Some(part) => Some(load_part(part, file(&part.file), &device).map_err(unusable)?),
             None => None,
         };
         let upscale_factor = upscaler.as_ref().map(|network| network.scale() as u32);
@@ -183,7 +180,7 @@ impl Model {
         let unusable = |error: guise::weights::Error| useless(format!("This model cannot be used: {error}."));
         let file = |file: &manifest::File| files.contents[&file.name].as_slice();
         let (generator, device::Opened { device, kind, why }) = settle(&source, &files, opened).await?;
-        let judge = load_image_tower(tower, file(&tower.file), &device).map_err(unusable)?;
+        let judge = load_part(tower, file(&tower.file), &device).map_err(unusable)?;
         let reply = Reply::Ready {
             device: kind,
             why,
@@ -304,7 +301,7 @@ async fn settle(
         None => None,
     };
     loop {
-        let generator = load_generator(part, &files.contents[&part.file.name], &opened.device)
+        let generator = load_part(part, &files.contents[&part.file.name], &opened.device)
             .map_err(|error| again(error.to_string()))?;
         let Some(references) = &references else {
             return Ok((generator, opened));
@@ -343,7 +340,7 @@ fn next_best(kind: DeviceInUse, deviation: &str) -> Result<String, Trouble> {
 
 /// The reference pictures of a bundle, from its files.
 fn references(manifest: &Manifest, check: &manifest::SelfCheck, files: &Files) -> Result<RgbaImage, String> {
-    let side = self_check::reference_side(manifest.parts.generator.config.resolution);
+    let side = self_check::reference_side(manifest.parts.generator.config.resolution());
     load_references(check, &files.contents[&check.pictures.name], side).map_err(|error| error.to_string())
 }
 

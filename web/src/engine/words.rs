@@ -13,17 +13,14 @@ use futures::{
 use gloo_timers::future::TimeoutFuture;
 use guise::{
     pipeline::{
-        Avatar, Cancel, Error, Event, Imagination, ImagineRequest, Quality, Targets, draft,
+        Avatar, Cancel, Error, Event, Generate, Imagination, ImagineRequest, Prompt, Quality, Targets, draft,
         guide::{image_target, text_targets},
         imagine,
         imagine::Locked,
-        mix_ws, prompt,
-        sample::{draw_ws, ws_from_seed},
+        mix, prompt,
+        sample::{draw_latent, latent_from_seed},
     },
-    weights::bundle::{
-        ImageTower, Mapper, TextTower, Tokenizer, load_image_tower, load_mapper, load_text_tower,
-        load_vocabulary,
-    },
+    weights::bundle::{ImageTower, Mapper, TextTower, Tokenizer, load_part, load_vocabulary},
 };
 use std::pin::pin;
 
@@ -33,7 +30,7 @@ const WITHOUT_WEIGHT: f32 = 0.5;
 /// How far variations go from their avatar.
 const VARIATION: f32 = 0.5;
 
-/// How often a download looks whether somebody still wants it.
+/// How often a download looks whether it is still wanted.
 const CANCEL_MS: u32 = 100;
 
 /// The networks that read words, and the one that guesses avatars for them.
@@ -45,9 +42,9 @@ pub struct Words {
 
 /// What to imagine.
 pub struct Wish {
-    /// What it shall show.
+    /// What it is to show.
     pub words: Option<Sentence>,
-    /// A picture file that it shall look like.
+    /// A picture file that it is to look like.
     pub picture: Option<Vec<u8>>,
     /// The avatar to start from.
     pub locked: Option<Latent>,
@@ -98,10 +95,16 @@ impl Model {
         };
         let mut groups = vec![];
         if let Some(words) = words.filter(|_| !prompts.is_empty()) {
+            let unread = |said: &Prompt| prompt::unread(&words.text_tower, &words.tokenizer, &said.text);
+            let problems: Vec<String> = prompts.iter().flat_map(unread).collect();
+            if !problems.is_empty() {
+                let sentence = format!("Note: {}.", problems.join("; "));
+                say(&Reply::Remark { job, sentence }, None);
+            }
             groups.push(text_targets(&words.text_tower, &words.tokenizer, &prompts));
         }
         if let (Some(judge), Some(file)) = (judge, &wish.picture) {
-            let side = self.source.manifest.parts.generator.config.resolution as u32;
+            let side = self.source.manifest.parts.generator.config.resolution() as u32;
             let picture = upload::read(file, side).await.map_err(Failure::Sentence)?;
             groups.push(image_target(judge, &picture, 1.0, device));
         }
@@ -116,7 +119,7 @@ impl Model {
         };
         let locked = match wish.locked {
             Some(latent) => Some(Locked {
-                ws: self.ws(latent).await?,
+                latent: self.latent(latent).await?,
                 variation: VARIATION,
             }),
             None => None,
@@ -142,11 +145,11 @@ impl Model {
         }
         let avatars = imagine(&networks, None, &request, device, &cancel, emit).await;
         trouble?;
-        for (index, Avatar { ws, .. }) in avatars?.into_iter().enumerate() {
+        for (index, Avatar { latent, .. }) in avatars?.into_iter().enumerate() {
             let drawn = Reply::Drawn {
                 job,
                 index,
-                latent: Latent::Ws(ws),
+                latent: Latent::Drawn(latent),
                 score: None,
             };
             say(&drawn, None);
@@ -164,9 +167,8 @@ impl Model {
         cancel: Cancel,
     ) -> Result<(), Failure> {
         let [first, second] = avatars;
-        let [first, second] = [self.ws(first).await?, self.ws(second).await?];
-        let config = &self.source.manifest.parts.generator.config;
-        let (w_dim, layers) = (config.w_dim, config.num_ws());
+        let [first, second] = [self.latent(first).await?, self.latent(second).await?];
+        let [layers, width] = self.generator.latent_shape();
         for index in 0..count {
             cancel.check()?;
             // Half of the pictures go through the layers one way, half the other way.
@@ -176,13 +178,13 @@ impl Model {
                 false => (&second, &first, count - 1 - index),
             };
             let from_layer = layers * (half - place) / (half + 1);
-            let ws = mix_ws(coarse, fine, w_dim, from_layer.max(1))?;
-            let image = draw_ws(&self.generator, &ws, &self.device).await?;
+            let latent = mix(coarse, fine, width, from_layer.max(1))?;
+            let image = draw_latent(&self.generator, &latent, &self.device).await?;
             tell(job, Stage::Sample, Event::Picture { index, image }).await?;
             let drawn = Reply::Drawn {
                 job,
                 index,
-                latent: Latent::Ws(ws),
+                latent: Latent::Drawn(latent),
                 score: None,
             };
             say(&drawn, None);
@@ -192,11 +194,11 @@ impl Model {
         Ok(())
     }
 
-    async fn ws(&self, latent: Latent) -> Result<Vec<f32>, Error> {
+    async fn latent(&self, latent: Latent) -> Result<Vec<f32>, Error> {
         match latent {
-            Latent::Ws(ws) => Ok(ws),
+            Latent::Drawn(latent) => Ok(latent),
             Latent::Seed { seed, truncation_psi } => {
-                ws_from_seed(&self.generator, seed, truncation_psi, &self.device).await
+                latent_from_seed(&self.generator, seed, truncation_psi, &self.device).await
             }
         }
     }
@@ -259,12 +261,12 @@ impl Model {
         let unusable = |error: guise::weights::Error| format!("This model's words cannot be used: {error}.");
         let file = |name: &str| files.contents[name].as_slice();
         let mapper = match &parts.mapper {
-            Some(part) => Some(load_mapper(part, file(&part.file.name), &self.device).map_err(unusable)?),
+            Some(part) => Some(load_part(part, file(&part.file.name), &self.device).map_err(unusable)?),
             None => None,
         };
-        let judge = load_image_tower(image, file(&image.file.name), &self.device).map_err(unusable)?;
+        let judge = load_part(image, file(&image.file.name), &self.device).map_err(unusable)?;
         let words = Words {
-            text_tower: load_text_tower(text, file(&text.file.name), &self.device).map_err(unusable)?,
+            text_tower: load_part(text, file(&text.file.name), &self.device).map_err(unusable)?,
             tokenizer: load_vocabulary(vocabulary, file(&vocabulary.name), &text.config).map_err(unusable)?,
             mapper,
         };

@@ -75,7 +75,7 @@ pub struct Activity {
     pub stage: Stage,
     /// Finished units.
     pub done: u64,
-    /// All units; zero as long as nobody knows.
+    /// All units; zero as long as the number is unknown.
     pub total: u64,
     /// When this stage began, on the document's clock.
     pub since_ms: f64,

@@ -162,7 +162,7 @@ fn Efforts(effort: RwSignal<Effort>) -> impl IntoView {
     }
 }
 
-/// A picture that the avatars shall look like.
+/// A picture that the avatars are to look like.
 #[component]
 fn Target(studio: Studio) -> impl IntoView {
     let input = NodeRef::<Input>::new();

@@ -14,7 +14,7 @@ pub struct Look {
     pub seed: u32,
     /// The truncation psi in hundredths, 0 to 100.
     pub variety: u8,
-    /// What they shall show; nothing for avatars by chance.
+    /// What they are to show; nothing for avatars by chance.
     pub words: Option<Words>,
     /// How many are drawn for words, 1 to 8; by chance there are always eight.
     pub count: u8,
@@ -25,12 +25,12 @@ impl Look {
     pub const MAX_SEED: u32 = u32::MAX - FRAMES + 1;
     /// The variety of a first visit: psi 0.7, where most models draw both well and differently.
     pub const DEFAULT_VARIETY: u8 = 70;
-    /// How many are drawn for words if nobody says otherwise.
+    /// How many are drawn for words where nothing else is asked for.
     pub const DEFAULT_COUNT: u8 = 4;
     /// Longer words are left out of a link, which would grow beyond what chats and browsers pass on.
     const MAX_LINKED: usize = 300;
 
-    /// A look that nobody has seen.
+    /// A look that was not there before.
     pub fn random(variety: u8) -> Self {
         // Six digits are short enough to read out, and a million starts are enough for a shuffle.
         let seed = (js_sys::Math::random() * 1e6) as u32;

@@ -54,7 +54,7 @@ fn vectors(range: Range, step: usize) -> impl Iterator<Item = usize> {
 ///
 /// # Safety
 /// `x [n, c, pixels]`, a weight that `view` says and `y [n, k, pixels]` must be there, `scratch` must have room for `k c`
-/// floats, nobody else may write this chunk, and the processor must have `S`.
+/// floats, nothing else may write this chunk, and the processor must have `S`.
 #[inline(always)]
 pub(crate) unsafe fn forward<S: Simd>(
     p: &Pointwise,
@@ -152,7 +152,7 @@ unsafe fn products<S: Simd, const R: usize>(
 /// it when it is `fresh`; what is before the convolution in `around` was done to `x`.
 ///
 /// # Safety
-/// `x [n, c, pixels]`, `grad [n, k, pixels]` and `sums [k, c]` must be there, nobody else may touch `sums`, and the
+/// `x [n, c, pixels]`, `grad [n, k, pixels]` and `sums [k, c]` must be there, nothing else may touch `sums`, and the
 /// processor must have `S`.
 #[inline(always)]
 pub(crate) unsafe fn weight_grad<S: Simd>(

@@ -1,6 +1,6 @@
 //! A convolution with all that belongs to its layer, on the CPU in one pass over memory: factors on the way into the
 //! convolution, everything else before its results leave the cache. The backward pass is fused the same way. On a GPU it is
-//! one launch where nobody asks for a gradient, and composed otherwise.
+//! one launch where no gradient is asked for, and composed otherwise.
 
 mod backend;
 mod kernel;
@@ -148,7 +148,7 @@ fn rows_in_blocks(values: &[f32], columns: usize) -> Vec<Line> {
     rows.flat_map(|row| row.chunks(16).map(line)).collect()
 }
 
-/// `1 / sqrt(sum_i s_i^2 sum_k w_ijk^2 + 1e-8)`, `[n, c_out]`, of tensors for which nobody will ask for a gradient. What it
+/// `1 / sqrt(sum_i s_i^2 sum_k w_ijk^2 + 1e-8)`, `[n, c_out]`, of tensors whose gradient will not be asked for. What it
 /// needs of the weight is kept.
 pub(crate) fn plain_demodulation(weight: Tensor<4>, styles: Tensor<2>) -> Tensor<2> {
     let (weight, styles) = (plain(weight), plain(styles));

@@ -1,7 +1,7 @@
 //! A CLIP's shape from the shapes of its tensors, as OpenAI's own loader does it.
 
 use super::{ClipOptions, Error, Tensors};
-use crate::networks::clip::{
+use crate::networks::encoders::clip::{
     ClipConfig, ModifiedResNetConfig, TextConfig, TransformerConfig, VisualConfig, VitConfig,
 };
 

@@ -3,7 +3,7 @@
 
 use super::{Error, Tensors};
 use crate::{
-    networks::clip::{ClipConfig, VisualConfig},
+    networks::encoders::clip::{ClipConfig, VisualConfig},
     weights::foreign::{Found, shortened},
 };
 use burn::tensor::TensorData;

@@ -8,7 +8,7 @@ use super::{
     safetensors::{self, About},
 };
 use crate::{
-    networks::clip::{Activation, Clip, ClipConfig},
+    networks::encoders::clip::{Activation, Clip, ClipConfig},
     weights::{Tensors, apply, check},
 };
 use burn::{module::Module, tensor::Device};

@@ -65,7 +65,7 @@ pub struct Assistants(Rc<RefCell<Staff>>);
 struct Staff {
     /// What everyone opens.
     order: Order,
-    /// Everyone who was ever called. Nobody takes the place of one who failed: the next would fail as well.
+    /// All that were ever called. One that failed is not replaced: the next would fail as well.
     called: Vec<Assistant>,
     /// What they work on.
     work: Option<Work>,
@@ -174,7 +174,7 @@ impl Staff {
         self.work.as_ref().map_or(vec![], Work::holding)
     }
 
-    /// Ends one for good; its part is nobody's then.
+    /// Ends one for good; its part is free then.
     fn dismiss(&mut self, index: usize) {
         self.called[index] = Assistant {
             link: None,

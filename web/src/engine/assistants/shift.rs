@@ -26,7 +26,7 @@ use guise::{
 use js_sys::ArrayBuffer;
 use std::{cell::RefMut, pin::pin};
 
-/// How often an engine that waits for its assistants looks whether somebody still wants the avatars.
+/// How often an engine that waits for its assistants looks whether the avatars are still wanted.
 const TICK_MS: u32 = 100;
 
 /// How long assistants may stay silent in any case, once the engine has nothing else to do.
@@ -100,11 +100,11 @@ impl Model {
                     )
                     .await;
                     trouble?;
-                    for (index, Avatar { ws, score }) in range.zip(avatars?) {
+                    for (index, Avatar { latent, score }) in range.zip(avatars?) {
                         let drawn = Reply::Drawn {
                             job,
                             index,
-                            latent: Latent::Ws(ws),
+                            latent: Latent::Drawn(latent),
                             score: Some(score),
                         };
                         say(&drawn, None);
@@ -135,7 +135,7 @@ impl Model {
         }
         let draft = Draft {
             latents: Tensor::from_data(TensorData::new(latents, shape), &self.device),
-            // Nobody asks for them: the first step gives its own.
+            // They are not asked for: the first step gives its own.
             scores: vec![0.0; shape[0]],
         };
         let targets = Targets::from_plain(targets, &self.device)?;
@@ -160,7 +160,7 @@ enum Holder {
     Engine,
     /// The assistant of this number.
     Assistant(usize),
-    /// Nobody needs it any more.
+    /// It is not needed any more.
     Done,
 }
 
@@ -256,7 +256,7 @@ impl Work {
             Reply::Done { job: of, .. } if of == job => self.holders[part] = Holder::Done,
             _ => return,
         }
-        // Whoever would hear this may have left.
+        // The receiver of this may have left.
         let _ = self.heard.unbounded_send(());
     }
 
@@ -289,7 +289,7 @@ impl Work {
 struct Shift<'a> {
     assistants: &'a Assistants,
     hears: UnboundedReceiver<()>,
-    /// How long nobody has said anything.
+    /// How long nothing was said.
     silent_ticks: u32,
 }
 
@@ -342,7 +342,7 @@ impl<'a> Shift<'a> {
         f64::from(self.silent_ticks * TICK_MS)
     }
 
-    /// Dismisses whoever still has a part.
+    /// Dismisses all that still have a part.
     fn dismiss_silent(&mut self) {
         self.silent_ticks = 0;
         let mut staff = self.assistants.0.borrow_mut();

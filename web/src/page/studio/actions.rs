@@ -156,7 +156,7 @@ impl Studio {
         }
     }
 
-    /// Stops what the engine does. It hears of it between two tiles; nobody here waits for that.
+    /// Stops what the engine does. It hears of it between two tiles; the page does not wait for that.
     pub fn cancel(self) {
         self.send(&Request::Cancel, None);
         self.next_job(); // Whatever still comes of the old one is not shown.

@@ -48,7 +48,7 @@ impl Studio {
                 if !model.takes_words && self.look.with_untracked(|look| look.words.is_some()) {
                     self.look.update(|look| look.words = None);
                     self.remark
-                        .set_value(" This model understands no words, so these are by chance.");
+                        .set_value(" This model understands no words, so these are by chance.".into());
                     self.remember(false);
                 }
                 self.facts.set(Some(Facts {
@@ -91,6 +91,9 @@ impl Studio {
                     shown.set(Some(score));
                 }
             }
+            Reply::Remark { job, sentence } if job == newest => {
+                self.remark.set_value(format!(" {sentence}"));
+            }
             Reply::Done { job, duration_ms } if job == newest => {
                 self.activity.set(None);
                 self.said.set(self.summary(duration_ms));
@@ -112,6 +115,7 @@ impl Studio {
             | Reply::Picture { .. }
             | Reply::Drawn { .. }
             | Reply::Scores { .. }
+            | Reply::Remark { .. }
             | Reply::Done { .. }
             | Reply::Cancelled { .. }
             | Reply::Failed { .. } => {}

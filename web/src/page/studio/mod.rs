@@ -25,7 +25,7 @@ pub struct Studio {
     pub look: RwSignal<Look>,
     /// What else they come from, where that is other avatars; it goes before the words of the look.
     pub theme: RwSignal<Option<Theme>>,
-    /// A picture that those drawn for words shall look like.
+    /// A picture that those drawn for words are to look like.
     pub upload: RwSignal<Option<Upload>, LocalStorage>,
     /// An avatar that waits for another to be mixed with.
     pub kept: RwSignal<Option<Kept>>,
@@ -49,7 +49,7 @@ pub struct Studio {
     follows_model: RwSignal<bool>,
     wish: RwSignal<DeviceWish>,
     /// Something to add once to the next summary.
-    remark: StoredValue<&'static str>,
+    remark: StoredValue<String>,
     link: StoredValue<Option<Link>, LocalStorage>,
 }
 
@@ -77,13 +77,13 @@ impl Studio {
             job: RwSignal::new(0),
             follows_model: RwSignal::new(look.is_none()),
             wish: RwSignal::new(wish_from(&location.search().unwrap_or_default())),
-            remark: StoredValue::new(""),
+            remark: StoredValue::new(String::new()),
             link: StoredValue::new_local(None),
         };
         if look.is_none() && !fragment.is_empty() {
             studio
                 .remark
-                .set_value(" The link could not be read, so these are new ones.");
+                .set_value(" The link could not be read, so these are new ones.".into());
         }
         studio.remember(false);
         window_event_listener(ev::popstate, move |_| {

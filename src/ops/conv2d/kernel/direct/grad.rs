@@ -53,7 +53,7 @@ impl GradPlan {
 /// them when they are `fresh`; what is before the convolution in `around` was done to `x`.
 ///
 /// # Safety
-/// `x`, `grad` and `sums` must have the sizes that `p` says, `scratch` [`GradPlan::scratch_len`] floats, nobody else
+/// `x`, `grad` and `sums` must have the sizes that `p` says, `scratch` [`GradPlan::scratch_len`] floats, nothing else
 /// may touch `sums`, and the processor must have `S`.
 #[inline(always)]
 pub(crate) unsafe fn weight_grad<S: Simd>(

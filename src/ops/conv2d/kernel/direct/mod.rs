@@ -209,7 +209,7 @@ impl Plan {
 /// Computes the outputs of steps `first..first + steps` of rows of one picture.
 ///
 /// # Safety
-/// `x`, `weights` and `y` must have the sizes that `p` says, `scratch` [`Plan::scratch_len`] floats, nobody else may
+/// `x`, `weights` and `y` must have the sizes that `p` says, `scratch` [`Plan::scratch_len`] floats, nothing else may
 /// write these rows of `y`, and the processor must have `S`.
 #[inline(always)]
 pub(crate) unsafe fn run<S: Simd>(

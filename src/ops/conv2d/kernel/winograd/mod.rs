@@ -172,7 +172,7 @@ unsafe fn multiply_tiles<S: Simd>(p: &Problem, tiles: usize, v: *const f32, u: *
 /// Computes the outputs of `rows` of tiles. Returns whether the convolution's are all finite.
 ///
 /// # Safety
-/// `x`, `u` and `y` must have the sizes that `p` says, nobody else may write these rows of `y`, and the processor
+/// `x`, `u` and `y` must have the sizes that `p` says, nothing else may write these rows of `y`, and the processor
 /// must have `S`.
 #[inline(always)]
 pub(crate) unsafe fn forward<S: Simd>(
@@ -242,7 +242,7 @@ pub(crate) unsafe fn forward<S: Simd>(
 /// or sets it when it is `fresh`; what is before the convolution in `around` was done to `x`.
 ///
 /// # Safety
-/// As for [`forward`]; nobody else may touch `du`.
+/// As for [`forward`]; nothing else may touch `du`.
 #[inline(always)]
 pub(crate) unsafe fn weight_grad<S: Simd>(
     p: &Problem,

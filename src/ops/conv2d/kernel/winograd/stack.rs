@@ -74,7 +74,7 @@ pub(crate) unsafe fn unframe<S: Simd>(p: &Problem, from: *const f32, plane: usiz
 ///
 /// # Safety
 /// Both must hold the frames that `p` says, `u` [`super::u_len`] floats, `lanes` a value for every block, `scratch`
-/// [`super::scratch_len`] floats; nobody else may write these rows of `to`, and the processor must have `S`.
+/// [`super::scratch_len`] floats; nothing else may write these rows of `to`, and the processor must have `S`.
 #[inline(always)]
 pub(crate) unsafe fn stack_layer<S: Simd>(
     p: &Problem,

@@ -1,0 +1,155 @@
+//! Generators of every family, behind one trait and one closed enum.
+//!
+//! Everything that draws, guides, publishes or checks knows [`Generate`] and these enums only. A new family is a file
+//! here, a variant of each enum, and its recipe in `train`; a test keeps the names of networks out of everything else.
+
+pub mod stylegan2;
+
+use super::{NetworkConfig, layers::ConfigError};
+use burn::{
+    module::Module,
+    tensor::{Device, Tensor},
+};
+use serde::{Deserialize, Serialize};
+
+/// What draws pictures from latents.
+///
+/// A seed gives `z`, which is unit normal. Pictures are drawn from `latents [n, layers, width]`: in families with a style
+/// space these are the `w` of each layer, and changing some of them changes some of the picture. Elsewhere they are `z`
+/// itself, as a single layer.
+pub trait Generate {
+    /// Width of `z`.
+    fn z_dim(&self) -> usize;
+
+    /// `[layers, width]` of the latents.
+    fn latent_shape(&self) -> [usize; 2];
+
+    /// Side of the pictures in pixels.
+    fn resolution(&self) -> usize;
+
+    /// The centre of the latents, `[width]`, that truncation pulls toward: `w_avg`, or zeros.
+    fn latent_centre(&self) -> Tensor<1>;
+
+    /// `z [n, z_dim] -> latents [n, layers, width]`, all layers alike, `centre + truncation_psi (latents - centre)`.
+    ///
+    /// A `truncation_psi` of one leaves them alone; toward zero, pictures become alike and typical.
+    fn latents_from_z(&self, z: Tensor<2>, truncation_psi: f32) -> Tensor<3>;
+
+    /// `latents -> images [n, channels, resolution, resolution]`, about `[-1, 1]`. The same latents always give the same
+    /// pictures, up to rounding.
+    fn draw(&self, latents: Tensor<3>) -> Tensor<4>;
+
+    /// The numbers of the largest map that is there at once, for each block of layers; what a batch of one takes.
+    fn map_sizes(&self) -> Vec<u64>;
+
+    /// Gives every layer the same `latent [n, width]`.
+    fn broadcast(&self, latent: Tensor<2>) -> Tensor<3> {
+        let [layers, _] = self.latent_shape();
+        latent.unsqueeze_dim::<3>(1).repeat_dim(1, layers)
+    }
+}
+
+/// The shape of a generator, with the name of its family.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "architecture", rename_all = "lowercase")]
+pub enum GeneratorConfig {
+    /// Karras et al. (2020).
+    StyleGan2(stylegan2::StyleGan2Config),
+}
+
+/// A generator of any family; [`GeneratorConfig`] makes it.
+#[derive(Module, Debug)]
+pub enum Generator {
+    /// Karras et al. (2020).
+    StyleGan2(stylegan2::Generator),
+}
+
+impl GeneratorConfig {
+    /// The family's name, as its paper writes it.
+    pub fn family(&self) -> &'static str {
+        match self {
+            Self::StyleGan2(_) => "StyleGAN2",
+        }
+    }
+
+    /// Side of the pictures in pixels.
+    pub fn resolution(&self) -> usize {
+        match self {
+            Self::StyleGan2(config) => config.resolution,
+        }
+    }
+
+    /// Channels of the pictures; 3 for RGB.
+    pub fn img_channels(&self) -> usize {
+        match self {
+            Self::StyleGan2(config) => config.img_channels,
+        }
+    }
+
+    /// `[layers, width]` of the latents, see [`Generate`].
+    pub fn latent_shape(&self) -> [usize; 2] {
+        match self {
+            Self::StyleGan2(config) => [config.num_ws(), config.w_dim],
+        }
+    }
+}
+
+impl NetworkConfig for GeneratorConfig {
+    type Network = Generator;
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        match self {
+            Self::StyleGan2(config) => config.validate(),
+        }
+    }
+
+    fn init(&self, device: &Device) -> Generator {
+        match self {
+            Self::StyleGan2(config) => Generator::StyleGan2(config.init_generator(device)),
+        }
+    }
+
+    fn weights(&self) -> u64 {
+        match self {
+            Self::StyleGan2(config) => config.weights(),
+        }
+    }
+}
+
+impl Generator {
+    fn network(&self) -> &dyn Generate {
+        match self {
+            Self::StyleGan2(network) => network,
+        }
+    }
+}
+
+impl Generate for Generator {
+    fn z_dim(&self) -> usize {
+        self.network().z_dim()
+    }
+
+    fn latent_shape(&self) -> [usize; 2] {
+        self.network().latent_shape()
+    }
+
+    fn resolution(&self) -> usize {
+        self.network().resolution()
+    }
+
+    fn latent_centre(&self) -> Tensor<1> {
+        self.network().latent_centre()
+    }
+
+    fn latents_from_z(&self, z: Tensor<2>, truncation_psi: f32) -> Tensor<3> {
+        self.network().latents_from_z(z, truncation_psi)
+    }
+
+    fn draw(&self, latents: Tensor<3>) -> Tensor<4> {
+        self.network().draw(latents)
+    }
+
+    fn map_sizes(&self) -> Vec<u64> {
+        self.network().map_sizes()
+    }
+}

@@ -1,0 +1,3 @@
+//! Networks that enlarge pictures.
+
+pub mod srvgg;

@@ -1,0 +1,116 @@
+//! What a checkpoint holds, said once: writing and reading it are the same visit.
+
+use super::{Progress, check_optimizer};
+use crate::train::{Error, file_error};
+use burn::{module::Module, optim::ModuleOptimizer};
+use std::path::{Path, PathBuf};
+
+/// Everything that a step of some kind of training changes, by name.
+pub trait State {
+    /// Shows every network and every optimizer to `visitor`, always in the same order.
+    ///
+    /// # Errors
+    ///
+    /// What the visitor gives.
+    fn visit(&mut self, visitor: &mut Visitor) -> Result<(), Error>;
+}
+
+/// Goes through a [`State`] to write it to a folder of burnpack files, or to read it from one.
+pub struct Visitor<'a> {
+    dir: &'a Path,
+    action: Action,
+}
+
+enum Action {
+    /// Only the names of the files are wanted.
+    Name(Vec<String>),
+    Write,
+    /// After so many steps.
+    Read(u64),
+}
+
+impl<'a> Visitor<'a> {
+    /// A network.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] when its file cannot be written, or does not fit it.
+    pub fn module<M: Module>(&mut self, name: &str, module: &mut M) -> Result<(), Error> {
+        let path = self.file(name);
+        match &mut self.action {
+            Action::Name(names) => names.push(format!("{name}.bpk")),
+            Action::Write => module
+                .valid()
+                .save_file(&path)
+                .map_err(|error| file_error("write", &path, error))?,
+            Action::Read(_) => {
+                let read = module.clone().try_load_file(&path);
+                *module = read.map_err(|error| file_error("read", &path, error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What an optimizer knows about the parameters of `module`, which was visited before it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] when its file cannot be written, or is of other parameters.
+    pub fn optimizer<M: Module>(
+        &mut self,
+        name: &str,
+        optimizer: &mut ModuleOptimizer,
+        module: &M,
+    ) -> Result<(), Error> {
+        let path = self.file(name);
+        match &mut self.action {
+            Action::Name(names) => names.push(format!("{name}.bpk")),
+            Action::Write => optimizer
+                .save(&path)
+                .map_err(|error| file_error("write", &path, error))?,
+            Action::Read(steps) => {
+                check_optimizer(&path, module, *steps)?;
+                let read = optimizer.clone().load(&path);
+                *optimizer = read.map_err(|error| file_error("read", &path, error))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("{name}.bpk"))
+    }
+}
+
+/// The names of all files of a checkpoint, sorted.
+pub(super) fn files(state: &mut impl State) -> Result<Vec<String>, Error> {
+    let mut visitor = Visitor {
+        dir: Path::new(""),
+        action: Action::Name(vec![Progress::FILE.into()]),
+    };
+    state.visit(&mut visitor)?;
+    let Action::Name(mut names) = visitor.action else {
+        unreachable!("a visit does not change what it is for")
+    };
+    names.sort();
+    Ok(names)
+}
+
+/// Writes all of them into the folder `dir`.
+pub(super) fn write(dir: &Path, state: &mut impl State, progress: Progress) -> Result<(), Error> {
+    state.visit(&mut Visitor {
+        dir,
+        action: Action::Write,
+    })?;
+    progress.write(dir)
+}
+
+/// Reads all of them into `state`.
+pub(super) fn read<S: State>(dir: &Path, mut state: S) -> Result<(S, Progress), Error> {
+    let progress = Progress::read(dir)?;
+    state.visit(&mut Visitor {
+        dir,
+        action: Action::Read(progress.step),
+    })?;
+    Ok((state, progress))
+}

@@ -1,0 +1,4 @@
+//! The kinds of training, one folder each.
+
+pub mod clip;
+pub mod stylegan2;

@@ -1,0 +1,312 @@
+//! What a training run is asked to do; written to `training_options.json`.
+
+use super::StepStats;
+use crate::{
+    data::{Dataset, Provenance},
+    networks::generators::{GeneratorConfig, stylegan2::StyleGan2Config},
+    train::{RunFolder, RunSettings, Schedule, TrainedOn, bounds},
+};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Everything that determines a run, apart from the device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainSettings {
+    /// The dataset.
+    #[serde(flatten)]
+    pub dataset: TrainedOn,
+    /// The art's name, licence and attribution, as the dataset states them.
+    pub provenance: Provenance,
+    /// What it was started on, in words.
+    #[serde(default)]
+    pub hardware: String,
+    /// The shape of both networks.
+    pub network: StyleGan2Config,
+    /// The run at a lower resolution that the networks were grown from, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grown_from: Option<GrownFrom>,
+    /// Pictures in a step; a multiple of four, for the minibatch standard deviation.
+    pub batch_size: usize,
+    /// Thousands of pictures to show in all.
+    #[serde(default = "default_total_kimg")]
+    pub total_kimg: f64,
+    /// Adam's step size for both networks.
+    pub learning_rate: f64,
+    /// Weight of the R1 penalty, `r1_gamma / 2 E|grad D|^2`.
+    pub r1_gamma: f64,
+    /// The penalty is taken every so many steps, with as much more weight.
+    pub r1_interval: usize,
+    /// Half-life of the averaged generator in thousands of pictures.
+    pub ema_kimg: f64,
+    /// The half-life is at most this share of the pictures seen so far.
+    pub ema_rampup: f64,
+    /// Share of the steps whose pictures take their coarse and fine layers from two latents.
+    pub style_mixing_prob: f64,
+    /// Give the layers per-pixel noise. It draws grain and brush strokes that differ between pictures;
+    /// in flat art it only gets in the way.
+    pub noise: bool,
+    /// Show every picture mirrored as often as not; wrong for art that has a left and a right.
+    pub mirror: bool,
+    /// Grid, checkpoint and snapshot are written every so many thousand pictures.
+    pub snapshot_kimg: f64,
+    /// Determines initial weights, order of the pictures, latents and noise.
+    pub seed: u64,
+}
+
+/// The run folder of a generator.
+pub type Run = RunFolder<TrainSettings>;
+
+/// Where the coarse layers of a run learned what they know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GrownFrom {
+    /// The folder of the smaller run.
+    pub run: PathBuf,
+    /// Side of its pictures in pixels.
+    pub resolution: usize,
+    /// Thousands of pictures that were shown there, by it and by whatever it was grown from itself.
+    pub total_kimg: f64,
+    /// Training time that this took.
+    pub duration_secs: f64,
+}
+
+/// Of runs that did not store it.
+fn default_total_kimg() -> f64 {
+    TrainSettings::DEFAULT_TOTAL_KIMG
+}
+
+impl TrainSettings {
+    /// [`total_kimg`](Self::total_kimg) where nothing else is asked for.
+    pub const DEFAULT_TOTAL_KIMG: f64 = 300.0;
+    /// Momentum of Adam; the papers use none.
+    pub const ADAM_BETA_1: f64 = 0.0;
+    /// Decay of Adam's second moment.
+    pub const ADAM_BETA_2: f64 = 0.99;
+    /// Decay of `w_avg` in a step.
+    pub const W_AVG_BETA: f64 = 0.998;
+
+    /// What a new run on `dataset`, which lies at `data`, is asked to do where nothing else is: the one place of the defaults.
+    /// Networks that grow from those of `smaller` have their sizes.
+    pub fn of_dataset(dataset: &Dataset, data: &Path, smaller: Option<&Run>) -> Self {
+        let resolution = dataset.resolution();
+        Self {
+            dataset: TrainedOn::new(dataset, data),
+            provenance: dataset.provenance().clone(),
+            hardware: String::new(),
+            network: match smaller {
+                Some(smaller) => StyleGan2Config {
+                    resolution,
+                    ..smaller.settings.network.clone()
+                },
+                None => StyleGan2Config::small(resolution),
+            },
+            grown_from: None,
+            batch_size: 16,
+            total_kimg: Self::DEFAULT_TOTAL_KIMG,
+            learning_rate: 0.003,
+            r1_gamma: 0.2,
+            r1_interval: 16,
+            ema_kimg: 5.0,
+            ema_rampup: 0.05,
+            style_mixing_prob: 0.9,
+            noise: false,
+            mirror: false,
+            snapshot_kimg: 10.0,
+            seed: 0,
+        }
+    }
+
+    /// The shape of the generator.
+    pub fn generator(&self) -> GeneratorConfig {
+        GeneratorConfig::StyleGan2(self.network.clone())
+    }
+
+    /// Decay of the averaged generator in the step that ends at `images_seen`.
+    pub fn ema_beta(&self, images_seen: u64) -> f64 {
+        let half_life = (self.ema_kimg * 1000.0).min(images_seen as f64 * self.ema_rampup);
+        0.5f64.powf(self.batch_size as f64 / half_life.max(1e-8))
+    }
+}
+
+impl RunSettings for TrainSettings {
+    type Stats = StepStats;
+
+    const KIND: &str = "stylegan2";
+    const FILES: &[&str] = &[];
+
+    fn collection(&self) -> &str {
+        &self.provenance.name
+    }
+
+    fn schedule(&self) -> Schedule {
+        Schedule {
+            batch_size: self.batch_size,
+            total_kimg: self.total_kimg,
+            snapshot_kimg: self.snapshot_kimg,
+            tick_images: 1000,
+        }
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn begins(&self) -> Result<(), String> {
+        let Some(from) = &self.grown_from else {
+            return Ok(());
+        };
+        Err(format!(
+            "it was grown from {}, and lacks what it began with",
+            from.run.display()
+        ))
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        self.dataset.validate()?;
+        self.network.validate().map_err(|error| error.to_string())?;
+        // Datasets are RGB.
+        bounds::within("img_channels", self.network.img_channels, 3, 3)?;
+        self.schedule().validate()?;
+        if !self.batch_size.is_multiple_of(4) {
+            return Err(format!(
+                "batch_size is {}, expected a multiple of four",
+                self.batch_size
+            ));
+        }
+        bounds::within("r1_interval", self.r1_interval, 1, 1 << 20)?;
+        bounds::share("style_mixing_prob", self.style_mixing_prob)?;
+        bounds::more_than_zero("learning_rate", self.learning_rate)?;
+        for (field, value) in [
+            ("r1_gamma", self.r1_gamma),
+            ("ema_kimg", self.ema_kimg),
+            ("ema_rampup", self.ema_rampup),
+        ] {
+            bounds::not_negative(field, value)?;
+        }
+        let Some(from) = &self.grown_from else {
+            return Ok(());
+        };
+        bounds::within(
+            "grown_from.resolution",
+            from.resolution,
+            16,
+            self.network.resolution / 2,
+        )?;
+        bounds::not_negative("grown_from.total_kimg", from.total_kimg)?;
+        bounds::not_negative("grown_from.duration_secs", from.duration_secs)
+    }
+}
+
+#[cfg(test)]
+pub(in crate::train) mod tests {
+    use super::*;
+
+    pub(crate) fn tiny() -> TrainSettings {
+        TrainSettings {
+            dataset: TrainedOn {
+                data: PathBuf::from("nowhere"),
+                dataset_len: 8,
+                dataset_digest: String::new(),
+            },
+            provenance: Provenance::default(),
+            hardware: String::new(),
+            network: StyleGan2Config {
+                z_dim: 8,
+                w_dim: 8,
+                num_mapping_layers: 2,
+                resolution: 16,
+                img_channels: 3,
+                channel_base: 128,
+                channel_max: 8,
+            },
+            grown_from: None,
+            batch_size: 4,
+            total_kimg: 1.0,
+            learning_rate: 0.003,
+            r1_gamma: 0.2,
+            r1_interval: 2,
+            ema_kimg: 5.0,
+            ema_rampup: 0.05,
+            style_mixing_prob: 0.9,
+            noise: true,
+            mirror: false,
+            snapshot_kimg: 1.0,
+            seed: 7,
+        }
+    }
+
+    #[test]
+    fn ema_halves_after_its_half_life() {
+        let settings = tiny();
+        let steps = settings.ema_kimg * 1000.0 / settings.batch_size as f64;
+        let late = settings.ema_beta(100_000_000);
+        assert!((late.powf(steps) - 0.5).abs() < 1e-9);
+        assert!(
+            settings.ema_beta(1000) < late,
+            "early on the average follows faster"
+        );
+    }
+
+    #[test]
+    fn every_field_is_checked() {
+        tiny().validate().unwrap();
+        let sound = serde_json::to_value(tiny()).unwrap();
+        for (field, value, expected) in [
+            ("dataset_len", "0", "expected at least 1"),
+            ("dataset_digest", "\"x\"", "expected 64 hexadecimal digits"),
+            ("batch_size", "0", "expected at least 1"),
+            ("batch_size", "6", "expected a multiple of four"),
+            ("total_kimg", "0.0", "expected more than 0"),
+            ("learning_rate", "-1.0", "expected more than 0"),
+            ("snapshot_kimg", "0.0", "expected more than 0"),
+            ("r1_gamma", "-1.0", "expected at least 0"),
+            ("r1_interval", "0", "expected at least 1"),
+            ("ema_kimg", "-1.0", "expected at least 0"),
+            ("ema_rampup", "-1.0", "expected at least 0"),
+            ("style_mixing_prob", "1.5", "expected 0 to 1"),
+        ] {
+            let mut edited = sound.clone();
+            edited[field] = serde_json::from_str(value).unwrap();
+            let settings: TrainSettings = serde_json::from_value(edited).unwrap();
+            let error = settings.validate().unwrap_err();
+            assert!(error.starts_with(field) && error.contains(expected), "{error}");
+            assert!(error.len() < 100, "{error}");
+        }
+        let mut settings = tiny();
+        settings.learning_rate = f64::NAN;
+        assert_eq!(
+            settings.validate().unwrap_err(),
+            "learning_rate is NaN, expected more than 0"
+        );
+        let mut settings = tiny();
+        settings.network.img_channels = 1;
+        assert_eq!(
+            settings.validate().unwrap_err(),
+            "img_channels is 1, expected at least 3"
+        );
+        let mut settings = tiny();
+        settings.grown_from = Some(GrownFrom {
+            run: PathBuf::new(),
+            resolution: 16,
+            total_kimg: 1.0,
+            duration_secs: 1.0,
+        });
+        assert!(
+            settings
+                .validate()
+                .unwrap_err()
+                .starts_with("grown_from.resolution is 16")
+        );
+    }
+
+    #[test]
+    fn settings_of_before_are_read() {
+        let mut old = serde_json::to_value(tiny()).unwrap();
+        for field in ["total_kimg", "hardware"] {
+            old.as_object_mut().unwrap().remove(field).unwrap();
+        }
+        assert!(old.get("dataset_digest").is_none(), "an old run has no digest");
+        let settings: TrainSettings = serde_json::from_value(old).unwrap();
+        assert_eq!(settings.total_kimg, 300.0);
+        assert_eq!(settings.dataset, tiny().dataset);
+    }
+}

@@ -1,0 +1,86 @@
+//! How long a training takes, and what happens when.
+
+use super::bounds;
+
+/// The lengths of a run, in pictures.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Schedule {
+    /// Pictures in a step.
+    pub batch_size: usize,
+    /// Thousands of pictures to show in all.
+    pub total_kimg: f64,
+    /// A checkpoint is written every so many thousand pictures.
+    pub snapshot_kimg: f64,
+    /// A line of statistics is written every so many pictures.
+    pub tick_images: u64,
+}
+
+impl Schedule {
+    /// Checks what a hand may have edited.
+    ///
+    /// # Errors
+    /// In words.
+    pub fn validate(&self) -> Result<(), String> {
+        bounds::within("batch_size", self.batch_size, 1, 1 << 20)?;
+        bounds::more_than_zero("total_kimg", self.total_kimg)?;
+        bounds::more_than_zero("snapshot_kimg", self.snapshot_kimg)
+    }
+
+    /// Pictures to show in all.
+    pub fn total_images(&self) -> u64 {
+        (self.total_kimg * 1000.0).round() as u64
+    }
+
+    /// Pictures that so many steps have shown.
+    pub fn images_after(&self, steps: u64) -> u64 {
+        steps * self.batch_size as u64
+    }
+
+    /// Whether the step that ended after `images_seen` pictures is one after which a line of statistics is due.
+    pub(super) fn ticks(&self, images_seen: u64) -> bool {
+        self.crosses(images_seen, self.tick_images)
+    }
+
+    /// Whether it is one after which a checkpoint is due. The last step is followed by one anyway.
+    pub(super) fn saves(&self, images_seen: u64) -> bool {
+        let interval = ((self.snapshot_kimg * 1000.0) as u64).max(self.batch_size as u64);
+        self.crosses(images_seen, interval) && images_seen < self.total_images()
+    }
+
+    fn crosses(&self, images_seen: u64, interval: u64) -> bool {
+        images_seen / interval > (images_seen - self.batch_size as u64) / interval
+    }
+}
+
+/// From one to zero along half a cosine, as `done` goes from zero to one.
+pub(super) fn cosine_decay(done: f64) -> f64 {
+    0.5 + 0.5 * (std::f64::consts::PI * done.min(1.0)).cos()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn things_are_due_when_their_interval_is_over() {
+        let schedule = Schedule {
+            batch_size: 16,
+            total_kimg: 0.1,
+            snapshot_kimg: 0.04,
+            tick_images: 32,
+        };
+        let after = |due: fn(&Schedule, u64) -> bool| -> Vec<u64> {
+            (1..=7)
+                .map(|step| step * 16)
+                .filter(|&images| due(&schedule, images))
+                .collect()
+        };
+        assert_eq!(after(Schedule::ticks), [32, 64, 96]);
+        assert_eq!(after(Schedule::saves), [48, 80]);
+        assert_eq!(schedule.total_images(), 100);
+        assert_eq!(
+            [cosine_decay(0.0), cosine_decay(1.0), cosine_decay(9.0)],
+            [1.0, 0.0, 0.0]
+        );
+    }
+}

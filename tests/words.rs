@@ -299,7 +299,7 @@ fn dataset(dir: &Path) -> PathBuf {
 #[test]
 fn prompts_are_evaluated_beside_chance() {
     let dir = TempDir::new().unwrap();
-    let (bundle, data, out) = (bundle(), dataset(dir.path()), dir.path().join("new/prompts.json"));
+    let (bundle, data, out) = (bundle(), dataset(dir.path()), dir.path().join("prompts.json"));
     let args = [
         "evaluate",
         "prompts",
@@ -347,11 +347,7 @@ fn prompts_are_evaluated_beside_chance() {
 #[test]
 fn pictures_are_evaluated_beside_the_collections_own() {
     let dir = TempDir::new().unwrap();
-    let (bundle, data, out) = (
-        bundle(),
-        dataset(dir.path()),
-        dir.path().join("new/pictures.json"),
-    );
+    let (bundle, data, out) = (bundle(), dataset(dir.path()), dir.path().join("pictures.json"));
     let evaluate = |more: &[&str]| {
         let common = [
             "--model",

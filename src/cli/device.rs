@@ -94,7 +94,7 @@ impl DeviceChoice {
 /// The first NVIDIA GPU. Asked for first, because what CUDA says where there is none names a shared library.
 #[cfg(feature = "cuda")]
 fn nvidia_gpu() -> anyhow::Result<Device> {
-    let found = Device::enumerate(burn::tensor::DeviceType::Cuda).into_vec();
+    let found = Device::enumerate(burn::tensor::DeviceType::Cuda);
     found.into_iter().next().context(
         "--device cuda: this machine has no NVIDIA GPU, or no NVIDIA driver (libcuda.so): install the driver, \
          or use --device cpu",

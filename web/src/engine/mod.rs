@@ -92,6 +92,9 @@ impl Engine {
                         && let Some(deviation) = open.doubts(job, &wish, &cancel).await
                     {
                         *model = opened(open.reopen(&deviation).await);
+                        if model.is_none() {
+                            return; // Why is said already, and there is nothing to draw with.
+                        }
                     }
                     finish(job, &model, async |model| model.imagine(job, wish, cancel).await).await;
                 }

@@ -28,7 +28,10 @@ use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent};
 /// Listens to the page, for as long as the page wants.
 pub fn run() {
     console_error_panic_hook::set_once();
-    let engine = Rc::new(Engine::default());
+    let engine = Rc::new(Engine {
+        model: Mutex::new(Err(("No model is open.".into(), vec![WayOn::TryAgain]))),
+        cancel: RefCell::default(),
+    });
     let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
         if let Some((request, bytes)) = unpack(&event.data()) {
             engine.clone().hear(request, bytes);
@@ -41,10 +44,9 @@ pub fn run() {
     say(&Reply::Awake, None);
 }
 
-#[derive(Default)]
 struct Engine {
-    /// The open bundle. The holder of the lock is the running job.
-    model: Mutex<Option<Model>>,
+    /// The open bundle, or why there is none. The holder of the lock is the running job.
+    model: Mutex<Result<Model, Trouble>>,
     /// Stops the newest job.
     cancel: RefCell<Cancel>,
 }
@@ -88,11 +90,11 @@ impl Engine {
                         truncation_psi,
                     };
                     // The towers come late, and with them what a device must refine as it should.
-                    while let Some(open) = model.as_ref()
+                    while let Ok(open) = model.as_ref()
                         && let Some(deviation) = open.doubts(job, &wish, &cancel).await
                     {
                         *model = opened(open.reopen(&deviation).await);
-                        if model.is_none() {
+                        if model.is_err() {
                             return; // Why is said already, and there is nothing to draw with.
                         }
                     }
@@ -142,17 +144,17 @@ impl Engine {
     }
 }
 
-/// What was opened, or nothing, and then it is said why.
-fn opened(result: Result<Model, Trouble>) -> Option<Model> {
-    let say_why = |(sentence, ways_on)| {
+/// What was opened; where it was not, it is said why.
+fn opened(result: Result<Model, Trouble>) -> Result<Model, Trouble> {
+    if let Err((sentence, ways_on)) = &result {
         let failed = Reply::Failed {
             job: None,
-            sentence,
-            ways_on,
+            sentence: sentence.clone(),
+            ways_on: ways_on.clone(),
         };
         say(&failed, None);
-    };
-    result.map_err(say_why).ok()
+    }
+    result
 }
 
 /// Why a job did not end well.
@@ -172,11 +174,15 @@ impl From<pipeline::Error> for Failure {
 }
 
 /// Runs a job and says how it ended.
-async fn finish(job: JobId, model: &Option<Model>, work: impl AsyncFnOnce(&Model) -> Result<(), Failure>) {
+async fn finish(
+    job: JobId,
+    model: &Result<Model, Trouble>,
+    work: impl AsyncFnOnce(&Model) -> Result<(), Failure>,
+) {
     let started_ms = now_ms();
     let result = match model {
-        Some(model) => work(model).await,
-        None => Err(Failure::Sentence("No model is open.".into())),
+        Ok(model) => work(model).await,
+        Err((why, _)) => Err(Failure::Sentence(why.clone())),
     };
     let reply = match result {
         Ok(()) => Reply::Done {
@@ -185,7 +191,7 @@ async fn finish(job: JobId, model: &Option<Model>, work: impl AsyncFnOnce(&Model
         },
         Err(Failure::Pipeline(pipeline::Error::Cancelled)) => Reply::Cancelled { job },
         Err(failure) => {
-            let ways_on = match model.as_ref().is_some_and(Model::is_on_gpu) {
+            let ways_on = match model.as_ref().is_ok_and(Model::is_on_gpu) {
                 true => vec![WayOn::UseCpu, WayOn::TryAgain],
                 false => vec![WayOn::TryAgain],
             };

@@ -69,16 +69,16 @@ enum Work {
         output: PathBuf,
         learning_rate: f64,
     },
-    /// A CLIP that `guise import clip` wrote: `image [n, 3, h, w] -> embedding`, and with a `direction` like it also the
-    /// gradient of their product with respect to the image.
+    /// A CLIP that `guise import clip` wrote: `image [n, 3, h, w] -> embedding`, and with a `direction` like
+    /// it also the gradient of their product with respect to the image.
     Clip {
         model: PathBuf,
         input: PathBuf,
         output: PathBuf,
         gradient: bool,
     },
-    /// What a step of guidance computes: `ws [n, num_ws, w_dim]` drawn and embedded, `[n, d]`, and the gradient of the
-    /// embeddings' product with `direction [n, d]` with respect to `ws`.
+    /// What a step of guidance computes: `ws [n, num_ws, w_dim]` drawn and embedded, `[n, d]`, and the
+    /// gradient of the embeddings' product with `direction [n, d]` with respect to `ws`.
     Guide {
         config: StyleGan2Config,
         tower: ImageTowerConfig,
@@ -87,8 +87,8 @@ enum Work {
         input: PathBuf,
         output: PathBuf,
     },
-    /// Writes what the browser's peer needs to draw `seed` of a bundle into the folder `output`: the networks with the
-    /// numbers that the page computes with, the seed's latent, and its picture.
+    /// Writes what the browser's peer needs to draw `seed` of a bundle into the folder `output`: the networks
+    /// with the numbers that the page computes with, the seed's latent, and its picture.
     Unpack {
         bundle: PathBuf,
         seed: u64,

@@ -1,5 +1,5 @@
-//! A model decides how much memory drawing from it takes. `guise generate` knows before: it draws fewer at once, or says
-//! what it would take.
+//! A model decides how much memory drawing from it takes. `guise generate` knows before: it draws fewer at
+//! once, or says what it would take.
 
 use burn::{
     module::Module,

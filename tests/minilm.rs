@@ -83,8 +83,8 @@ fn what_is_no_vocabulary_is_refused() {
     );
 }
 
-/// The tolerance leaves room for sums in another order: embeddings are of unit length, and single precision keeps
-/// seven digits.
+/// The tolerance leaves room for sums in another order: embeddings are of unit length, and single precision
+/// keeps seven digits.
 #[test]
 fn every_sentence_has_the_embedding_of_the_reference() {
     let device = Device::flex();

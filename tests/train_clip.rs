@@ -1,5 +1,5 @@
-//! `guise train clip` as its user runs it: a tiny sentence encoder with random weights, and drawn pictures of which
-//! every colour is told.
+//! `guise train clip` as its user runs it: a tiny sentence encoder with random weights, and drawn pictures of
+//! which every colour is told.
 
 use burn::tensor::Device;
 use guise::{

@@ -20,8 +20,8 @@ use burn::tensor::Device;
 use image::RgbaImage;
 use std::path::Path;
 
-/// Bytes of memory that opening a network takes for each of its numbers: as they are read, as the network has them before,
-/// and as it has them then, with what the kernels read.
+/// Bytes of memory that opening a network takes for each of its numbers: as they are read, as the network has
+/// them before, and as it has them then, with what the kernels read.
 const OPENING: u64 = 16;
 
 /// A bundle that is open on a device which computes it rightly.

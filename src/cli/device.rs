@@ -101,7 +101,8 @@ fn nvidia_gpu() -> anyhow::Result<Device> {
     )
 }
 
-/// Computes something small: drivers and adapters that are missing show themselves at the first use, by a panic.
+/// Computes something small: drivers and adapters that are missing show themselves at the first use, by a
+/// panic.
 fn probe(device: &Device) -> anyhow::Result<()> {
     let silent = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));

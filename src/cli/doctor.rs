@@ -18,9 +18,9 @@ use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
 /// Say what this machine has, and whether it draws and trains rightly.
 ///
-/// Every device and instruction set draws a published model's reference pictures, takes its guided step, and takes a
-/// training step of a small network; all of it is compared with plain Rust. The exit code is 0 only if the device that
-/// commands use by default is right.
+/// Every device and instruction set draws a published model's reference pictures, takes its guided step, and
+/// takes a training step of a small network; all of it is compared with plain Rust. The exit code is 0 only
+/// if the device that commands use by default is right.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The published model to check with [default: models/pixel-art, here or beside the program].

@@ -9,7 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Writes a whole file or nothing. Where the system can, what is not finished has no name and goes with the process.
+/// Writes a whole file or nothing. Where the system can, what is not finished has no name and goes with the
+/// process.
 pub(super) fn write_whole(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
     let write = || {
         let mut file = AtomicWriteFile::open(path)?;
@@ -42,8 +43,8 @@ pub(super) fn writable(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// Opens a file to read it. Pipes, devices and folders are refused: some never end, and some make the reader wait
-/// for ever.
+/// Opens a file to read it. Pipes, devices and folders are refused: some never end, and some make the reader
+/// wait for ever.
 pub(super) fn open_file(path: &Path) -> io::Result<File> {
     check_regular(&fs::metadata(path)?)?;
     let mut options = OpenOptions::new();

@@ -52,9 +52,9 @@ struct RealesrganNcnn {
 
 /// Convert a CLIP: OpenAI's .pt, or the safetensors of Hugging Face or open_clip.
 ///
-/// A .pt file may be a state dict or a TorchScript archive; nothing in it is run. Vision transformers and modified
-/// ResNets of any size can be converted, their shape is read off the weights. Three things cannot be read off: the
-/// nonlinearity and the numbers of heads, which OpenAI's models have as the defaults below.
+/// A .pt file may be a state dict or a TorchScript archive; nothing in it is run. Vision transformers and
+/// modified ResNets of any size can be converted, their shape is read off the weights. Three things cannot be
+/// read off: the nonlinearity and the numbers of heads, which OpenAI's models have as the defaults below.
 #[derive(Debug, clap::Args)]
 struct ClipArgs {
     /// The weights, a .pt or .safetensors file.
@@ -66,8 +66,8 @@ struct ClipArgs {
     /// The licence of the weights, an SPDX expression; OpenAI's and most of open_clip's is the default.
     #[arg(long, value_name = "SPDX", default_value = "MIT")]
     licence: String,
-    /// The nonlinearity: quick in OpenAI's models, exact in most that others trained (`hidden_act` or `quick_gelu`
-    /// in their configuration says which).
+    /// The nonlinearity: quick in OpenAI's models, exact in most that others trained (`hidden_act` or
+    /// `quick_gelu` in their configuration says which).
     #[arg(long, value_enum, default_value_t)]
     gelu: Gelu,
     /// Attention heads of the image tower [default: one for each 64 features]

@@ -17,8 +17,9 @@ use std::path::{Path, PathBuf};
 pub(super) struct Args {
     #[command(subcommand)]
     network: Option<Network>,
-    /// The dataset folder that `guise prepare` wrote, or a dataset of NVIDIA's dataset tool, zipped or not. With --resume
-    /// the run goes on with what it holds now, even if its pictures are others or more than before.
+    /// The dataset folder that `guise prepare` wrote, or a dataset of NVIDIA's dataset tool, zipped or not.
+    /// With --resume the run goes on with what it holds now, even if its pictures are others or more than
+    /// before.
     #[arg(long, required_unless_present = "resume")]
     data: Option<PathBuf>,
     /// The folder that holds the numbered run folders.
@@ -31,8 +32,8 @@ pub(super) struct Args {
     /// several times as fast, so most of the learning can happen there. Sizes of the network are that run's.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["resume", "channel_base", "channel_max"])]
     grow: Option<PathBuf>,
-    /// Train until this many thousand real pictures were shown, counted from the start of the run; a resumed run keeps
-    /// its own [default: 300].
+    /// Train until this many thousand real pictures were shown, counted from the start of the run; a resumed
+    /// run keeps its own [default: 300].
     #[arg(long)]
     kimg: Option<f64>,
     /// Where to train.
@@ -53,8 +54,8 @@ pub(super) struct Args {
     /// Half-life of the averaged generator in kimg [default: 5].
     #[arg(long)]
     ema_kimg: Option<f64>,
-    /// Share of the steps that take coarse and fine layers from two latents. More lets avatars be mixed freely;
-    /// less leaves shapes that span several layers easier to learn [default: 0.9].
+    /// Share of the steps that take coarse and fine layers from two latents. More lets avatars be mixed
+    /// freely; less leaves shapes that span several layers easier to learn [default: 0.9].
     #[arg(long, value_name = "SHARE")]
     style_mixing_prob: Option<f64>,
     /// Write grid, checkpoint and snapshot every so many kimg [default: 10].
@@ -162,7 +163,8 @@ fn start(args: &Args, smaller: Option<&Run>) -> anyhow::Result<(Run, Dataset)> {
     network.validate()?;
     if let Some(smaller) = smaller.filter(|smaller| !network.grows_from(&smaller.settings.network)) {
         bail!(
-            "{} draws {side} x {side} pixels and so does not grow into the {2} x {2} of {1}: --grow takes a run on a dataset of a lower resolution",
+            "{} draws {side} x {side} pixels and so does not grow into the {2} x {2} of {1}: --grow takes a run on a \
+             dataset of a lower resolution",
             smaller.dir.display(),
             data.display(),
             network.resolution,

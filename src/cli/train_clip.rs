@@ -28,13 +28,13 @@ const MINILM_SOURCE: &str = "https://huggingface.co/sentence-transformers/all-Mi
 
 /// Train a CLIP on a dataset: it knows which sentences fit which pictures.
 ///
-/// The image tower is trained, and a projection of a sentence encoder that stays as it is. Writes a numbered run folder
-/// with settings, statistics, checkpoints and evaluation.json: how well pictures are found and described that were
-/// held out. Ctrl-C writes a checkpoint and stops; `--resume` goes on from it exactly.
+/// The image tower is trained, and a projection of a sentence encoder that stays as it is. Writes a numbered
+/// run folder with settings, statistics, checkpoints and evaluation.json: how well pictures are found and
+/// described that were held out. Ctrl-C writes a checkpoint and stops; `--resume` goes on from it exactly.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The dataset folder that `guise prepare` wrote; its pictures must have traits. With --resume the run goes on with
-    /// what it holds now, even if its pictures are others or more than before.
+    /// The dataset folder that `guise prepare` wrote; its pictures must have traits. With --resume the run
+    /// goes on with what it holds now, even if its pictures are others or more than before.
     #[arg(long, required_unless_present = "resume")]
     data: Option<PathBuf>,
     /// The folder of the sentence encoder that `tools/minilm.sh` fetched.
@@ -60,8 +60,8 @@ pub(super) struct Args {
     /// A run folder to continue, with its own settings, except those given here again.
     #[arg(long, value_name = "RUN")]
     resume: Option<PathBuf>,
-    /// Thousands of pictures to show, counted from the start of the run, by the end of which the step size has fallen to
-    /// zero; a resumed run keeps its own [default: 1200].
+    /// Thousands of pictures to show, counted from the start of the run, by the end of which the step size
+    /// has fallen to zero; a resumed run keeps its own [default: 1200].
     #[arg(long)]
     kimg: Option<f64>,
     /// Where to train.

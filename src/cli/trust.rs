@@ -1,7 +1,9 @@
-//! Whether a device is trusted with a model: it must draw the bundle's references before it draws anything else.
+//! Whether a device is trusted with a model: it must draw the bundle's references before it draws anything
+//! else.
 //!
-//! What deviates is passed over for the next best: a GPU for the processor, an instruction set for a simpler one. A device
-//! that passed with a model is remembered for this machine, so that later commands do not pay for it.
+//! What deviates is passed over for the next best: a GPU for the processor, an instruction set for a simpler
+//! one. A device that passed with a model is remembered for this machine, so that later commands do not pay
+//! for it.
 
 use super::{bundle, device::processor_name};
 use crate::{
@@ -29,8 +31,8 @@ pub(super) enum Purpose {
     Guide,
 }
 
-/// The generator of the bundle in `dir` on a device that computes what it should, `wish` if possible. `load` gives it for a
-/// device.
+/// The generator of the bundle in `dir` on a device that computes what it should, `wish` if possible. `load`
+/// gives it for a device.
 ///
 /// # Errors
 ///
@@ -73,7 +75,8 @@ pub(super) fn settle_by_itself(
     })
 }
 
-/// The side in pixels up to which plain Rust draws references: it would take half a minute and gigabytes for larger ones.
+/// The side in pixels up to which plain Rust draws references: it would take half a minute and gigabytes for
+/// larger ones.
 const SMALL: usize = 256;
 
 /// What `compute` comes to without any special instructions.
@@ -140,7 +143,8 @@ pub(super) fn describe(device: &Device) -> String {
     }
 }
 
-/// How the device deviates from what the bundle in `dir` keeps, if it keeps anything and the device has not passed before.
+/// How the device deviates from what the bundle in `dir` keeps, if it keeps anything and the device has not
+/// passed before.
 fn check(
     dir: &Path,
     manifest: &Manifest,
@@ -198,8 +202,8 @@ fn marker(manifest: &Manifest, purpose: Purpose, device: &Device) -> Option<Path
     ))
 }
 
-/// Makes sure, before hours of training, that `device` trains as plain Rust does. Of the processor, an instruction set
-/// that does not is passed over.
+/// Makes sure, before hours of training, that `device` trains as plain Rust does. Of the processor, an
+/// instruction set that does not is passed over.
 ///
 /// # Errors
 ///

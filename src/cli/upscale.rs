@@ -31,8 +31,8 @@ const MAX_MODEL_BYTES: u64 = 1 << 29;
 
 /// Enlarge a picture with a super-resolution model.
 ///
-/// The picture goes through the model in tiles, so its size is limited by time rather than by memory. Its color
-/// profile is kept; of an animation the first frame is enlarged, and 16 bits a channel become 8.
+/// The picture goes through the model in tiles, so its size is limited by time rather than by memory. Its
+/// color profile is kept; of an animation the first frame is enlarged, and 16 bits a channel become 8.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The picture: PNG, JPEG, WebP or GIF, at most 100 megapixels.

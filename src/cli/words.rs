@@ -1,5 +1,5 @@
-//! What turns words into targets: the towers and the mapper of a bundle, the towers of a CLIP run, or a CLIP that
-//! was imported.
+//! What turns words into targets: the towers and the mapper of a bundle, the towers of a CLIP run, or a CLIP
+//! that was imported.
 
 use super::{
     bundle,

@@ -13,13 +13,14 @@ pub enum Links {
     Refused,
 }
 
-/// Opens a regular file to be read. A pipe, a device or a socket would make the program wait for ever, or worse.
+/// Opens a regular file to be read. A pipe, a device or a socket would make the program wait for ever, or
+/// worse.
 ///
 /// # Errors
 /// When the file cannot be opened, is no regular file, or is a link that is not to be followed.
 pub fn open_regular(path: &Path, links: Links) -> Result<File> {
-    // Opening a device can already do something to it, so the look comes first. It is repeated on what was opened,
-    // because another file may lie there by then.
+    // Opening a device can already do something to it, so the look comes first. It is repeated on what was
+    // opened, because another file may lie there by then.
     check(&match links {
         Links::Followed => std::fs::metadata(path)?,
         Links::Refused => std::fs::symlink_metadata(path)?,
@@ -57,8 +58,8 @@ pub fn read_regular(path: &Path, links: Links, limit: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The name of the file that `AtomicWriteFile` was about to put in its place when it was killed, such as `dataset.json`
-/// for `.dataset.json.x1Y2z3`, if that is what `name` looks like.
+/// The name of the file that `AtomicWriteFile` was about to put in its place when it was killed, such as
+/// `dataset.json` for `.dataset.json.x1Y2z3`, if that is what `name` looks like.
 pub fn unfinished(name: &str) -> Option<&str> {
     let (of, ending) = name.strip_prefix('.')?.rsplit_once('.')?;
     let is_random = ending.len() == 6 && ending.bytes().all(|byte| byte.is_ascii_alphanumeric());

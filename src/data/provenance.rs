@@ -9,9 +9,9 @@ const MAX_CHARS: usize = 10_000;
 
 /// Whose art it is and under which licence: `collection.json` beside the art.
 ///
-/// It travels unchanged from the collection through dataset and run into the published bundle, because a model
-/// may be passed on only as far as the pictures it was trained on. A collection without the file has an empty
-/// provenance: it can be trained on, and publishing then asks for a licence.
+/// It travels unchanged from the collection through dataset and run into the published bundle, because a
+/// model may be passed on only as far as the pictures it was trained on. A collection without the file has an
+/// empty provenance: it can be trained on, and publishing then asks for a licence.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Provenance {
@@ -36,8 +36,8 @@ impl Provenance {
     /// More than any provenance needs, little enough to read a hostile file whole.
     pub(super) const MAX_BYTES: u64 = 1 << 20;
 
-    /// Reads the text of a collection's `collection.json`. Some generators give that name to the list of all tokens,
-    /// which says nothing about the licence.
+    /// Reads the text of a collection's `collection.json`. Some generators give that name to the list of all
+    /// tokens, which says nothing about the licence.
     ///
     /// # Errors
     /// In words, for the list of skipped files.

@@ -1,9 +1,9 @@
 //! From an embedding to a latent that a generator draws something like it from: the draft of a guided avatar.
 //!
-//! In the spirit of the latent mapper of Patashnik et al., "StyleCLIP" (2021), section 5, but from the embedding
-//! alone and not from a latent to be edited. An embedding leaves most of an avatar open, so the answer is a normal
-//! distribution: the network gives its mean, and one covariance for all is what it left unexplained of the latents
-//! that it was trained on.
+//! In the spirit of the latent mapper of Patashnik et al., "StyleCLIP" (2021), section 5, but from the
+//! embedding alone and not from a latent to be edited. An embedding leaves most of an avatar open, so the
+//! answer is a normal distribution: the network gives its mean, and one covariance for all is what it left
+//! unexplained of the latents that it was trained on.
 
 use super::{
     NetworkConfig,
@@ -92,15 +92,15 @@ pub struct Mapper {
     pub output: Linear,
     /// `[embed_dim]`, the mean embedding of pictures.
     pub image_mean: Param<Tensor<1>>,
-    /// `[embed_dim]`, the mean embedding of sentences. The two means lie apart, and what a sentence or a picture says
-    /// is how it differs from the mean of its kind.
+    /// `[embed_dim]`, the mean embedding of sentences. The two means lie apart, and what a sentence or a
+    /// picture says is how it differs from the mean of its kind.
     pub text_mean: Param<Tensor<1>>,
     /// `[w_dim]`, the mean of `w`.
     pub w_mean: Param<Tensor<1>>,
     /// `[1]`, the root mean square of the coordinates of `w` around their mean.
     pub w_scale: Param<Tensor<1>>,
-    /// `[w_dim, w_dim]`, a root of the covariance that is left, in units of `w_scale`: unit normal rows times this are
-    /// what an embedding leaves open.
+    /// `[w_dim, w_dim]`, a root of the covariance that is left, in units of `w_scale`: unit normal rows times
+    /// this are what an embedding leaves open.
     pub spread: Param<Tensor<2>>,
 }
 

@@ -32,8 +32,8 @@ pub trait NetworkConfig {
     fn weights(&self) -> u64;
 }
 
-/// A network that is there to be used for a while: the weights of its convolutions lie in the order that the device reads
-/// them, which costs nothing once and much in every call.
+/// A network that is there to be used for a while: the weights of its convolutions lie in the order that the
+/// device reads them, which costs nothing once and much in every call.
 pub fn arrange<M: Module>(network: M) -> M {
     struct Arranger;
 

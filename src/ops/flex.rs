@@ -23,8 +23,8 @@ pub(crate) fn from_values<const D: usize>(values: Vec<f32>, shape: [usize; D]) -
     FlexTensor::from_data(TensorData::new(values, shape))
 }
 
-/// Lets `fill` write `len` floats, and says what it returned beside them. Memory is not cleared first, because
-/// writing a large tensor twice takes about as long as computing it.
+/// Lets `fill` write `len` floats, and says what it returned beside them. Memory is not cleared first,
+/// because writing a large tensor twice takes about as long as computing it.
 ///
 /// # Safety
 /// `fill` must write every float, unless it panics.

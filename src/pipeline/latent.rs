@@ -8,16 +8,17 @@ use rand_distr::{Distribution, StandardNormal};
 /// `z [z_dim]` from the unit normal distribution, the same on every platform and in every release: seed
 /// `n` is the avatar number `n` of a model, in links and in files.
 ///
-/// ChaCha with 8 rounds is specified to the bit. The ziggurat that makes normal values of it works in 64 bits;
-/// only its far tail (one value in 4000) takes a logarithm, which platforms may round differently, and that
-/// is lost again when the value is rounded to 32 bits. Each seed begins a stream of its own, so a latent does not depend on which others are drawn with it.
+/// ChaCha with 8 rounds is specified to the bit. The ziggurat that makes normal values of it works in 64
+/// bits; only its far tail (one value in 4000) takes a logarithm, which platforms may round differently, and
+/// that is lost again when the value is rounded to 32 bits. Each seed begins a stream of its own, so a latent
+/// does not depend on which others are drawn with it.
 pub fn z_from_seed(seed: u64, z_dim: usize) -> Vec<f32> {
     let rng = ChaCha8Rng::seed_from_u64(seed);
     StandardNormal.sample_iter(rng).take(z_dim).collect()
 }
 
-/// An avatar between two: its first `from_layer` layers are those of `coarse` (shape, pose), the others those of
-/// `fine` (colours). Both are `[layers width]`, row by row.
+/// An avatar between two: its first `from_layer` layers are those of `coarse` (shape, pose), the others those
+/// of `fine` (colours). Both are `[layers width]`, row by row.
 ///
 /// # Errors
 ///

@@ -62,7 +62,8 @@ pub fn to_guide<E: ImageEncoder + ?Sized>(
     (n as u64).saturating_mul(each).saturating_add(ANYHOW)
 }
 
-/// The largest batch of at most `most` for which `bytes` says that it fits into `limit`; none where not even one does.
+/// The largest batch of at most `most` for which `bytes` says that it fits into `limit`; none where not even
+/// one does.
 pub fn largest_batch(most: usize, limit: u64, bytes: impl Fn(usize) -> u64) -> Option<usize> {
     (1..=most).rev().find(|&n| bytes(n) <= limit)
 }

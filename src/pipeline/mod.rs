@@ -47,7 +47,8 @@ pub enum Event {
         done: usize,
         /// All steps of this job.
         total: usize,
-        /// The distance of each avatar from the targets before this step, without the pull toward the average.
+        /// The distance of each avatar from the targets before this step, without the pull toward the
+        /// average.
         losses: Vec<f32>,
         /// The weighted mean of each avatar's cosines to the targets before this step.
         scores: Vec<f32>,

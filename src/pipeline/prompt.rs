@@ -30,12 +30,13 @@ pub const MAX_WEIGHT: f32 = 100.0;
 /// Parts of an error message are shown up to this many characters.
 const SHOWN_CHARS: usize = 40;
 
-/// Reads `text` as prompts that `|` separates, each of which may end in a colon and its weight; without one it
-/// weighs 1.
+/// Reads `text` as prompts that `|` separates, each of which may end in a colon and its weight; without one
+/// it weighs 1.
 ///
 /// A colon that no number follows belongs to the words, and so does everything that only looks like a number
-/// elsewhere (`inf`, other scripts' digits). A colon between whole numbers without a space is that of a time or a
-/// ratio (`12:30`, `16:9`); a space before it makes it the weight's. Prompts without words are passed over.
+/// elsewhere (`inf`, other scripts' digits). A colon between whole numbers without a space is that of a time
+/// or a ratio (`12:30`, `16:9`); a space before it makes it the weight's. Prompts without words are passed
+/// over.
 ///
 /// # Errors
 ///
@@ -56,7 +57,8 @@ pub fn parse(text: &str) -> Result<Vec<Prompt>, Error> {
             },
             None => (part, 1.0),
         };
-        // Line breaks and tabs are no more than space between words, and other control characters are nothing.
+        // Line breaks and tabs are no more than space between words, and other control characters are
+        // nothing.
         let words: Vec<String> = words
             .split_whitespace()
             .map(|word| word.chars().filter(|c| !c.is_control()).collect())

@@ -139,7 +139,8 @@ pub(super) fn latent_tensor(
     ))
 }
 
-/// The largest centred square of `picture`, on white where it is transparent, as `[1, 3, side, side]` in `[-1, 1]`.
+/// The largest centred square of `picture`, on white where it is transparent, as `[1, 3, side, side]` in
+/// `[-1, 1]`.
 pub fn image_from_picture(picture: &RgbaImage, side: usize, device: &Device) -> Tensor<4> {
     let (width, height) = picture.dimensions();
     let square = width.min(height);
@@ -169,8 +170,8 @@ pub fn image_from_picture(picture: &RgbaImage, side: usize, device: &Device) -> 
 ///
 /// # Errors
 ///
-/// [`Error::Device`] when the device cannot hand the tensor back, [`Error::NotNumbers`] when the generator drew what is no
-/// colour at all.
+/// [`Error::Device`] when the device cannot hand the tensor back, [`Error::NotNumbers`] when the generator
+/// drew what is no colour at all.
 pub async fn pictures_from_images(images: Tensor<4>) -> Result<Vec<RgbaImage>, Error> {
     let [_, channels, height, width] = images.dims();
     assert_eq!(channels, 3, "pictures have three channels");

@@ -1,8 +1,8 @@
 //! Whether a device computes what it should.
 //!
-//! A bundle keeps a few pictures and the figures of one guided step, computed in plain Rust when it was published. Every
-//! device draws them again before anything else is shown, so that a kernel or a graphics driver that computes wrongly is
-//! found by what it does, on processors and adapters that no test has run on.
+//! A bundle keeps a few pictures and the figures of one guided step, computed in plain Rust when it was
+//! published. Every device draws them again before anything else is shown, so that a kernel or a graphics
+//! driver that computes wrongly is found by what it does, on processors and adapters that no test has run on.
 
 use super::{
     Cancel, Error, Event, GuideSettings, ImageEncoder, Network, Targets,
@@ -16,19 +16,22 @@ use image::{
     imageops::{replace, thumbnail},
 };
 
-/// The avatars that are drawn. They are one batch of four, as kernels take other ways for batches than for one.
+/// The avatars that are drawn. They are one batch of four, as kernels take other ways for batches than for
+/// one.
 pub const SEEDS: [u64; 4] = [0, 1, 2, 3];
 
 /// Larger pictures are averaged down to this side, so that a bundle stays small.
 pub const MAX_SIDE: u32 = 64;
 
-/// The most that a value may differ, in steps of 255. Devices that compute rightly were seen to differ by at most 4.
+/// The most that a value may differ, in steps of 255. Devices that compute rightly were seen to differ by at
+/// most 4.
 pub const MOST_STEPS: u8 = 8;
 
 /// The most that values may differ on average.
 pub const MOST_MEAN_STEPS: f64 = 1.0;
 
-/// The most that a score of the guided step may differ; devices that compute rightly were seen to differ by 0.0005.
+/// The most that a score of the guided step may differ; devices that compute rightly were seen to differ by
+/// 0.0005.
 pub const MOST_SCORE: f32 = 0.01;
 
 /// How a device was found to compute something else than it should.
@@ -62,8 +65,8 @@ pub enum Deviation {
     },
 }
 
-/// Has the processor compute with its next best instruction set from now on, and gives its name; there is none after plain
-/// Rust.
+/// Has the processor compute with its next best instruction set from now on, and gives its name; there is
+/// none after plain Rust.
 pub fn simpler_processor() -> Option<&'static str> {
     let next = Isa::current().next_best()?;
     next.choose();

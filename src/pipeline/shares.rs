@@ -1,9 +1,10 @@
-//! One job in several hands: which part of the avatars each takes, and what their words about parts say of the whole.
+//! One job in several hands: which part of the avatars each takes, and what their words about parts say of
+//! the whole.
 
 use std::ops::Range;
 
-/// Parts of `count` avatars for at most `hands` who work at the same time: in order, none empty, no two different by
-/// more than one. There are no more of them than shorten the longest.
+/// Parts of `count` avatars for at most `hands` who work at the same time: in order, none empty, no two
+/// different by more than one. There are no more of them than shorten the longest.
 ///
 /// # Panics
 /// When there are no avatars or no hands.
@@ -51,13 +52,15 @@ impl Whole {
         self.parts[part].clone()
     }
 
-    /// Takes note that a part has taken `steps`, or begun again with none, and gives what all parts have taken.
+    /// Takes note that a part has taken `steps`, or begun again with none, and gives what all parts have
+    /// taken.
     pub fn step(&mut self, part: usize, steps: usize) -> usize {
         self.steps[part] = steps;
         self.steps.iter().copied().min().unwrap_or(0)
     }
 
-    /// Takes note of a part's scores, and gives the latest of every avatar. Scores that are too many are left out.
+    /// Takes note of a part's scores, and gives the latest of every avatar. Scores that are too many are left
+    /// out.
     pub fn score(&mut self, part: usize, scores: &[f32]) -> Vec<f32> {
         let places = self.scores[self.parts[part].clone()].iter_mut();
         for (place, score) in places.zip(scores) {

@@ -44,9 +44,11 @@ impl TrainedOn {
         Ok(())
     }
 
-    /// Opens the dataset to go on with, and says in a sentence if it is another. To give it again is to agree to that.
+    /// Opens the dataset to go on with, and says in a sentence if it is another. To give it again is to agree
+    /// to that.
     ///
-    /// One whose pictures do not have the run's `resolution` is opened as well: no consent helps, so the trainer refuses it.
+    /// One whose pictures do not have the run's `resolution` is opened as well: no consent helps, so the
+    /// trainer refuses it.
     ///
     /// # Errors
     /// [`Error::Data`] when it cannot be read, [`Error::Settings`] when it is another and was not given.

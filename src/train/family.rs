@@ -28,8 +28,8 @@ pub trait Family: State + Sized {
 
     /// The step number `step`, counted from zero, with the pictures of these places in the epoch.
     ///
-    /// All randomness follows from the seed and `step`, so that a resumed run goes on exactly as if it had never
-    /// stopped. When a figure is not finite the step ends there, and the state is to be thrown away.
+    /// All randomness follows from the seed and `step`, so that a resumed run goes on exactly as if it had
+    /// never stopped. When a figure is not finite the step ends there, and the state is to be thrown away.
     ///
     /// # Errors
     ///

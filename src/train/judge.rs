@@ -1,7 +1,8 @@
-//! A judge of what pictures show, trained on a collection's own pictures and traits: for measuring other networks.
+//! A judge of what pictures show, trained on a collection's own pictures and traits: for measuring other
+//! networks.
 //!
-//! It has the image tower's shape and nothing of its weights. Its pictures get small flaws, as it is to judge drawn
-//! ones.
+//! It has the image tower's shape and nothing of its weights. Its pictures get small flaws, as it is to judge
+//! drawn ones.
 
 use super::{
     clip::{flawed, scaled},
@@ -70,8 +71,9 @@ impl Judge {
     }
 }
 
-/// Trains a judge for pictures of `side` pixels, a power of two from 8, on `pictures` (as [`Judge::answers`] takes
-/// them) with their answers; question number `i` has `counts[i]` answers. `progress` hears of steps: done, and in all.
+/// Trains a judge for pictures of `side` pixels, a power of two from 8, on `pictures` (as [`Judge::answers`]
+/// takes them) with their answers; question number `i` has `counts[i]` answers. `progress` hears of steps:
+/// done, and in all.
 pub fn train_judge(
     side: usize,
     pictures: &[(Vec<u8>, Answers)],
@@ -125,7 +127,8 @@ fn images(values: Vec<f32>, n: usize, side: usize, device: &Device) -> Tensor<4>
     Tensor::from_data(TensorData::new(values, [n, 3, side, side]), device)
 }
 
-/// The mean over the pictures of minus the logarithm of the right answer's share; pictures without one count nothing.
+/// The mean over the pictures of minus the logarithm of the right answer's share; pictures without one count
+/// nothing.
 fn cross_entropy(logits: Tensor<2>, answers: Answers) -> Tensor<1> {
     let n = answers.len();
     let device = logits.device().without_autodiff();

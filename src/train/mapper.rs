@@ -1,9 +1,10 @@
 //! Training the mapper that drafts avatars, on nothing but the generator's own samples and sentences.
 //!
-//! First it learns to tell from the embedding of a sample which latent it was drawn from. Embeddings of sentences lie
-//! elsewhere than those of pictures, so both are seen as directions around the mean of their kind, and the pictures'
-//! directions are disturbed, because a sentence says less than a picture shows. Then it is shown sentences, and learns
-//! through generator and image tower to have the pictures drawn for them embedded where the sentences are.
+//! First it learns to tell from the embedding of a sample which latent it was drawn from. Embeddings of
+//! sentences lie elsewhere than those of pictures, so both are seen as directions around the mean of their
+//! kind, and the pictures' directions are disturbed, because a sentence says less than a picture shows. Then
+//! it is shown sentences, and learns through generator and image tower to have the pictures drawn for them
+//! embedded where the sentences are.
 
 use super::schedule::cosine_decay;
 use crate::{
@@ -77,14 +78,16 @@ impl MapperSettings {
 /// Pictures that are drawn at once, without and with gradients.
 const DRAW_BATCH: usize = 32;
 
-/// Trains a mapper for `generator` and `tower` on its samples and on `texts [m, embed_dim]`, embeddings of sentences.
+/// Trains a mapper for `generator` and `tower` on its samples and on `texts [m, embed_dim]`, embeddings of
+/// sentences.
 ///
-/// All are without autodiff, on the device that is trained on. `progress` hears of pictures drawn and steps taken: done,
-/// and in all.
+/// All are without autodiff, on the device that is trained on. `progress` hears of pictures drawn and steps
+/// taken: done, and in all.
 ///
 /// # Panics
 ///
-/// When there are no more sentences than are held out, or the tower sees pictures of another size than are drawn.
+/// When there are no more sentences than are held out, or the tower sees pictures of another size than are
+/// drawn.
 pub fn train_mapper(
     generator: &dyn Generate,
     tower: &ImageTower,
@@ -297,8 +300,8 @@ fn measure_spread(
     mapper
 }
 
-/// The upper triangular `U` with `U^T U = covariance [n, n]`, by Cholesky's method; what rounding makes negative counts
-/// as nothing.
+/// The upper triangular `U` with `U^T U = covariance [n, n]`, by Cholesky's method; what rounding makes
+/// negative counts as nothing.
 fn transposed_root(covariance: &[f64], n: usize) -> Vec<f64> {
     let mut root = vec![0.0; n * n];
     for i in 0..n {

@@ -36,7 +36,8 @@ impl Schedule {
         steps * self.batch_size as u64
     }
 
-    /// Whether the step that ended after `images_seen` pictures is one after which a line of statistics is due.
+    /// Whether the step that ended after `images_seen` pictures is one after which a line of statistics is
+    /// due.
     pub(super) fn ticks(&self, images_seen: u64) -> bool {
         self.crosses(images_seen, self.tick_images)
     }

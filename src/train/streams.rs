@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 /// The generator of random numbers for a `purpose`, the `number`-th time, in a run with `seed`.
 ///
-/// Its key is a hash of all three. A resumed run draws what it would have drawn, purposes share no numbers, and a new
-/// purpose changes none of the others.
+/// Its key is a hash of all three. A resumed run draws what it would have drawn, purposes share no numbers,
+/// and a new purpose changes none of the others.
 pub(super) fn stream(seed: u64, purpose: &str, number: u64) -> ChaCha8Rng {
     let key = Sha256::new()
         .chain_update(seed.to_le_bytes())

@@ -55,8 +55,8 @@ pub struct Trainer<F: Family> {
 }
 
 impl<F: Family> Trainer<F> {
-    /// Continues `run` from its newest checkpoint, or begins it with `fresh` if there is none and it may begin. A new run
-    /// gets its numbered folder here.
+    /// Continues `run` from its newest checkpoint, or begins it with `fresh` if there is none and it may
+    /// begin. A new run gets its numbered folder here.
     ///
     /// # Errors
     ///
@@ -125,7 +125,8 @@ impl<F: Family> Trainer<F> {
         self.run.settings.schedule().images_after(self.progress.step)
     }
 
-    /// Trains until as many pictures were shown as the settings say or `stop` is set, and leaves a checkpoint either way.
+    /// Trains until as many pictures were shown as the settings say or `stop` is set, and leaves a checkpoint
+    /// either way.
     ///
     /// # Errors
     ///

@@ -34,12 +34,13 @@ pub fn load_part<C: NetworkConfig>(
     apply(part.config.init(device), &tensors).map(arrange)
 }
 
-/// The tokenizer of the text tower of shape `config`, from the `contents` of the vocabulary that `file` describes.
+/// The tokenizer of the text tower of shape `config`, from the `contents` of the vocabulary that `file`
+/// describes.
 ///
 /// # Errors
 ///
-/// [`Error::Mismatch`] when `contents` is not that file, is no vocabulary, or has another number of tokens than the
-/// tower has embeddings.
+/// [`Error::Mismatch`] when `contents` is not that file, is no vocabulary, or has another number of tokens
+/// than the tower has embeddings.
 pub fn load_vocabulary(file: &File, contents: &[u8], config: &TextTowerConfig) -> Result<Tokenizer, Error> {
     file.verify(contents)?;
     let mismatch = |reason: String| Error::Mismatch {
@@ -104,8 +105,9 @@ pub async fn pack<M: Module, C>(
     pack_each(&tensors, config, quantization, |_| quantization, file)
 }
 
-/// As [`pack`], for a text tower. Of four bits only the embeddings of words are stored, which are half of it and of
-/// which a sentence reads a few rows; at four bits, the layers of a network as narrow as MiniLM turn every sentence.
+/// As [`pack`], for a text tower. Of four bits only the embeddings of words are stored, which are half of it
+/// and of which a sentence reads a few rows; at four bits, the layers of a network as narrow as MiniLM turn
+/// every sentence.
 ///
 /// # Errors
 ///

@@ -1,8 +1,8 @@
 //! The published bundle: GGUF in and out, manifest, name and shape checks, quantization.
 //!
 //! A bundle is a folder with `model.json`, the [`Manifest`], and one GGUF file for each network. It may come
-//! from anywhere, so nothing is allocated because a file says so: sizes are compared with the bytes that are really there
-//! first.
+//! from anywhere, so nothing is allocated because a file says so: sizes are compared with the bytes that are
+//! really there first.
 
 pub mod bundle;
 mod error;

@@ -78,7 +78,8 @@ fn the_table_of_imports_is_sound() {
         }
     }
     assert!(!arrows["train"].contains("pipeline") && !arrows["pipeline"].contains("train"));
-    // A table without cycles can be taken apart by removing, again and again, what imports nothing that is left.
+    // A table without cycles can be taken apart by removing, again and again, what imports nothing that is
+    // left.
     let mut left = arrows.clone();
     while !left.is_empty() {
         let names: BTreeSet<_> = left.keys().cloned().collect();
@@ -152,7 +153,8 @@ fn the_portable_core_names_no_host() {
     );
 }
 
-/// What names a family: its networks, its recipe, the enum of generators, and the two lists of what can be trained.
+/// What names a family: its networks, its recipe, the enum of generators, and the two lists of what can be
+/// trained.
 const FAMILIES: [&str; 4] = [
     "src/networks/generators",
     "src/train/families",

@@ -135,8 +135,8 @@ pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/bundle-tiny")
 }
 
-/// The manifest there. Its references are not computed anew, because processors round a value in a thousand to
-/// another of 255 steps: `guise publish --refresh tests/fixtures/bundle-tiny` makes them.
+/// The manifest there. Its references are not computed anew, because processors round a value in a thousand
+/// to another of 255 steps: `guise publish --refresh tests/fixtures/bundle-tiny` makes them.
 fn committed() -> Manifest {
     Manifest::parse(&std::fs::read(folder().join(Manifest::FILE_NAME)).unwrap()).unwrap()
 }

@@ -1,4 +1,5 @@
-//! `guise generate --prompt --clip FILE`: a CLIP with random weights has an opinion as well, and avatars come closer to it.
+//! `guise generate --prompt --clip FILE`: a CLIP with random weights has an opinion as well, and avatars come
+//! closer to it.
 
 use burn::tensor::Device;
 use futures::executor::block_on;

@@ -1,8 +1,8 @@
-//! CLIP: the importer, the networks against the reference implementations (fixtures/clip/make.py), the tokenizer
-//! against Hugging Face's (fixtures/clip/tokens.py), and the command.
+//! CLIP: the importer, the networks against the reference implementations (fixtures/clip/make.py), the
+//! tokenizer against Hugging Face's (fixtures/clip/tokens.py), and the command.
 //!
-//! OpenAI's weights are not part of this repository: small networks with random weights stand for them, written by
-//! the reference implementations in every format that can be imported.
+//! OpenAI's weights are not part of this repository: small networks with random weights stand for them,
+//! written by the reference implementations in every format that can be imported.
 
 mod command;
 mod guided;

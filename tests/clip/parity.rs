@@ -1,5 +1,5 @@
-//! Embeddings within 1e-4 and gradients within 1e-3 of the largest value, against references in double precision:
-//! what single precision and the fast convolutions leave.
+//! Embeddings within 1e-4 and gradients within 1e-3 of the largest value, against references in double
+//! precision: what single precision and the fast convolutions leave.
 
 use super::{bytes, model};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -122,7 +122,8 @@ fn pixels_are_normalized() {
 
 #[test]
 fn the_published_shapes_are_sound() {
-    // Numbers of parameters that OpenAI's models have, less the masks and what batch norms keep besides a bias.
+    // Numbers of parameters that OpenAI's models have, less the masks and what batch norms keep besides a
+    // bias.
     for (config, expected) in [
         (ClipConfig::vit_b_32(), 151_277_313),
         (ClipConfig::vit_b_16(), 149_620_737),

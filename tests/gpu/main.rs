@@ -1,5 +1,5 @@
-//! Everything on a GPU as on the processor, through burn's WebGPU backend. `./x test-gpu` runs this on Mesa's lavapipe, an
-//! adapter made of software, as CI has no other; with a real adapter it is that one.
+//! Everything on a GPU as on the processor, through burn's WebGPU backend. `./x test-gpu` runs this on Mesa's
+//! lavapipe, an adapter made of software, as CI has no other; with a real adapter it is that one.
 #![cfg(feature = "webgpu")]
 
 mod training;

@@ -131,8 +131,8 @@ fn the_transposed_convolution_is_the_adjoint() {
 
 #[test]
 fn gradients_are_finite_differences() {
-    // A convolution is linear in its input and in its weight, so a difference of any step is the derivative up to
-    // rounding; a large step keeps that small.
+    // A convolution is linear in its input and in its weight, so a difference of any step is the derivative
+    // up to rounding; a large step keeps that small.
     let device = Device::flex().autodiff();
     for (side, kernel, stride, padding) in [(12, 3, 1, 1), (13, 3, 2, 0), (6, 1, 1, 0), (8, 4, 2, 1)] {
         let shapes = [[2, 5, side, side], [6, 5, kernel, kernel]];
@@ -195,7 +195,8 @@ fn infinities_and_nans_pass_as_they_do_directly() {
     }
 }
 
-/// `upfirdn2d` as its paper defines it: zeros between the samples, zeros around them, the filter, every so many.
+/// `upfirdn2d` as its paper defines it: zeros between the samples, zeros around them, the filter, every so
+/// many.
 fn upfirdn2d(x: Tensor<4>, up: usize, down: usize, pad: (usize, usize), gain: f32) -> Tensor<4> {
     let [n, c, h, w] = x.dims();
     let device = x.device();

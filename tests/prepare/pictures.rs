@@ -57,8 +57,8 @@ fn prepared(name: &str, bytes: Vec<u8>) -> ([[u8; 3]; 2], Vec<String>) {
     ([pixel(&planes, 32, 6, 16), pixel(&planes, 32, 26, 16)], notes)
 }
 
-/// Display P3 and what it is in sRGB, by the matrices and curves of both in double precision. Pillow 13's ImageCms says
-/// 0, 225, 0 and 252, 0, 5: its numbers are too short for the dark end of the curve.
+/// Display P3 and what it is in sRGB, by the matrices and curves of both in double precision. Pillow 13's
+/// ImageCms says 0, 225, 0 and 252, 0, 5: its numbers are too short for the dark end of the curve.
 const P3: [[u8; 3]; 2] = [[60, 220, 60], [230, 40, 40]];
 const SRGB: [[u8; 3]; 2] = [[0, 224, 0], [251, 0, 18]];
 

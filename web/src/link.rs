@@ -1,4 +1,5 @@
-//! A line to a worker that runs the engine: the page has one, and an engine has one to each of its assistants.
+//! A line to a worker that runs the engine: the page has one, and an engine has one to each of its
+//! assistants.
 
 use crate::protocol::{Reply, pack, unpack};
 use js_sys::ArrayBuffer;
@@ -14,7 +15,8 @@ pub struct Link {
 }
 
 impl Link {
-    /// Starts the loader at `address`. `on_reply` hears everything the worker says, `on_crash` that it has died.
+    /// Starts the loader at `address`. `on_reply` hears everything the worker says, `on_crash` that it has
+    /// died.
     pub fn open(
         address: &str,
         on_reply: impl Fn(Reply, Option<ArrayBuffer>) + 'static,
@@ -29,7 +31,8 @@ impl Link {
             }
         });
         let on_error = Closure::<dyn Fn(web_sys::Event)>::new(move |event: web_sys::Event| {
-            // Otherwise it would go on as an error of the one that started the worker, and end that one as well.
+            // Otherwise it would go on as an error of the one that started the worker, and end that one as
+            // well.
             event.prevent_default();
             on_crash();
         });

@@ -88,8 +88,9 @@ pub enum Request {
         /// Distance from the average avatar, 0 to 1.
         truncation_psi: f32,
     },
-    /// Draw avatars that fit the words, and the picture file that travels with this message, if one does. With an avatar
-    /// to start from they are variations of it, and then there may be neither words nor picture.
+    /// Draw avatars that fit the words, and the picture file that travels with this message, if one does.
+    /// With an avatar to start from they are variations of it, and then there may be neither words nor
+    /// picture.
     Imagine {
         /// This job's number.
         job: JobId,

@@ -43,7 +43,8 @@ struct Subject {
     /// The folder of a published model, or of a training run with --clip.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
-    /// The CLIP to use, a run or a file that `guise import clip` wrote [default: the towers in the published model].
+    /// The CLIP to use, a run or a file that `guise import clip` wrote [default: the towers in the published
+    /// model].
     #[arg(long, value_name = "PATH")]
     clip: Option<PathBuf>,
     /// The collection's dataset.

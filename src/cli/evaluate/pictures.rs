@@ -18,9 +18,10 @@ use std::path::PathBuf;
 
 /// Measure how much a model's pictures resemble its collection.
 ///
-/// Draws avatars and compares them with pictures of the collection as a CLIP sees both, by the Kernel Inception Distance
-/// with its embeddings in Inception's place. What a perfect model would come to is measured too: as many other pictures
-/// of the collection. Compare figures of the same CLIP, dataset and number of pictures only.
+/// Draws avatars and compares them with pictures of the collection as a CLIP sees both, by the Kernel
+/// Inception Distance with its embeddings in Inception's place. What a perfect model would come to is
+/// measured too: as many other pictures of the collection. Compare figures of the same CLIP, dataset and
+/// number of pictures only.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -167,8 +168,8 @@ pub(in crate::cli) fn resemblance(
 /// Pictures that are looked at together, where there is memory for so many.
 const BATCH: usize = 32;
 
-/// The embeddings of `images [n, 3, side, side]`, with a mean square of one instead of their length, which is the size of
-/// features that the kernel is made for.
+/// The embeddings of `images [n, 3, side, side]`, with a mean square of one instead of their length, which is
+/// the size of features that the kernel is made for.
 fn features(encoder: &dyn ImageEncoder, images: Tensor<4>) -> Vec<Vec<f32>> {
     let embeddings = judge(encoder, images);
     let [_, d] = embeddings.dims();

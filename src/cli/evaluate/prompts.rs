@@ -22,9 +22,9 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 /// Measure how often avatars for words show what the words say.
 ///
-/// Draws an avatar for each of many generated sentences at every quality. A judge that is trained on the collection's
-/// pictures and traits, and shares nothing with the networks it judges, says what it shows. Chance is what random avatars
-/// come to.
+/// Draws an avatar for each of many generated sentences at every quality. A judge that is trained on the
+/// collection's pictures and traits, and shares nothing with the networks it judges, says what it shows.
+/// Chance is what random avatars come to.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]

@@ -29,15 +29,15 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Avatars for words or like a picture")]
 pub(in crate::cli) struct Wish {
-    /// What to draw, in words. Several wishes are told apart by bars and may have weights, also negative ones:
-    /// "pink hair:1 | glasses:-0.5". The colon of a time such as 12:30 is none of a weight.
+    /// What to draw, in words. Several wishes are told apart by bars and may have weights, also negative
+    /// ones: "pink hair:1 | glasses:-0.5". The colon of a time such as 12:30 is none of a weight.
     #[arg(long, value_name = "TEXT")]
     pub(super) prompt: Option<String>,
     /// A picture that the avatars are to resemble: PNG, JPEG, WebP or GIF, at most 100 megapixels.
     #[arg(long, value_name = "FILE")]
     pub(super) image: Option<PathBuf>,
-    /// The CLIP that judges: a run of `guise train clip`, or a file that `guise import clip` wrote [default: the towers
-    /// in the published model].
+    /// The CLIP that judges: a run of `guise train clip`, or a file that `guise import clip` wrote [default:
+    /// the towers in the published model].
     #[arg(long, value_name = "PATH")]
     pub(super) clip: Option<PathBuf>,
     /// Avatars to draw, 1 to 64.
@@ -67,7 +67,8 @@ pub(in crate::cli) struct Wish {
     /// What is optimised: the generator's input, one w for all layers, or a w for each.
     #[arg(long, default_value = "w", value_parser = named::<Space>(&["z", "w", "w+"]))]
     space: Space,
-    /// Judge each picture in so many different views; 0 is the whole picture, which suits a collection's own CLIP; 8 suit one that was imported.
+    /// Judge each picture in so many different views; 0 is the whole picture, which suits a collection's own
+    /// CLIP; 8 suit one that was imported.
     #[arg(long, value_name = "N", default_value_t = 0)]
     cutouts: usize,
     /// Weight of the pull toward the average avatar [default: 0.02].

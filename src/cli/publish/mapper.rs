@@ -14,8 +14,8 @@ use crate::{
 use burn::tensor::Tensor;
 use futures::executor::block_on;
 
-/// Trains a mapper for the networks that are published, on `texts [n, embed_dim]`, embeddings of what is said about the
-/// collection, and puts it into `parts`; gives its file, and how good it is.
+/// Trains a mapper for the networks that are published, on `texts [n, embed_dim]`, embeddings of what is said
+/// about the collection, and puts it into `parts`; gives its file, and how good it is.
 pub(super) fn pack_mapper(
     texts: Tensor<2>,
     parts: &mut Parts,

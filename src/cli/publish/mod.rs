@@ -88,22 +88,23 @@ const MOST_PSNR_DB: f64 = 100.0;
 /// Publish a trained run as a quantized bundle.
 ///
 /// The bundle is a folder of static files that the page and `guise generate` draw from: the newest snapshot's
-/// generator, a super-resolution network and the towers of a CLIP as GGUF, model.json, a model card and a sheet of
-/// samples. It is written whole or not at all. A bundle that is there already is replaced; a folder that holds any
-/// other file is left alone.
+/// generator, a super-resolution network and the towers of a CLIP as GGUF, model.json, a model card and a
+/// sheet of samples. It is written whole or not at all. A bundle that is there already is replaced; a folder
+/// that holds any other file is left alone.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The run folder that `guise train` wrote.
     #[arg(required_unless_present = "refresh")]
     run: Option<PathBuf>,
-    /// Add to a bundle that an earlier version published what this one adds: the reference pictures of the self-check.
+    /// Add to a bundle that an earlier version published what this one adds: the reference pictures of the
+    /// self-check.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["run", "out", "sr", "clip", "name", "license"])]
     refresh: Option<PathBuf>,
     /// The super-resolution network, as `guise import` writes it.
     #[arg(long, value_name = "FILE")]
     sr: Option<PathBuf>,
-    /// The collection's CLIP: the run folder that `guise train clip` wrote. Its sentence encoder is taken from where
-    /// the run found it.
+    /// The collection's CLIP: the run folder that `guise train clip` wrote. Its sentence encoder is taken
+    /// from where the run found it.
     #[arg(long, value_name = "RUN")]
     clip: Option<PathBuf>,
     /// Samples that the mapper for its towers learns from; it takes some minutes.
@@ -119,7 +120,8 @@ pub(super) struct Args {
     /// One or two sentences for the model card and the page.
     #[arg(long, default_value = "")]
     description: String,
-    /// The licence of the art and of the trained weights, best an SPDX identifier [default: the collection's].
+    /// The licence of the art and of the trained weights, best an SPDX identifier [default: the
+    /// collection's].
     #[arg(long)]
     license: Option<String>,
     /// Whom to credit for the art [default: whom the collection credits].
@@ -128,8 +130,8 @@ pub(super) struct Args {
     /// How weight matrices are stored.
     #[arg(long, value_enum, default_value_t)]
     quantization: Storage,
-    /// How the weight matrices of the CLIP's text tower are stored, which are most of a bundle; of four bits only
-    /// the embeddings of its words [default: as the others].
+    /// How the weight matrices of the CLIP's text tower are stored, which are most of a bundle; of four bits
+    /// only the embeddings of its words [default: as the others].
     #[arg(long, value_enum, requires = "clip")]
     text_quantization: Option<Storage>,
     /// The truncation_psi that the model suggests, from 0 to 1.

@@ -1,7 +1,7 @@
 //! Where a bundle is written, whole or not at all.
 //!
-//! A folder belongs to others until it is known to be ours, file by file: what a valid manifest lists, and what publishing
-//! puts beside it, under their names. Nothing else is ever removed.
+//! A folder belongs to others until it is known to be ours, file by file: what a valid manifest lists, and
+//! what publishing puts beside it, under their names. Nothing else is ever removed.
 
 use super::{CARD, FILES, SHEET, TEXT_TOWER_LICENCE};
 use crate::{cli::files::read_at_most, weights::Manifest};
@@ -57,9 +57,9 @@ impl Place {
 
     /// Writes everything beside its place, then puts it there.
     ///
-    /// On Linux and macOS the new folder and the old one change places in one step, so that a program that reads the bundle
-    /// always finds one. Elsewhere, and on file systems that cannot do that, there is none for the moment between two
-    /// renames.
+    /// On Linux and macOS the new folder and the old one change places in one step, so that a program that
+    /// reads the bundle always finds one. Elsewhere, and on file systems that cannot do that, there is none
+    /// for the moment between two renames.
     pub fn write(&self, files: &[(&str, Vec<u8>)]) -> anyhow::Result<()> {
         let [partial, old] =
             ["partial", "old"].map(|kind| self.parent.join(format!(".{}.{kind}", self.name)));
@@ -195,7 +195,8 @@ fn write_files(dir: &Path, files: &[(&str, Vec<u8>)]) -> anyhow::Result<()> {
     reach_the_disk(dir).with_context(|| format!("cannot write {}", dir.display()))
 }
 
-/// Removes the folder `dir`, if there is one and it holds no more than `files`, some of which may have been elsewhere.
+/// Removes the folder `dir`, if there is one and it holds no more than `files`, some of which may have been
+/// elsewhere.
 fn remove(dir: &Path, files: &[PathBuf]) -> io::Result<()> {
     let gone = |result: io::Result<()>| match result {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -242,7 +243,8 @@ fn exchange(_: &Path, _: &Path) -> io::Result<()> {
     Err(ErrorKind::Unsupported.into())
 }
 
-/// Keeps others from writing to the folder `dir`, if there is one, until what is given is dropped or the process ends.
+/// Keeps others from writing to the folder `dir`, if there is one, until what is given is dropped or the
+/// process ends.
 #[cfg(unix)]
 fn lock(dir: &Path) -> anyhow::Result<Option<File>> {
     match File::open(dir) {

@@ -1,4 +1,5 @@
-//! What a device must draw before it is trusted with a bundle: computed in plain Rust, and added to what is published.
+//! What a device must draw before it is trusted with a bundle: computed in plain Rust, and added to what is
+//! published.
 
 use crate::{
     cli::{
@@ -64,7 +65,8 @@ fn draw(
     Ok((check, png))
 }
 
-/// Adds references to the bundle in `dir`, which an earlier version published, and changes nothing else in it.
+/// Adds references to the bundle in `dir`, which an earlier version published, and changes nothing else in
+/// it.
 pub(super) fn refresh(dir: &Path) -> anyhow::Result<()> {
     let mut manifest = bundle::manifest(dir)?;
     let read = |file: &File| {

@@ -47,14 +47,15 @@ pub(super) struct PackedTowers {
     pub cosine: f64,
     /// The image tower as its file has it.
     pub image: ImageTower,
-    /// What the text tower in its file makes of what was said about the collection's pictures, `[n, embed_dim]`.
+    /// What the text tower in its file makes of what was said about the collection's pictures, `[n,
+    /// embed_dim]`.
     pub texts: Tensor<2>,
     /// Short sentences that visitors may begin with.
     pub examples: Vec<String>,
 }
 
-/// Quantizes the towers of the run in `dir` into `parts`, the image tower never at 4 bits, and judges them by the
-/// pictures `samples` and the run's sentences.
+/// Quantizes the towers of the run in `dir` into `parts`, the image tower never at 4 bits, and judges them by
+/// the pictures `samples` and the run's sentences.
 pub(super) fn pack_towers(
     dir: &Path,
     parts: &mut Parts,
@@ -156,7 +157,8 @@ pub(super) fn pack_towers(
     })
 }
 
-/// The beginning and one other part of each of the first few captions: "curly pink hair, a red shirt with a collar".
+/// The beginning and one other part of each of the first few captions: "curly pink hair, a red shirt with a
+/// collar".
 fn examples(captions: &[String]) -> Vec<String> {
     let example = |(number, caption): (usize, &String)| {
         let (_, parts) = caption.split_once(" with ")?;

@@ -56,9 +56,9 @@ impl Dataset {
 
     /// Opens the dataset in the folder or zip `path`.
     ///
-    /// Reads every JSON file, and of every picture its header and which parts the file has, no pixels: a picture of
-    /// another size or kind or half a picture, a caption without a picture or a folder that is no dataset is found
-    /// here, before hours of training are.
+    /// Reads every JSON file, and of every picture its header and which parts the file has, no pixels: a
+    /// picture of another size or kind or half a picture, a caption without a picture or a folder that is no
+    /// dataset is found here, before hours of training are.
     ///
     /// # Errors
     /// The first file that is wrong, with what it is and what was expected.
@@ -149,8 +149,8 @@ impl Dataset {
         })
     }
 
-    /// Tells these pictures from others: a SHA-256 of all names and of the checksums in the PNGs, in hexadecimal. A folder
-    /// and its zip have the same; captions do not count.
+    /// Tells these pictures from others: a SHA-256 of all names and of the checksums in the PNGs, in
+    /// hexadecimal. A folder and its zip have the same; captions do not count.
     pub fn digest(&self) -> &str {
         &self.digest
     }

@@ -1,4 +1,5 @@
-//! Where the files of a dataset lie: in a folder, or in a zip, which is what NVIDIA's dataset tool writes by default.
+//! Where the files of a dataset lie: in a folder, or in a zip, which is what NVIDIA's dataset tool writes by
+//! default.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, ErrorKind, Read, Seek};
@@ -53,7 +54,8 @@ impl Place {
         self.path.join(name)
     }
 
-    /// The names of all PNGs, with forward slashes, in the order of their parts: a zip and its folder give the same.
+    /// The names of all PNGs, with forward slashes, in the order of their parts: a zip and its folder give
+    /// the same.
     pub fn pictures(&self) -> Result<Vec<String>, Error> {
         let mut names = match &self.zip {
             None => self.pictures_of_folder()?,
@@ -142,7 +144,8 @@ impl Place {
         Ok(Box::new(Cursor::new(bytes)))
     }
 
-    /// Gives the text file `name` to `read`, or nothing where there is none; what it has beyond `limit` bytes is an error.
+    /// Gives the text file `name` to `read`, or nothing where there is none; what it has beyond `limit` bytes
+    /// is an error.
     pub fn text<T>(
         &self,
         name: &str,

@@ -21,11 +21,12 @@ fn error(path: &Path, reason: String) -> Error {
     }
 }
 
-/// Checks the picture `name` without decoding it: its size, its type of pixels, and that all of the file is there. Gives
-/// its side in pixels, and adds to `digest` what tells it from other pictures.
+/// Checks the picture `name` without decoding it: its size, its type of pixels, and that all of the file is
+/// there. Gives its side in pixels, and adds to `digest` what tells it from other pictures.
 ///
 /// # Errors
-/// [`Error::Picture`] with what it is and what was expected; the side is that of `expected`, where it is given.
+/// [`Error::Picture`] with what it is and what was expected; the side is that of `expected`, where it is
+/// given.
 pub(super) fn inspect(
     place: &Place,
     name: &str,
@@ -41,7 +42,8 @@ pub(super) fn inspect(
     Ok(side)
 }
 
-/// Goes from chunk to chunk until the last one, over their contents. Their checksums stand in for them in `digest`.
+/// Goes from chunk to chunk until the last one, over their contents. Their checksums stand in for them in
+/// `digest`.
 fn walk(file: &mut dyn PictureFile, digest: &mut Sha256) -> Result<(), String> {
     let cut = "it is cut off: expected a whole PNG; copy it again, or use `guise prepare`";
     let failed = |source: std::io::Error| match source.kind() {

@@ -1,8 +1,8 @@
 //! What people might type about a picture: plain speech of many kinds, made of its traits.
 //!
 //! [`caption`](super::caption) says everything in one fixed order. A model of language and pictures has to
-//! know more: parts of it, other words, another order, a mood, what is not there. Every phrase carries what it claims,
-//! so that it can be said of any picture whether the phrase fits.
+//! know more: parts of it, other words, another order, a mood, what is not there. Every phrase carries what
+//! it claims, so that it can be said of any picture whether the phrase fits.
 
 mod words;
 
@@ -207,7 +207,8 @@ impl Phrasebook {
             .to_owned()
     }
 
-    /// Something that a person might say of `picture`: some of its traits in any order, in words of the given kind.
+    /// Something that a person might say of `picture`: some of its traits in any order, in words of the given
+    /// kind.
     ///
     /// There may be nothing to say in such words.
     pub fn say(&self, picture: &[u16], words: Words, rng: &mut impl Rng) -> Option<Phrase> {

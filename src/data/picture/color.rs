@@ -139,8 +139,8 @@ impl Space {
     }
 }
 
-/// Whether no color moves by more than a rounding error. Numbers stay exactly as they are then, because pixel art
-/// has few colors that must stay few.
+/// Whether no color moves by more than a rounding error. Numbers stay exactly as they are then, because pixel
+/// art has few colors that must stay few.
 fn is_srgb(to_srgb: &Transform8BitExecutor, source: Layout) -> Result<bool, String> {
     let steps = || (0..=255u8).step_by(17);
     let colors = |red: u8| steps().flat_map(move |green| steps().flat_map(move |blue| [red, green, blue]));
@@ -153,8 +153,8 @@ fn is_srgb(to_srgb: &Transform8BitExecutor, source: Layout) -> Result<bool, Stri
     Ok(before.iter().zip(after).all(|(a, b)| a.abs_diff(b) <= 1))
 }
 
-/// Converts pixels of `N` bytes, of which the first three are red, green and blue, some at a time so that it takes
-/// little memory.
+/// Converts pixels of `N` bytes, of which the first three are red, green and blue, some at a time so that it
+/// takes little memory.
 fn convert<const N: usize>(
     pixels: &mut [u8],
     to_srgb: &Transform8BitExecutor,

@@ -43,8 +43,8 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Whether `path` is a PNG that prepare wrote, from whatever source, or what a power cut left of one: nothing, zeros, or
-/// a beginning without a pixel. Nothing is lost with those, no matter who wrote them.
+/// Whether `path` is a PNG that prepare wrote, from whatever source, or what a power cut left of one:
+/// nothing, zeros, or a beginning without a pixel. Nothing is lost with those, no matter who wrote them.
 pub(super) fn is_ours(path: &Path) -> bool {
     match header(path) {
         Some(reader) => written_fingerprint(&reader).is_some(),

@@ -38,12 +38,13 @@ pub(super) fn looks_like_svg(bytes: &[u8]) -> bool {
 
 /// Draws the file as a square of `options.resolution` pixels that its shorter side fills.
 ///
-/// A drawing on a coarse grid, such as pixel art, comes out with crisp blocks because it is drawn at this size
-/// rather than scaled to it.
+/// A drawing on a coarse grid, such as pixel art, comes out with crisp blocks because it is drawn at this
+/// size rather than scaled to it.
 ///
-/// What a file costs in memory is limited by counting before it is drawn; what it costs in time cannot be foretold
-/// (long paths, many filters, clever style sheets), so it is drawn on a thread of its own that is given up after
-/// [`TIME_LIMIT`]. A thread cannot be stopped from outside: a given-up one goes on until the program ends.
+/// What a file costs in memory is limited by counting before it is drawn; what it costs in time cannot be
+/// foretold (long paths, many filters, clever style sheets), so it is drawn on a thread of its own that is
+/// given up after [`TIME_LIMIT`]. A thread cannot be stopped from outside: a given-up one goes on until the
+/// program ends.
 pub(super) fn square(bytes: &[u8], options: &PrepareOptions) -> Result<RgbImage, String> {
     within(TIME_LIMIT, {
         let (bytes, options) = (bytes.to_vec(), options.clone());
@@ -116,7 +117,8 @@ fn draw(bytes: &[u8], options: &PrepareOptions) -> Result<RgbImage, String> {
     RgbImage::from_raw(side, side, planar).ok_or_else(|| "no memory for the picture".into())
 }
 
-/// How much drawing a file asks for: a few lines of nested `use` or patterns can stand for billions of shapes.
+/// How much drawing a file asks for: a few lines of nested `use` or patterns can stand for billions of
+/// shapes.
 struct Survey<'a, 'input> {
     ids: HashMap<&'a str, Node<'a, 'input>>,
     /// References in style sheets, which any element may follow.

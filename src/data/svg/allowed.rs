@@ -1,7 +1,7 @@
 //! Which files are drawn: those that hold nothing but what the renderer draws as a browser does.
 //!
-//! The lists say what may be there. Everything else is a reason to skip the file, because a picture that lost a part
-//! or a color in silence would be learnt like any other.
+//! The lists say what may be there. Everything else is a reason to skip the file, because a picture that lost
+//! a part or a color in silence would be learnt like any other.
 
 use std::collections::HashMap;
 
@@ -210,7 +210,8 @@ impl<'a> Survey<'a> {
         }
     }
 
-    /// Every reference must lead to one element of the right kind: browsers and the renderer disagree about others.
+    /// Every reference must lead to one element of the right kind: browsers and the renderer disagree about
+    /// others.
     fn check_references(&self) -> Result<(), String> {
         for (place, id) in &self.references {
             let Some((count, target)) = self.ids.get(id) else {

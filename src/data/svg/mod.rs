@@ -1,7 +1,7 @@
 //! SVG: drawn by resvg at exactly the wanted size, if it is certain to come out as a browser draws it.
 //!
-//! Nothing outside the file is ever read: no other files, no fonts, no network. Files are drawn in processes of
-//! their own ([`Renderer`]), because what one costs in memory and time cannot be foretold.
+//! Nothing outside the file is ever read: no other files, no fonts, no network. Files are drawn in processes
+//! of their own ([`Renderer`]), because what one costs in memory and time cannot be foretold.
 
 use image::RgbImage;
 use resvg::tiny_skia::{Color, Pixmap, Transform};
@@ -33,8 +33,8 @@ pub(super) fn looks_like_svg(bytes: &[u8]) -> bool {
 
 /// Draws the file as a square of `side` pixels that its shorter side fills, over `background`.
 ///
-/// A drawing on a coarse grid, such as pixel art, comes out with crisp blocks because it is drawn at this size
-/// rather than scaled to it.
+/// A drawing on a coarse grid, such as pixel art, comes out with crisp blocks because it is drawn at this
+/// size rather than scaled to it.
 fn draw(bytes: &[u8], side: u32, background: [u8; 3]) -> Result<RgbImage, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| format!("unreadable SVG: not UTF-8: {error}"))?;
     let parsing = ParsingOptions {

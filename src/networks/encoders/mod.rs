@@ -6,13 +6,14 @@ pub mod minilm;
 
 use burn::tensor::Tensor;
 
-/// Whatever embeds pictures: the image half of a CLIP (Radford et al., "Learning Transferable Visual Models From
-/// Natural Language Supervision", 2021).
+/// Whatever embeds pictures: the image half of a CLIP (Radford et al., "Learning Transferable Visual Models
+/// From Natural Language Supervision", 2021).
 pub trait ImageEncoder {
     /// Side of the pictures that it takes, in pixels.
     fn resolution(&self) -> usize;
 
-    /// `images [n, 3, resolution, resolution]` in `[-1, 1]` to embeddings `[n, d]` of unit length, differentiably.
+    /// `images [n, 3, resolution, resolution]` in `[-1, 1]` to embeddings `[n, d]` of unit length,
+    /// differentiably.
     fn embed(&self, images: Tensor<4>) -> Tensor<2>;
 
     /// About how many numbers it computes for a picture, all of which are kept where there is a gradient.

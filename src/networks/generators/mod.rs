@@ -1,7 +1,8 @@
 //! Generators of every family, behind one trait and one closed enum.
 //!
-//! Everything that draws, guides, publishes or checks knows [`Generate`] and these enums only. A new family is a file
-//! here, a variant of each enum, and its recipe in `train`; a test keeps the names of networks out of everything else.
+//! Everything that draws, guides, publishes or checks knows [`Generate`] and these enums only. A new family
+//! is a file here, a variant of each enum, and its recipe in `train`; a test keeps the names of networks out
+//! of everything else.
 
 pub mod stylegan2;
 
@@ -14,9 +15,9 @@ use serde::{Deserialize, Serialize};
 
 /// What draws pictures from latents.
 ///
-/// A seed gives `z`, which is unit normal. Pictures are drawn from `latents [n, layers, width]`: in families with a style
-/// space these are the `w` of each layer, and changing some of them changes some of the picture. Elsewhere they are `z`
-/// itself, as a single layer.
+/// A seed gives `z`, which is unit normal. Pictures are drawn from `latents [n, layers, width]`: in families
+/// with a style space these are the `w` of each layer, and changing some of them changes some of the picture.
+/// Elsewhere they are `z` itself, as a single layer.
 pub trait Generate {
     /// Width of `z`.
     fn z_dim(&self) -> usize;
@@ -30,16 +31,18 @@ pub trait Generate {
     /// The centre of the latents, `[width]`, that truncation pulls toward: `w_avg`, or zeros.
     fn latent_centre(&self) -> Tensor<1>;
 
-    /// `z [n, z_dim] -> latents [n, layers, width]`, all layers alike, `centre + truncation_psi (latents - centre)`.
+    /// `z [n, z_dim] -> latents [n, layers, width]`, all layers alike, `centre + truncation_psi (latents -
+    /// centre)`.
     ///
     /// A `truncation_psi` of one leaves them alone; toward zero, pictures become alike and typical.
     fn latents_from_z(&self, z: Tensor<2>, truncation_psi: f32) -> Tensor<3>;
 
-    /// `latents -> images [n, channels, resolution, resolution]`, about `[-1, 1]`. The same latents always give the same
-    /// pictures, up to rounding.
+    /// `latents -> images [n, channels, resolution, resolution]`, about `[-1, 1]`. The same latents always
+    /// give the same pictures, up to rounding.
     fn draw(&self, latents: Tensor<3>) -> Tensor<4>;
 
-    /// The numbers of the largest map that is there at once, for each block of layers; what a batch of one takes.
+    /// The numbers of the largest map that is there at once, for each block of layers; what a batch of one
+    /// takes.
     fn map_sizes(&self) -> Vec<u64>;
 
     /// Gives every layer the same `latent [n, width]`.

@@ -23,8 +23,8 @@ pub fn buffer<const D: usize>(value: Tensor<D>) -> Param<Tensor<D>> {
 
 /// A parameter drawn from the normal distribution when it is first read, by the host's generator.
 ///
-/// A network that is only made to be filled with published weights never holds random ones this way, and one that a
-/// file merely promises never takes memory.
+/// A network that is only made to be filled with published weights never holds random ones this way, and one
+/// that a file merely promises never takes memory.
 pub fn lazy_normal<const D: usize>(shape: [usize; D], deviation: f64, device: &Device) -> Param<Tensor<D>> {
     let draw = move |device: &Device, require_grad| {
         let values = random::normal(shape, deviation, device);

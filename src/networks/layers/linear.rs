@@ -9,7 +9,8 @@ use burn::{
 
 /// `y = x W^T + b`.
 ///
-/// The weight keeps PyTorch's order, so that each of its rows, which GGUF quantizes in blocks, makes one output.
+/// The weight keeps PyTorch's order, so that each of its rows, which GGUF quantizes in blocks, makes one
+/// output.
 #[derive(Module, Debug)]
 pub struct Linear {
     /// `[d_out, d_in]`.

@@ -1,10 +1,11 @@
 //! Weights in the form that a kernel reads, kept for as long as the weights themselves are there.
 //!
-//! Preparing weights costs as much as convolving a small picture with them, and the same weights draw picture after
-//! picture. A form is found again by the memory that its weights lie in, which is watched and not held: dropping the
-//! weights frees them, and the form goes when the next one comes. A stale form cannot be found. While a [`Weak`] points to
-//! it, the memory is not given to anybody else, `Arc::get_mut` refuses to lend it for writing, and `Arc::make_mut` moves
-//! the contents elsewhere: changed weights always have another address.
+//! Preparing weights costs as much as convolving a small picture with them, and the same weights draw picture
+//! after picture. A form is found again by the memory that its weights lie in, which is watched and not held:
+//! dropping the weights frees them, and the form goes when the next one comes. A stale form cannot be found.
+//! While a [`Weak`] points to it, the memory is not given to anybody else, `Arc::get_mut` refuses to lend it
+//! for writing, and `Arc::make_mut` moves the contents elsewhere: changed weights always have another
+//! address.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 

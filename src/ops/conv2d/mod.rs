@@ -1,7 +1,8 @@
 //! Two-dimensional convolution, the operation that every network here spends its time in.
 //!
-//! On a GPU it is burn's own. On the CPU it is [`kernel`]'s, plugged into burn as a backend extension with its own
-//! backward pass, so that autodiff, checkpointing and the choice of device work as with any tensor operation.
+//! On a GPU it is burn's own. On the CPU it is [`kernel`]'s, plugged into burn as a backend extension with
+//! its own backward pass, so that autodiff, checkpointing and the choice of device work as with any tensor
+//! operation.
 
 mod backend;
 mod cpu;
@@ -21,7 +22,8 @@ pub use stack::{PreluLayer, conv2d_prelu_stack};
 /// The output is `[n, c_out, (h + 2 padding - kh) / stride + 1, (w + 2 padding - kw) / stride + 1]`.
 ///
 /// # Panics
-/// When the channels of `x` and `weight` differ, `stride` is zero, or the kernel is larger than the padded input.
+/// When the channels of `x` and `weight` differ, `stride` is zero, or the kernel is larger than the padded
+/// input.
 pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: usize) -> Tensor<4> {
     let sizes = check(&x, &weight, stride, padding);
     Tensor::from_dispatch(Dispatch::convolve(
@@ -52,7 +54,8 @@ fn check(x: &Tensor<4>, weight: &Tensor<4>, stride: usize, padding: usize) -> Co
     }
 }
 
-/// A weight `[c_out, c_in, kh, kw]` in the order that the device reads it, for those that keep it: the same tensor.
+/// A weight `[c_out, c_in, kh, kw]` in the order that the device reads it, for those that keep it: the same
+/// tensor.
 pub fn arranged(weight: Tensor<4>) -> Tensor<4> {
     #[cfg(any(target_arch = "wasm32", feature = "gpu"))]
     if super::gpu::is_plain(&weight) {
@@ -69,8 +72,8 @@ pub fn arranged(weight: Tensor<4>) -> Tensor<4> {
 /// maps to `h` is meant.
 ///
 /// # Panics
-/// When the channels of `x` and `weight` differ, `stride` is zero, `output_padding` is not smaller than `stride`,
-/// or the output would be empty.
+/// When the channels of `x` and `weight` differ, `stride` is zero, `output_padding` is not smaller than
+/// `stride`, or the output would be empty.
 pub fn conv_transpose2d(
     x: Tensor<4>,
     weight: Tensor<4>,

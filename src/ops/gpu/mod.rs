@@ -1,8 +1,9 @@
 //! Whole layers in one launch each, on any of burn's GPUs, for pictures whose gradient is not asked for.
 //!
-//! A small picture takes a GPU less time than its launches take the processor, so what counts is how many there are; and
-//! where pictures are larger, a unit that computes several pixels and channels reads each number once for all of them.
-//! What the programs compute is defined by the composed forms of `conv2d`, `linear` and `modulated_conv2d`.
+//! A small picture takes a GPU less time than its launches take the processor, so what counts is how many
+//! there are; and where pictures are larger, a unit that computes several pixels and channels reads each
+//! number once for all of them. What the programs compute is defined by the composed forms of `conv2d`,
+//! `linear` and `modulated_conv2d`.
 
 mod kernels;
 
@@ -63,13 +64,14 @@ fn contiguous(tensor: CubeTensor) -> CubeTensor {
     Cube::float_reshape(flat, shape)
 }
 
-/// `[n, c, h, w]` with the channels next to each other, `[n, h, w, c]`; nothing is moved where they already are.
+/// `[n, c, h, w]` with the channels next to each other, `[n, h, w, c]`; nothing is moved where they already
+/// are.
 fn channels_last(tensor: CubeTensor) -> CubeTensor {
     contiguous(Cube::float_permute(tensor, &[0, 2, 3, 1]))
 }
 
-/// The same tensor with its channels next to each other in memory, which is how the programs here read weights: the one that
-/// keeps it so spares them the way there in every launch.
+/// The same tensor with its channels next to each other in memory, which is how the programs here read
+/// weights: the one that keeps it so spares them the way there in every launch.
 pub(super) fn with_channels_last(tensor: Tensor<4>) -> Tensor<4> {
     let tensor = channels_last(plain(tensor));
     Tensor::from_primitive::<Cube>(Cube::float_permute(tensor, &[0, 3, 1, 2]))
@@ -144,8 +146,8 @@ fn layer(x: CubeTensor, weight: CubeTensor, padding: usize, parts: Parts) -> Cub
     let has_slopes = slopes.is_some();
     let [styles, noise] = [styles, noise].map(|it| it.unwrap_or_else(|| weight.clone()));
     let factors = scale.or(slopes).unwrap_or_else(|| bias.clone());
-    // SAFETY: the program checks that a unit has something to do, and reads within the sizes it is told, which are those of
-    // the tensors; `check`s of the callers have compared them with each other.
+    // SAFETY: the program checks that a unit has something to do, and reads within the sizes it is told,
+    // which are those of the tensors; `check`s of the callers have compared them with each other.
     unsafe {
         kernels::conv_layer::launch_unchecked(
             &client,
@@ -274,7 +276,8 @@ pub(super) fn linear_act(
     Tensor::from_primitive::<Cube>(y)
 }
 
-/// The resample filter of `x [n, c, h, w]`, also for tensors whose gradient will be asked for: it is another resampling.
+/// The resample filter of `x [n, c, h, w]`, also for tensors whose gradient will be asked for: it is another
+/// resampling.
 pub(super) fn resample(x: CubeTensor, p: Resample) -> CubeTensor {
     let x = channels_last(x);
     let [n, h, w, c] = x.shape().dims();

@@ -14,7 +14,8 @@ pub(super) struct Product {
     pub rows: usize,
     pub inputs: usize,
     pub outputs: usize,
-    /// How the weights lie: `[outputs, inputs]` as a layer has them, or `[inputs, outputs]` as its gradient sees them.
+    /// How the weights lie: `[outputs, inputs]` as a layer has them, or `[inputs, outputs]` as its gradient
+    /// sees them.
     pub order: Order,
 }
 
@@ -25,7 +26,8 @@ pub(super) enum Order {
     Inputs,
 }
 
-/// Fewer rows than this read each weight where it lies: bringing it into another order would cost more than it saves.
+/// Fewer rows than this read each weight where it lies: bringing it into another order would cost more than
+/// it saves.
 const FEW_ROWS: usize = 4;
 
 /// Outputs that a task computes: whole cache lines of weights, whichever index of theirs comes first.
@@ -98,8 +100,8 @@ unsafe fn row_by_row<S: Simd>(p: &Product, x: *const f32, weight: *const f32, y:
 /// All rows of the [`TASK`] outputs from `first` on.
 ///
 /// # Safety
-/// Everything must be as long as `p` says, `packed` have room for `inputs` times [`TASK`] floats, nothing else may write these
-/// outputs, and the processor must have `S`.
+/// Everything must be as long as `p` says, `packed` have room for `inputs` times [`TASK`] floats, nothing
+/// else may write these outputs, and the processor must have `S`.
 #[inline(always)]
 unsafe fn columns<S: Simd>(
     p: &Product,
@@ -151,8 +153,8 @@ unsafe fn columns<S: Simd>(
     }
 }
 
-/// Brings the weights of some outputs into the order that the inner loop reads: group after group, those of an input next to
-/// each other. Outputs that are missing in the last group have weights of zero.
+/// Brings the weights of some outputs into the order that the inner loop reads: group after group, those of
+/// an input next to each other. Outputs that are missing in the last group have weights of zero.
 ///
 /// # Safety
 /// As for [`columns`].

@@ -41,9 +41,9 @@ fn check(x: &Tensor<2>, weight: &Tensor<2>) {
     );
 }
 
-/// `leaky_relu(x W^T weight_gain + bias bias_gain) gain` for `x [n, d_in]`, `weight [d_out, d_in]` and `bias [d_out]`;
-/// without the rectifier and its gain where there is no `gain`. For the few rows of a latent: a GPU takes one launch for it where
-/// no gradient is asked for.
+/// `leaky_relu(x W^T weight_gain + bias bias_gain) gain` for `x [n, d_in]`, `weight [d_out, d_in]` and `bias
+/// [d_out]`; without the rectifier and its gain where there is no `gain`. For the few rows of a latent: a GPU
+/// takes one launch for it where no gradient is asked for.
 ///
 /// # Panics
 /// When the shapes do not fit together.

@@ -1,5 +1,6 @@
-//! Guidance: the latents of avatars are optimised until an image encoder finds the pictures close to the targets
-//! (Patashnik et al., "StyleCLIP", 2021, section 4, for the latents of StyleGAN2 and pictures of any CLIP).
+//! Guidance: the latents of avatars are optimised until an image encoder finds the pictures close to the
+//! targets (Patashnik et al., "StyleCLIP", 2021, section 4, for the latents of StyleGAN2 and pictures of any
+//! CLIP).
 
 mod adam;
 mod space;
@@ -31,8 +32,8 @@ pub struct GuideSettings {
     pub loss: Loss,
     /// Steps of the optimizer, 0 to 10,000; none only judges and shows the start.
     pub steps: usize,
-    /// The largest step, in units of the latents' own spread. It grows over the first twentieth of the steps and
-    /// falls as half a cosine wave.
+    /// The largest step, in units of the latents' own spread. It grows over the first twentieth of the steps
+    /// and falls as half a cosine wave.
     pub learning_rate: f64,
     /// Which rule turns gradients into steps.
     pub optimizer: Optimizer,
@@ -40,11 +41,11 @@ pub struct GuideSettings {
     pub space: Space,
     /// Truncation of the mapping, in the space z only.
     pub truncation_psi: f32,
-    /// Weight of the mean squared distance from the centre (`w_avg`; zero in the space z), in units of the latents'
-    /// spread. It keeps avatars typical of the model, where the networks can be trusted.
+    /// Weight of the mean squared distance from the centre (`w_avg`; zero in the space z), in units of the
+    /// latents' spread. It keeps avatars typical of the model, where the networks can be trusted.
     pub centre_pull: f64,
-    /// Standard deviation of the noise on the latents in the first step; it falls to none in three quarters of the
-    /// steps (Karras et al., 2020, appendix D).
+    /// Standard deviation of the noise on the latents in the first step; it falls to none in three quarters
+    /// of the steps (Karras et al., 2020, appendix D).
     pub latent_noise: f64,
     /// The views in which pictures are judged; without cutouts it is the whole picture.
     pub cutouts: CutoutConfig,
@@ -111,9 +112,9 @@ impl GuideSettings {
         Err(Error::Request(reason))
     }
 
-    /// Whether avatars that are optimised in parts are those that are optimised together: the loss is a sum over
-    /// avatars and Adam works number by number, so that all they would share are the random numbers of noise and
-    /// cutouts. Sums of other lengths may be rounded differently.
+    /// Whether avatars that are optimised in parts are those that are optimised together: the loss is a sum
+    /// over avatars and Adam works number by number, so that all they would share are the random numbers of
+    /// noise and cutouts. Sums of other lengths may be rounded differently.
     pub fn is_separable(&self) -> bool {
         self.latent_noise == 0.0 && self.cutouts.num_cutouts == 0
     }
@@ -156,15 +157,15 @@ pub struct Avatar {
 
 /// Optimises `n` avatars at once, each from its own row of `start`, and gives them as they were at the end.
 ///
-/// `start` is `z [n, 1, z_dim]` in the space z and `latents [n, layers, width]` otherwise. Every step is told as
-/// [`Event::Step`], snapshots as [`Event::Picture`]; `emit` is awaited, so that a request to cancel can arrive. The
-/// networks are not changed and get no gradients. Memory does not depend on the number of steps.
+/// `start` is `z [n, 1, z_dim]` in the space z and `latents [n, layers, width]` otherwise. Every step is told
+/// as [`Event::Step`], snapshots as [`Event::Picture`]; `emit` is awaited, so that a request to cancel can
+/// arrive. The networks are not changed and get no gradients. Memory does not depend on the number of steps.
 ///
 /// # Errors
 ///
-/// [`Error::Request`] when settings, start and networks do not go together, [`Error::Cancelled`] before the next step
-/// once `cancel` was used, [`Error::NotFinite`] when the optimisation diverges, [`Error::Device`] when the device
-/// fails.
+/// [`Error::Request`] when settings, start and networks do not go together, [`Error::Cancelled`] before the
+/// next step once `cancel` was used, [`Error::NotFinite`] when the optimisation diverges, [`Error::Device`]
+/// when the device fails.
 pub async fn guide<E: ImageEncoder + ?Sized>(
     generator: &dyn Generate,
     encoder: &E,
@@ -253,8 +254,8 @@ fn embed<E: ImageEncoder + ?Sized>(
     encoder.embed(cutouts.apply(as_shown(images)))
 }
 
-/// Pictures as they are shown, within `[-1, 1]`, with the gradient of what was drawn: one that was lost where a
-/// picture is white could not make it darker.
+/// Pictures as they are shown, within `[-1, 1]`, with the gradient of what was drawn: one that was lost where
+/// a picture is white could not make it darker.
 fn as_shown(images: Tensor<4>) -> Tensor<4> {
     let excess = images.clone().without_autodiff();
     let excess = excess.clone() - excess.clamp(-1.0, 1.0);

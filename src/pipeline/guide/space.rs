@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 /// Where an avatar is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Space {
-    /// The input of the mapping network: every point is an avatar that a seed might give, and few are near a wish.
+    /// The input of the mapping network: every point is an avatar that a seed might give, and few are near a
+    /// wish.
     #[serde(rename = "z")]
     Z,
     /// One `w` for all layers; where the layers of the start differ, they go on to differ by as much.
@@ -26,14 +27,15 @@ pub enum Space {
 /// How many latents the spread of `w` is measured on.
 const SPREAD_SEEDS: u64 = 256;
 
-/// A space around its centre: a latent is `centre + scale u`, where the `u` of a seed have a mean square near one.
-/// A step of Adam then means the same in every model, and so does the pull toward the centre.
+/// A space around its centre: a latent is `centre + scale u`, where the `u` of a seed have a mean square near
+/// one. A step of Adam then means the same in every model, and so does the pull toward the centre.
 pub struct Coordinates<'a> {
     generator: &'a dyn Generate,
     space: Space,
     truncation_psi: f32,
     scale: f32,
-    /// `[1, 1, width]`, or in the space w `[n, layers, width]`, by which layers differ from their mean included.
+    /// `[1, 1, width]`, or in the space w `[n, layers, width]`, by which layers differ from their mean
+    /// included.
     centre: Tensor<3>,
 }
 

@@ -65,8 +65,8 @@ pub fn image_target<E: ImageEncoder + ?Sized>(
     (encoder.embed(image), vec![weight], Modality::Image)
 }
 
-/// Whether an embedding with this squared length is a direction. What overflows becomes NaN, or a row of zeros, when it is
-/// divided by its length.
+/// Whether an embedding with this squared length is a direction. What overflows becomes NaN, or a row of
+/// zeros, when it is divided by its length.
 pub fn is_unit(squared_length: f32) -> bool {
     (0.5..1.5).contains(&squared_length)
 }
@@ -94,7 +94,8 @@ impl Targets {
     ///
     /// # Errors
     ///
-    /// [`Error::Request`] when there are none, when widths or counts differ, or when no weight is other than zero.
+    /// [`Error::Request`] when there are none, when widths or counts differ, or when no weight is other than
+    /// zero.
     pub fn new(groups: Vec<TargetGroup>) -> Result<Self, Error> {
         let wrong = |reason: String| Err(Error::Request(reason));
         let Some(width) = groups.first().map(|(embeddings, ..)| embeddings.dims()[1]) else {
@@ -181,8 +182,8 @@ impl Targets {
     ///
     /// # Errors
     ///
-    /// [`Error::NotNumbers`] that names the network which embedded one that is none, [`Error::Device`] when the device
-    /// fails.
+    /// [`Error::NotNumbers`] that names the network which embedded one that is none, [`Error::Device`] when
+    /// the device fails.
     pub async fn check(&self) -> Result<(), Error> {
         let squares = self
             .embeddings
@@ -202,12 +203,14 @@ impl Targets {
         }
     }
 
-    /// The weighted mean of the cosines to `embeddings [n, d]`, `[n]`; a negative weight counts against a picture.
+    /// The weighted mean of the cosines to `embeddings [n, d]`, `[n]`; a negative weight counts against a
+    /// picture.
     pub fn scores(&self, embeddings: Tensor<2>) -> Tensor<1> {
         self.weigh(self.cosines(embeddings))
     }
 
-    /// The weighted mean distance of `embeddings [n, d]`, `[n]`; below zero where negative weights have it so.
+    /// The weighted mean distance of `embeddings [n, d]`, `[n]`; below zero where negative weights have it
+    /// so.
     pub fn losses(&self, embeddings: Tensor<2>, loss: Loss) -> Tensor<1> {
         let distances = match loss {
             Loss::Cosine => -self.cosines(embeddings) + 1.0,

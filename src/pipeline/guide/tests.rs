@@ -47,7 +47,8 @@ impl ImageEncoder for RandomEncoder {
     }
 }
 
-/// A generator of 16 x 16 pixels, the same in every call: burn's own random numbers are shared by all tests that run.
+/// A generator of 16 x 16 pixels, the same in every call: burn's own random numbers are shared by all tests
+/// that run.
 pub fn tiny(device: &Device) -> Generator {
     let config = StyleGan2Config {
         z_dim: 8,
@@ -161,8 +162,9 @@ fn the_gradient_is_that_of_finite_differences() {
             let difference = |h: f64| (at(h) - at(-h)) / (2.0 * h);
             slopes.push((f64::from(slope), [1e-3, 3e-4, 1e-4, 3e-5].map(difference)));
         }
-        // Networks of rectifiers have kinks, which a large step crosses, and a small one drowns in rounding: what is left
-        // of both was seen to be up to 3.6 % of the slopes' size. A term that is missing would show in all of them.
+        // Networks of rectifiers have kinks, which a large step crosses, and a small one drowns in rounding:
+        // what is left of both was seen to be up to 3.6 % of the slopes' size. A term that is missing would
+        // show in all of them.
         let size = (slopes.iter().map(|(slope, _)| slope * slope).sum::<f64>() / 4.0).sqrt();
         for (slope, differences) in slopes {
             let closest = differences

@@ -144,9 +144,9 @@ pub struct Draft {
 
 /// Imagines `request.count` avatars for `targets`, best first as the draft has them.
 ///
-/// First it is all as [`draft`] tells it, then as [`guide`] does, each picture by its avatar's place in the result.
-/// Without targets nothing is judged or guided, and scores are zero: with a locked avatar its variations, otherwise
-/// random ones.
+/// First it is all as [`draft`] tells it, then as [`guide`] does, each picture by its avatar's place in the
+/// result. Without targets nothing is judged or guided, and scores are zero: with a locked avatar its
+/// variations, otherwise random ones.
 ///
 /// # Errors
 ///
@@ -173,8 +173,8 @@ pub async fn imagine<E: ImageEncoder + ?Sized>(
     avatars(latents, scores).await
 }
 
-/// Guesses, and chooses those whose pictures score best: the first half of [`imagine`], for those who guide the
-/// avatars themselves. It counts its guesses with [`Event::Progress`] and shows nothing.
+/// Guesses, and chooses those whose pictures score best: the first half of [`imagine`], for those who guide
+/// the avatars themselves. It counts its guesses with [`Event::Progress`] and shows nothing.
 ///
 /// # Errors
 ///

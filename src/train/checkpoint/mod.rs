@@ -1,7 +1,8 @@
 //! Checkpoints, which hold everything to resume: folders of a run that are there whole or not at all.
 //!
-//! One is written beside its place, listed in `SHA256SUMS`, read once more, and renamed. Where another has its place
-//! already, that one is first renamed in its turn, so that at every moment one of the two is on the disk, whole.
+//! One is written beside its place, listed in `SHA256SUMS`, read once more, and renamed. Where another has
+//! its place already, that one is first renamed in its turn, so that at every moment one of the two is on the
+//! disk, whole.
 
 mod state;
 mod sums;
@@ -12,6 +13,7 @@ pub use state::{State, Visitor};
 use super::{Error, advice, file_error, io_error};
 use serde::{Deserialize, Serialize};
 use std::{
+    cell::Cell,
     fs,
     path::{Path, PathBuf},
 };
@@ -103,8 +105,13 @@ pub(super) fn resume<S: State>(run: &Path, fresh: impl Fn() -> S) -> Result<Foun
     if latest(run)?.is_none() {
         return newest_sound(run, &[], |_| Ok((fresh(), Progress::default())));
     }
-    let files = state::files(&mut fresh())?;
-    newest_sound(run, &files, |dir| state::read(dir, fresh()))
+    let mut first = fresh();
+    let files = state::files(&mut first)?;
+    // The networks that said their names are also those that the newest checkpoint is read into.
+    let first = Cell::new(Some(first));
+    newest_sound(run, &files, |dir| {
+        state::read(dir, first.take().unwrap_or_else(&fresh))
+    })
 }
 
 /// The state of the newest checkpoint of a run that is only read, read into `state`.
@@ -117,7 +124,8 @@ pub(super) fn open<S: State>(run: &Path, mut state: S) -> Result<(S, Progress), 
     state::read(&newest(run, &files)?, state)
 }
 
-/// The newest file in the run folder `run` that is called `<prefix><thousands of pictures><suffix>`, and the thousands.
+/// The newest file in the run folder `run` that is called `<prefix><thousands of pictures><suffix>`, and the
+/// thousands.
 pub(super) fn newest_file(run: &Path, prefix: &str, suffix: &str) -> Result<Option<(u64, PathBuf)>, Error> {
     let newest = numbered(run, prefix, suffix)?.pop();
     if let Some((_, path)) = &newest {
@@ -126,8 +134,8 @@ pub(super) fn newest_file(run: &Path, prefix: &str, suffix: &str) -> Result<Opti
     Ok(newest)
 }
 
-/// Puts a checkpoint of these `files` into the run folder `run`: `write` fills a folder that is then renamed, and old
-/// ones go.
+/// Puts a checkpoint of these `files` into the run folder `run`: `write` fills a folder that is then renamed,
+/// and old ones go.
 ///
 /// # Errors
 ///
@@ -210,7 +218,8 @@ fn remove(run: &Path, kimg: u64, dir: &Path) -> Result<(), Error> {
     remove_if_there(&gone)
 }
 
-/// Puts in order what a kill left of writing and removing checkpoints in the folder `run`, which must be held.
+/// Puts in order what a kill left of writing and removing checkpoints in the folder `run`, which must be
+/// held.
 pub(super) fn tidy(run: &Path) -> Result<(), Error> {
     let hidden = format!(".{PREFIX}");
     for (kimg, aside) in numbered(run, &hidden, ASIDE)? {
@@ -234,8 +243,8 @@ pub(super) fn latest(run: &Path) -> Result<Option<PathBuf>, Error> {
     Ok(numbered(run, PREFIX, "")?.pop().map(|(_, path)| path))
 }
 
-/// Whether all `files` are in the checkpoint `dir` as they were written; `false` when it is of before there were sums,
-/// and nothing says how they were.
+/// Whether all `files` are in the checkpoint `dir` as they were written; `false` when it is of before there
+/// were sums, and nothing says how they were.
 ///
 /// # Errors
 ///
@@ -278,15 +287,17 @@ fn newest(run: &Path, files: &[String]) -> Result<PathBuf, Error> {
     Ok(dir)
 }
 
-/// What [`newest_sound`] found: nothing, or what `load` made of a checkpoint, and what there is to say about it.
+/// What [`newest_sound`] found: nothing, or what `load` made of a checkpoint, and what there is to say about
+/// it.
 pub(super) type Found<T> = (Option<T>, Vec<String>);
 
-/// The newest checkpoint that is whole and that `load` takes. Newer ones that are damaged keep their files under another
-/// name. The run must be held.
+/// The newest checkpoint that is whole and that `load` takes. Newer ones that are damaged keep their files
+/// under another name. The run must be held.
 ///
 /// # Errors
 ///
-/// [`Error::NoCheckpoint`] when all are damaged, or there were some and none is left; then nothing is renamed.
+/// [`Error::NoCheckpoint`] when all are damaged, or there were some and none is left; then nothing is
+/// renamed.
 fn newest_sound<T>(
     run: &Path,
     files: &[String],

@@ -1,5 +1,5 @@
-//! The list of a checkpoint's files with their SHA-256, in the format of `sha256sum`. It is written last, so it is also
-//! the sign that everything before it was written.
+//! The list of a checkpoint's files with their SHA-256, in the format of `sha256sum`. It is written last, so
+//! it is also the sign that everything before it was written.
 
 use crate::{
     data::{Links, open_regular, read_regular},

@@ -44,7 +44,8 @@ pub(super) fn check_finite(path: &Path) -> Result<(), Error> {
 
 /// Makes sure that the file holds what an optimizer knows about the parameters of `module` after `steps`.
 ///
-/// burn takes any file for an optimizer's, passes over what it does not know, and begins again with what it misses.
+/// burn takes any file for an optimizer's, passes over what it does not know, and begins again with what it
+/// misses.
 ///
 /// # Errors
 ///

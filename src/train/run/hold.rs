@@ -9,7 +9,8 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// Held by a training for as long as it runs. It stays in the folder, because removing it would let two hold it.
+/// Held by a training for as long as it runs. It stays in the folder, because removing it would let two hold
+/// it.
 const LOCK: &str = ".lock";
 /// How new run folders are called until they have a number.
 const HIDDEN: &str = ".starting-";
@@ -129,7 +130,8 @@ pub(super) fn clear_hidden(runs: &Path) {
             continue;
         }
         let dir = entry.path();
-        // Without a lock it was made in this moment, or its process was killed in the moment in which it was made.
+        // Without a lock it was made in this moment, or its process was killed in the moment in which it was
+        // made.
         let age = entry.metadata().and_then(|facts| facts.modified());
         let is_new = age.is_ok_and(|made| made.elapsed().is_ok_and(|age| age < Duration::from_secs(60)));
         let (lock, is_free) = match dir.join(LOCK).exists() {

@@ -65,8 +65,8 @@ pub trait RunSettings: Serialize + DeserializeOwned {
 
 /// A run folder such as `00012-stylegan2-pixel-art`.
 ///
-/// One that was [created](Self::create) or [resumed](Self::resume) is held until it is dropped: no other training can
-/// write into it. To [open](Self::open) one is enough to read it.
+/// One that was [created](Self::create) or [resumed](Self::resume) is held until it is dropped: no other
+/// training can write into it. To [open](Self::open) one is enough to read it.
 #[derive(Debug)]
 pub struct RunFolder<S> {
     /// Where it is.
@@ -87,8 +87,8 @@ impl<S: RunSettings> RunFolder<S> {
     /// A line of statistics is no longer than this.
     const MAX_LINE_BYTES: u64 = 1 << 16;
 
-    /// Makes a hidden folder in `runs`, which gets its number when the trainer has opened it: a start that fails leaves
-    /// nothing behind.
+    /// Makes a hidden folder in `runs`, which gets its number when the trainer has opened it: a start that
+    /// fails leaves nothing behind.
     ///
     /// # Errors
     ///
@@ -267,8 +267,8 @@ impl<S: RunSettings> RunFolder<S> {
             .map_err(io_error("write", &path))
     }
 
-    /// Cuts off the lines after `images_seen` pictures, which a resumed run will write again, and what a kill left of a
-    /// line. What stays keeps its bytes.
+    /// Cuts off the lines after `images_seen` pictures, which a resumed run will write again, and what a kill
+    /// left of a line. What stays keeps its bytes.
     pub(super) fn rewind(&self, images_seen: u64) -> Result<(), Error> {
         let mut kept = 0;
         self.each_line(|end, tick| match tick {

@@ -42,8 +42,8 @@ impl SentenceEncoder {
     ///
     /// # Errors
     ///
-    /// [`Error::Encoder`] when it is no BERT encoder, [`Error::Safetensors`] when the file is damaged; every tensor must
-    /// be there and have its shape.
+    /// [`Error::Encoder`] when it is no BERT encoder, [`Error::Safetensors`] when the file is damaged; every
+    /// tensor must be there and have its shape.
     pub fn from_bert(config: &[u8], weights: &[u8]) -> Result<Self, Error> {
         let fail = |problem: String| Error::Encoder { problem };
         let bert: BertConfig = serde_json::from_slice(config)

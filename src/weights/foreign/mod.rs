@@ -85,8 +85,8 @@ pub enum Error {
     Weights(#[from] super::Error),
 }
 
-/// The tensors of a file by name: finite floats as `f32`, or what is wrong with others, as the end of a sentence.
-/// It is not yet an error, because it may be a tensor that is not needed.
+/// The tensors of a file by name: finite floats as `f32`, or what is wrong with others, as the end of a
+/// sentence. It is not yet an error, because it may be a tensor that is not needed.
 type Found = BTreeMap<String, Result<TensorData, String>>;
 
 /// A float type in which weights are published, the lowest byte first.

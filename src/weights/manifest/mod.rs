@@ -55,7 +55,8 @@ pub struct SelfCheck {
     pub guided: Option<GuidedStep>,
 }
 
-/// What one step of guidance comes to, from the avatars of the seeds 0 to 3 toward the picture of the last of them.
+/// What one step of guidance comes to, from the avatars of the seeds 0 to 3 toward the picture of the last of
+/// them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GuidedStep {
     /// The score of each avatar before it.
@@ -78,7 +79,8 @@ pub struct Parts {
     /// Embeds sentences; there is one exactly when there is an image tower.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text_tower: Option<Part<TextTowerConfig>>,
-    /// The text tower's tokens, one a line, under its credit; there is one exactly when there is a text tower.
+    /// The text tower's tokens, one a line, under its credit; there is one exactly when there is a text
+    /// tower.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vocabulary: Option<File>,
     /// Drafts avatars from embeddings of the towers; there is one only with them.
@@ -153,8 +155,8 @@ pub struct Metrics {
     /// The same for pictures that the upscaler enlarged, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enlarged_psnr_db: Option<f64>,
-    /// The least cosine between what the quantized and the trained towers make of the same picture or sentence,
-    /// if there are towers.
+    /// The least cosine between what the quantized and the trained towers make of the same picture or
+    /// sentence, if there are towers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantized_cosine: Option<f64>,
     /// How good the mapper is, if there is one.
@@ -180,15 +182,17 @@ pub struct MapperMetrics {
     pub text_chance: f64,
 }
 
-/// The Kernel Inception Distance of pictures drawn without truncation from pictures of the collection, with a CLIP's
-/// embeddings in Inception's place; the less the better, and comparable for the same CLIP and number of pictures only.
+/// The Kernel Inception Distance of pictures drawn without truncation from pictures of the collection, with a
+/// CLIP's embeddings in Inception's place; the less the better, and comparable for the same CLIP and number
+/// of pictures only.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Resemblance {
     /// Pictures on each side.
     pub pictures: u64,
     /// The squared distance.
     pub kid: f64,
-    /// The same with other pictures of the collection in place of those that were drawn: what a perfect model comes to.
+    /// The same with other pictures of the collection in place of those that were drawn: what a perfect model
+    /// comes to.
     pub collection_kid: f64,
 }
 
@@ -196,7 +200,8 @@ impl Manifest {
     /// Its name in a bundle.
     pub const FILE_NAME: &str = "model.json";
 
-    /// The version that is written. Version 1, in which every generator was a StyleGAN2 without saying so, is read as well.
+    /// The version that is written. Version 1, in which every generator was a StyleGAN2 without saying so, is
+    /// read as well.
     pub const VERSION: u32 = 2;
 
     /// The most examples that it holds.
@@ -209,7 +214,8 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// [`Error::Json`] when it is no JSON or lacks a field, [`Error::Manifest`] when a field is out of bounds.
+    /// [`Error::Json`] when it is no JSON or lacks a field, [`Error::Manifest`] when a field is out of
+    /// bounds.
     pub fn parse(json: &[u8]) -> Result<Self, Error> {
         check(
             "model.json",

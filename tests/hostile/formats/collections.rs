@@ -43,7 +43,8 @@ pub fn formats() -> Vec<Format> {
     ];
     for format in &mut formats {
         format.slowness = 10;
-        // A picture may have 256 MiB as it is decoded, once more in another type of colours, and may be drawn for 20 s.
+        // A picture may have 256 MiB as it is decoded, once more in another type of colours, and may be drawn
+        // for 20 s.
         format.memory = 1 << 30;
         format.time = Duration::from_secs(30);
     }
@@ -89,7 +90,8 @@ fn opened(contents: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// Prepares a collection of these files. What is skipped is no error, but what is said of it must be safe as well.
+/// Prepares a collection of these files. What is skipped is no error, but what is said of it must be safe as
+/// well.
 fn prepared(files: &[(&str, &[u8])]) -> Result<(), String> {
     let dir = TempDir::new().unwrap();
     let (collection, dataset) = (dir.path().join("collection"), dir.path().join("dataset"));

@@ -220,9 +220,9 @@ fn scope() -> DedicatedWorkerGlobalScope {
     js_sys::global().unchecked_into()
 }
 
-/// Lets the browser do what waits for a turn, such as handing over the page's messages. A message to oneself comes
-/// back after them; a timer would too, but timers that follow each other wait at least four milliseconds, which is
-/// longer than drawing a small picture takes.
+/// Lets the browser do what waits for a turn, such as handing over the page's messages. A message to oneself
+/// comes back after them; a timer would too, but timers that follow each other wait at least four
+/// milliseconds, which is longer than drawing a small picture takes.
 async fn turn() {
     let Ok(channel) = MessageChannel::new() else {
         return;

@@ -87,8 +87,8 @@ impl Source {
 }
 
 impl Model {
-    /// Fetches, checks and opens the bundle in `folder`, and tells the page how far that is. `doubt` is a sentence about the
-    /// device that was found to compute wrongly before.
+    /// Fetches, checks and opens the bundle in `folder`, and tells the page how far that is. `doubt` is a
+    /// sentence about the device that was found to compute wrongly before.
     pub async fn open(folder: &str, wish: DeviceWish, doubt: Option<String>) -> Result<Self, Trouble> {
         let again = |sentence: String| (sentence, vec![WayOn::TryAgain]);
         let failed = |error: load::Error| again(error.to_string());
@@ -155,8 +155,9 @@ impl Model {
         })
     }
 
-    /// Opens what refining takes, on the CPU, of a bundle that another engine has opened: its generator and its image
-    /// tower. The manifest is that engine's, so that both draw with the same weights, whatever became of the server's.
+    /// Opens what refining takes, on the CPU, of a bundle that another engine has opened: its generator and
+    /// its image tower. The manifest is that engine's, so that both draw with the same weights, whatever
+    /// became of the server's.
     pub async fn open_as_assistant(folder: String, manifest: Manifest) -> Result<Self, Trouble> {
         let useless = |sentence: String| (sentence, vec![]);
         let store = open_store(&folder).await;
@@ -282,7 +283,8 @@ impl Model {
     }
 }
 
-/// The generator of a bundle, on a device that draws the bundle's reference pictures: the one that is open, or the next best.
+/// The generator of a bundle, on a device that draws the bundle's reference pictures: the one that is open,
+/// or the next best.
 async fn settle(
     source: &Source,
     files: &Files,
@@ -320,7 +322,8 @@ async fn settle(
     }
 }
 
-/// What to tell the visitor when a device that deviates is passed over for the next best, which the processor is told to be.
+/// What to tell the visitor when a device that deviates is passed over for the next best, which the processor
+/// is told to be.
 fn next_best(kind: DeviceInUse, deviation: &str) -> Result<String, Trouble> {
     match kind {
         DeviceInUse::WebGpu => Ok(format!(

@@ -24,7 +24,8 @@ use guise::{
 };
 use std::pin::pin;
 
-/// How much what must not be seen counts, where what must be seen counts 1: a picture is unlike most words anyway.
+/// How much what must not be seen counts, where what must be seen counts 1: a picture is unlike most words
+/// anyway.
 const WITHOUT_WEIGHT: f32 = 0.5;
 
 /// How far variations go from their avatar.
@@ -157,8 +158,8 @@ impl Model {
         Ok(())
     }
 
-    /// Draws the ways between two avatars: each takes its coarse layers from one and its fine ones from the other, first
-    /// from the first and the second, then the other way around.
+    /// Draws the ways between two avatars: each takes its coarse layers from one and its fine ones from the
+    /// other, first from the first and the second, then the other way around.
     pub async fn mix(
         &self,
         job: JobId,
@@ -203,8 +204,8 @@ impl Model {
         }
     }
 
-    /// Gets ready for words, and says how this device deviates if it refines otherwise than it should. Other troubles come
-    /// up again when the words are used.
+    /// Gets ready for words, and says how this device deviates if it refines otherwise than it should. Other
+    /// troubles come up again when the words are used.
     pub async fn doubts(&self, job: JobId, wish: &Wish, cancel: &Cancel) -> Option<String> {
         if wish.is_by_chance() {
             return None;

@@ -42,8 +42,8 @@ impl Look {
         }
     }
 
-    /// Reads `#seed=48213&variety=0.70`, and after it `&words=pink%20hair&without=hat&effort=draft&count=4` where there
-    /// are words, in exactly the form that [`Look::to_fragment`] writes.
+    /// Reads `#seed=48213&variety=0.70`, and after it `&words=pink%20hair&without=hat&effort=draft&count=4`
+    /// where there are words, in exactly the form that [`Look::to_fragment`] writes.
     pub fn from_fragment(fragment: &str) -> Option<Self> {
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         let mut parts = fragment.strip_prefix('#')?.split('&');

@@ -1,9 +1,9 @@
 //! CLIP: Radford et al., "Learning Transferable Visual Models From Natural Language Supervision" (2021).
 //!
-//! Two towers turn a picture and a sentence into vectors of the same space, in which the angle between them is
-//! small when they fit. Names and shapes of the parameters are those of OpenAI's release. Differences: frozen
-//! batch norms are part of their convolutions, only the tokens that are there are computed, and pictures come
-//! as our networks draw them, `[n, 3, side, side]` in `[-1, 1]`.
+//! Two towers turn a picture and a sentence into vectors of the same space, in which the angle between them
+//! is small when they fit. Names and shapes of the parameters are those of OpenAI's release. Differences:
+//! frozen batch norms are part of their convolutions, only the tokens that are there are computed, and
+//! pictures come as our networks draw them, `[n, 3, side, side]` in `[-1, 1]`.
 
 mod resnet;
 mod text;
@@ -240,8 +240,8 @@ impl ImageEncoder for Clip {
     }
 }
 
-/// What CLIP's image towers look at: `images [n, 3, h, w]` in `[-1, 1]`, resized to `[n, 3, side, side]`, with
-/// the mean and the deviation of CLIP's training pictures taken out.
+/// What CLIP's image towers look at: `images [n, 3, h, w]` in `[-1, 1]`, resized to `[n, 3, side, side]`,
+/// with the mean and the deviation of CLIP's training pictures taken out.
 ///
 /// The reference implementations round the resized picture to bytes, which has no gradient; here nothing is
 /// rounded or clamped. A picture that is no square is squeezed into one: who wants a crop cuts it before.

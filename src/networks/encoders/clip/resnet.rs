@@ -1,6 +1,6 @@
-//! CLIP's modified ResNet: He et al., "Deep Residual Learning" (2016), with the changes of Radford et al. (2021), 2.4:
-//! a stem of three convolutions, average pooling before every stride (Zhang 2019) so that nothing aliases, and
-//! attention instead of the mean at the end.
+//! CLIP's modified ResNet: He et al., "Deep Residual Learning" (2016), with the changes of Radford et al.
+//! (2021), 2.4: a stem of three convolutions, average pooling before every stride (Zhang 2019) so that
+//! nothing aliases, and attention instead of the mean at the end.
 //!
 //! The published networks are used as they are, so the batch norms are frozen: each is one factor and one
 //! summand for a channel, and `guise import clip` multiplies them into the convolution before. What is left

@@ -1,7 +1,9 @@
-//! CLIP's tokenizer: byte-pair encoding (Sennrich et al. 2016) of lower-cased text over bytes, as GPT-2 does it.
+//! CLIP's tokenizer: byte-pair encoding (Sennrich et al. 2016) of lower-cased text over bytes, as GPT-2 does
+//! it.
 //!
-//! The vocabulary is the one that OpenAI published with CLIP (`merges.txt`, MIT licence beside it): 256 bytes, the
-//! same at the end of a word, 48,894 pairs in the order in which they merge, and two special tokens.
+//! The vocabulary is the one that OpenAI published with CLIP (`merges.txt`, MIT licence beside it): 256
+//! bytes, the same at the end of a word, 48,894 pairs in the order in which they merge, and two special
+//! tokens.
 
 use std::collections::HashMap;
 use tokenizers::{
@@ -84,8 +86,8 @@ impl Tokenizer {
         Ok(Self { inner, start, end })
     }
 
-    /// The tokens of `text` between those of start and end, at most `context_length` of them: what does not fit
-    /// is left out before the end.
+    /// The tokens of `text` between those of start and end, at most `context_length` of them: what does not
+    /// fit is left out before the end.
     ///
     /// # Panics
     /// When fewer than two tokens fit.
@@ -101,8 +103,8 @@ impl Tokenizer {
     }
 }
 
-/// The character that stands for each byte, in the order of the vocabulary: printable bytes stand for themselves
-/// and come first, the others follow as the characters from U+0100 on.
+/// The character that stands for each byte, in the order of the vocabulary: printable bytes stand for
+/// themselves and come first, the others follow as the characters from U+0100 on.
 fn byte_symbols() -> Vec<String> {
     let printable = |byte: &u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
     let bytes = || 0..=255u8;

@@ -1,10 +1,10 @@
 //! A sentence, taken apart into what it says of single things.
 //!
-//! A sentence encoder makes one meaning of a whole sentence and hardly keeps which colour goes with which thing: "blue
-//! hair, red shirt" lies next to "red hair, blue shirt". So every clause is read on its own.
+//! A sentence encoder makes one meaning of a whole sentence and hardly keeps which colour goes with which
+//! thing: "blue hair, red shirt" lies next to "red hair, blue shirt". So every clause is read on its own.
 //!
-//! What is denied must stay with what denies it, and people deny in many ways that the tower never learned: "not wearing
-//! a hat", "doesn't have a hat", "never with a hat" are all the clause "no hat", which it did.
+//! What is denied must stay with what denies it, and people deny in many ways that the tower never learned:
+//! "not wearing a hat", "doesn't have a hat", "never with a hat" are all the clause "no hat", which it did.
 
 /// A text is read up to this many clauses; what comes after them is not.
 pub const MAX_CLAUSES: usize = 24;
@@ -24,7 +24,8 @@ const DENIALS: &[&str] = &[
     "isnt", "arent", "wasnt", "doesnt", "dont", "didnt", "hasnt", "havent", "wont",
 ];
 
-/// Words between a denial and the thing denied: "not wearing any hat", "doesn't have a hat", "never seen with a hat".
+/// Words between a denial and the thing denied: "not wearing any hat", "doesn't have a hat", "never seen with
+/// a hat".
 const BETWEEN: &[&str] = &[
     "wearing", "wears", "wear", "worn", "with", "having", "has", "have", "had", "got", "get", "any", "in",
     "on", "of", "be", "being", "been", "seen", "shown", "showing", "show", "shows", "longer", "more", "even",
@@ -39,8 +40,9 @@ const LEADING: &[&str] = &[
 ];
 
 /// The clauses of `text`, in lower case, without articles: "A man with blue hair, in a red shirt" is "man",
-/// "blue hair" and "in red shirt". Each begins at a punctuation mark, at a word that joins or at one that denies, and a
-/// denial is said as "no" or "without". There is at least one, though it may be empty, and at most [`MAX_CLAUSES`].
+/// "blue hair" and "in red shirt". Each begins at a punctuation mark, at a word that joins or at one that
+/// denies, and a denial is said as "no" or "without". There is at least one, though it may be empty, and at
+/// most [`MAX_CLAUSES`].
 pub fn clauses(text: &str) -> Vec<String> {
     let mut clauses = all_clauses(text);
     clauses.truncate(MAX_CLAUSES);

@@ -18,7 +18,8 @@ use std::f64::consts::SQRT_2;
 /// Channels of the pictures.
 const RGB: usize = 3;
 
-/// The side at which the last map is flattened: where something is matters, as hair and shirts have colours both.
+/// The side at which the last map is flattened: where something is matters, as hair and shirts have colours
+/// both.
 const LAST_SIDE: usize = 4;
 
 /// The shape of an [`ImageTower`].
@@ -138,8 +139,8 @@ pub struct ImageTower {
     pub layers: Vec<Layer>,
     /// From the flattened last map to the embedding.
     pub head: Linear,
-    /// `[1]`, the logarithm of what cosines are multiplied with to become logits. It belongs to both towers and
-    /// is kept in this one.
+    /// `[1]`, the logarithm of what cosines are multiplied with to become logits. It belongs to both towers
+    /// and is kept in this one.
     pub logit_scale: Param<Tensor<1>>,
     resolution: usize,
 }

@@ -71,14 +71,14 @@ pub struct TextProjection {
 }
 
 impl TextProjection {
-    /// `clauses [k, width]` of unit length -> `[n, embed_dim]` of unit length, where `texts [n, k]` is one where a
-    /// clause belongs to a text and zero elsewhere.
+    /// `clauses [k, width]` of unit length -> `[n, embed_dim]` of unit length, where `texts [n, k]` is one
+    /// where a clause belongs to a text and zero elsewhere.
     ///
     /// A text is the direction of the sum of its clauses, each of which is as long as it matters.
     pub fn forward(&self, clauses: Tensor<2>, texts: Tensor<2>) -> Tensor<2> {
         let [_, width] = clauses.dims();
-        // So much longer, each component has a variance of one, and the layer bends where it should: as they come,
-        // all clauses lie where it is straight, and its biases outweigh them.
+        // So much longer, each component has a variance of one, and the layer bends where it should: as they
+        // come, all clauses lie where it is straight, and its biases outweigh them.
         let clauses = clauses * (width as f64).sqrt();
         let projected = self.output.forward(gelu(self.hidden.forward(clauses)));
         unit_length(texts.matmul(projected))
@@ -104,7 +104,8 @@ pub struct TextTower {
 }
 
 impl TextTower {
-    /// `text`, of which as much is read as [`clauses`] and [`Tokenizer::encode`] say -> `[1, embed_dim]` of unit length.
+    /// `text`, of which as much is read as [`clauses`] and [`Tokenizer::encode`] say -> `[1, embed_dim]` of
+    /// unit length.
     pub fn embed(&self, tokenizer: &Tokenizer, text: &str) -> Tensor<2> {
         let device = self.projection.hidden.weight.val().device();
         let tokens: Vec<_> = clauses(text)

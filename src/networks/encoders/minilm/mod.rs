@@ -1,10 +1,11 @@
-//! MiniLM: Wang et al., "MiniLM: Deep Self-Attention Distillation for Task-Agnostic Compression of Pre-Trained
-//! Transformers" (2020), as the sentence encoder of Reimers and Gurevych, "Sentence-BERT" (2019).
+//! MiniLM: Wang et al., "MiniLM: Deep Self-Attention Distillation for Task-Agnostic Compression of
+//! Pre-Trained Transformers" (2020), as the sentence encoder of Reimers and Gurevych, "Sentence-BERT" (2019).
 //!
-//! A BERT encoder (Devlin et al. 2019) with the normalization after each residual, whose token states are averaged
-//! into one vector for the sentence. Differences from the published checkpoints: the embedding of token type zero,
-//! which every token of a single sentence gets, is added to the positions when they are loaded; positions end at
-//! [`MAX_TOKENS`]; there is no pooler and no dropout, because this network is never trained here.
+//! A BERT encoder (Devlin et al. 2019) with the normalization after each residual, whose token states are
+//! averaged into one vector for the sentence. Differences from the published checkpoints: the embedding of
+//! token type zero, which every token of a single sentence gets, is added to the positions when they are
+//! loaded; positions end at [`MAX_TOKENS`]; there is no pooler and no dropout, because this network is never
+//! trained here.
 
 mod tokenizer;
 
@@ -191,8 +192,8 @@ impl MiniLm {
         self.position_embeddings.dims()[0]
     }
 
-    /// Embeds sentences: `ids [n, length]` and `mask [n, length]`, which is one for a token and zero for padding,
-    /// become `[n, width]` of unit length. [`batch`] makes both of token ids.
+    /// Embeds sentences: `ids [n, length]` and `mask [n, length]`, which is one for a token and zero for
+    /// padding, become `[n, width]` of unit length. [`batch`] makes both of token ids.
     ///
     /// # Panics
     /// When the shapes differ or a sentence is longer than the network has positions.

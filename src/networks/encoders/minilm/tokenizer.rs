@@ -1,9 +1,10 @@
-//! WordPiece as BERT's uncased models use it: Devlin et al., "BERT" (2019); Wu et al., "Google's Neural Machine
-//! Translation System" (2016).
+//! WordPiece as BERT's uncased models use it: Devlin et al., "BERT" (2019); Wu et al., "Google's Neural
+//! Machine Translation System" (2016).
 //!
-//! Text is lower-cased and loses its accents, words and punctuation are taken apart, and each word becomes the longest
-//! entries of the vocabulary from left to right. One difference from the libraries that the models were trained
-//! with: a text that spells `[SEP]` or another special token means these letters, because visitors type it.
+//! Text is lower-cased and loses its accents, words and punctuation are taken apart, and each word becomes
+//! the longest entries of the vocabulary from left to right. One difference from the libraries that the
+//! models were trained with: a text that spells `[SEP]` or another special token means these letters, because
+//! visitors type it.
 
 use std::collections::HashMap;
 use unicode_normalization::UnicodeNormalization;
@@ -70,13 +71,14 @@ impl Tokenizer {
         self.entries
     }
 
-    /// The ids of `text` between `[CLS]` and `[SEP]`, at most [`MAX_TOKENS`]; what comes after them is not read.
+    /// The ids of `text` between `[CLS]` and `[SEP]`, at most [`MAX_TOKENS`]; what comes after them is not
+    /// read.
     pub fn encode(&self, text: &str) -> Vec<u32> {
         self.encode_within(text, MAX_TOKENS).0
     }
 
-    /// As [`encode`](Self::encode), for a network that reads at most `tokens`, which are at least three; and whether
-    /// anything of `text` was left out.
+    /// As [`encode`](Self::encode), for a network that reads at most `tokens`, which are at least three; and
+    /// whether anything of `text` was left out.
     pub fn encode_within(&self, text: &str, tokens: usize) -> (Vec<u32>, bool) {
         let most = tokens.min(MAX_TOKENS) - 1;
         let mut ids = vec![self.start];

@@ -79,8 +79,8 @@ impl StyleGan2Config {
         (self.channel_base / side).min(self.channel_max)
     }
 
-    /// Whether a network of this shape can take over the blocks of one of the shape `smaller`: a lower resolution,
-    /// and otherwise the same sizes wherever both have them.
+    /// Whether a network of this shape can take over the blocks of one of the shape `smaller`: a lower
+    /// resolution, and otherwise the same sizes wherever both have them.
     pub fn grows_from(&self, smaller: &Self) -> bool {
         let sizes = |config: &Self| {
             let Self {
@@ -110,8 +110,8 @@ impl StyleGan2Config {
         2 * (self.resolution.ilog2() as usize - 1)
     }
 
-    /// How many numbers the generator's matrices, kernels and noise buffers hold, without its many small vectors and
-    /// affine layers.
+    /// How many numbers the generator's matrices, kernels and noise buffers hold, without its many small
+    /// vectors and affine layers.
     pub fn weights(&self) -> u64 {
         let [z_dim, w_dim, layers] = [self.z_dim, self.w_dim, self.num_mapping_layers].map(|n| n as u64);
         let mapping = z_dim * w_dim + layers.saturating_sub(1) * w_dim * w_dim;

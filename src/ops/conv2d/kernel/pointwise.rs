@@ -1,5 +1,6 @@
-//! 1x1 convolutions with few channels on one side, as those from and to a picture's colours have them: matrix products on
-//! the planes as they lie. Packing them to blocks of channels would take longer than the products.
+//! 1x1 convolutions with few channels on one side, as those from and to a picture's colours have them: matrix
+//! products on the planes as they lie. Packing them to blocks of channels would take longer than the
+//! products.
 
 use super::{DirectView, around::Around};
 use crate::ops::cpu::simd::Simd;
@@ -43,7 +44,8 @@ impl Pointwise {
     }
 }
 
-/// Where the first of the vectors lies that cover `range`, `step` floats at a time: the last covers some pixels again.
+/// Where the first of the vectors lies that cover `range`, `step` floats at a time: the last covers some
+/// pixels again.
 #[inline(always)]
 fn vectors(range: Range, step: usize) -> impl Iterator<Item = usize> {
     let last = range.end - step;
@@ -53,8 +55,8 @@ fn vectors(range: Range, step: usize) -> impl Iterator<Item = usize> {
 /// Computes one chunk of one picture's outputs: `y[k][p] = sum over c of weight[k][c] x[c][p]`.
 ///
 /// # Safety
-/// `x [n, c, pixels]`, a weight that `view` says and `y [n, k, pixels]` must be there, `scratch` must have room for `k c`
-/// floats, nothing else may write this chunk, and the processor must have `S`.
+/// `x [n, c, pixels]`, a weight that `view` says and `y [n, k, pixels]` must be there, `scratch` must have
+/// room for `k c` floats, nothing else may write this chunk, and the processor must have `S`.
 #[inline(always)]
 pub(crate) unsafe fn forward<S: Simd>(
     p: &Pointwise,
@@ -148,12 +150,12 @@ unsafe fn products<S: Simd, const R: usize>(
     }
 }
 
-/// Adds one chunk of one picture to the gradient of the weights, `sums[k][c] += sum over p of grad[k][p] x[c][p]`, or sets
-/// it when it is `fresh`; what is before the convolution in `around` was done to `x`.
+/// Adds one chunk of one picture to the gradient of the weights, `sums[k][c] += sum over p of grad[k][p]
+/// x[c][p]`, or sets it when it is `fresh`; what is before the convolution in `around` was done to `x`.
 ///
 /// # Safety
-/// `x [n, c, pixels]`, `grad [n, k, pixels]` and `sums [k, c]` must be there, nothing else may touch `sums`, and the
-/// processor must have `S`.
+/// `x [n, c, pixels]`, `grad [n, k, pixels]` and `sums [k, c]` must be there, nothing else may touch `sums`,
+/// and the processor must have `S`.
 #[inline(always)]
 pub(crate) unsafe fn weight_grad<S: Simd>(
     p: &Pointwise,

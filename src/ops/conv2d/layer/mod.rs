@@ -1,6 +1,6 @@
-//! A convolution with all that belongs to its layer, on the CPU in one pass over memory: factors on the way into the
-//! convolution, everything else before its results leave the cache. The backward pass is fused the same way. On a GPU it is
-//! one launch where no gradient is asked for, and composed otherwise.
+//! A convolution with all that belongs to its layer, on the CPU in one pass over memory: factors on the way
+//! into the convolution, everything else before its results leave the cache. The backward pass is fused the
+//! same way. On a GPU it is one launch where no gradient is asked for, and composed otherwise.
 
 mod backend;
 mod kernel;
@@ -21,7 +21,8 @@ use burn::{
     tensor::Tensor,
 };
 
-/// `leaky_relu(conv(x, weight) + bias) * gain` for `x [n, c_in, h, w]`, `weight [c_out, c_in, kh, kw]` and `bias [c_out]`.
+/// `leaky_relu(conv(x, weight) + bias) * gain` for `x [n, c_in, h, w]`, `weight [c_out, c_in, kh, kw]` and
+/// `bias [c_out]`.
 ///
 /// # Panics
 /// As [`conv2d`], when `bias` has not one value for each output channel, or `gain` is not positive.
@@ -67,8 +68,8 @@ impl Layer {
     }
 }
 
-/// A convolution and its layer: `leaky_relu(conv(x styles, weight) scale + noise strength + bias) gain`. The last form here is
-/// the definition of the others.
+/// A convolution and its layer: `leaky_relu(conv(x styles, weight) scale + noise strength + bias) gain`. The
+/// last form here is the definition of the others.
 pub(crate) fn conv2d_layer(
     x: Tensor<4>,
     weight: Tensor<4>,
@@ -131,7 +132,8 @@ fn in_one_pass(x: Tensor<4>, weight: Tensor<4>, layer: Layer, sizes: ConvSizes) 
 
 pub(super) const ONE: Line = Line([1.0; 16]);
 
-/// The rows of a tensor `[rows, columns]`, or a single one, in lines of their own, zeros at the end of each row.
+/// The rows of a tensor `[rows, columns]`, or a single one, in lines of their own, zeros at the end of each
+/// row.
 pub(super) fn blocks(tensor: &FlexTensor) -> Vec<Line> {
     let tensor = tensor.to_contiguous();
     let columns = tensor.shape().last().copied().unwrap_or(0);
@@ -148,8 +150,8 @@ fn rows_in_blocks(values: &[f32], columns: usize) -> Vec<Line> {
     rows.flat_map(|row| row.chunks(16).map(line)).collect()
 }
 
-/// `1 / sqrt(sum_i s_i^2 sum_k w_ijk^2 + 1e-8)`, `[n, c_out]`, of tensors whose gradient will not be asked for. What it
-/// needs of the weight is kept.
+/// `1 / sqrt(sum_i s_i^2 sum_k w_ijk^2 + 1e-8)`, `[n, c_out]`, of tensors whose gradient will not be asked
+/// for. What it needs of the weight is kept.
 pub(crate) fn plain_demodulation(weight: Tensor<4>, styles: Tensor<2>) -> Tensor<2> {
     let (weight, styles) = (plain(weight), plain(styles));
     let ([c_out, c_in, kh, kw], [n, _]) = (dims::<4>(&weight), dims::<2>(&styles));

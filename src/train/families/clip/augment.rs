@@ -5,8 +5,8 @@ use rand::Rng;
 /// The shape of one picture, planes first.
 pub(super) const CHANNELS: usize = 3;
 
-/// A picture `[3, side, side]` in `[-1, 1]` from its bytes, moved by up to a pixel, blurred a little, its colours off by
-/// a little, with a little noise.
+/// A picture `[3, side, side]` in `[-1, 1]` from its bytes, moved by up to a pixel, blurred a little, its
+/// colours off by a little, with a little noise.
 ///
 /// All of it stays well below the differences between the colours that captions tell apart.
 pub(in crate::train) fn flawed(pixels: &[u8], side: usize, rng: &mut impl Rng) -> Vec<f32> {

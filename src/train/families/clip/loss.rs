@@ -5,9 +5,10 @@ use burn::tensor::{Tensor, TensorData, activation::log_softmax};
 /// Symmetric InfoNCE over a batch: Radford et al. (2021), figure 3, with targets as in Yang et al., "Unified
 /// Contrastive Learning in Image-Text-Label Space" (2022), equations 2 to 4.
 ///
-/// `images [n, d]` and `texts [n, d]` are of unit length and `scale [1]` is what makes logits of their cosines.
-/// `fits[text * n + image]` says whether a text is true of a picture: a short text is true of many, and each text
-/// and each picture shares its target evenly among all that fit. Where only pairs fit, this is CLIP's loss.
+/// `images [n, d]` and `texts [n, d]` are of unit length and `scale [1]` is what makes logits of their
+/// cosines. `fits[text * n + image]` says whether a text is true of a picture: a short text is true of many,
+/// and each text and each picture shares its target evenly among all that fit. Where only pairs fit, this is
+/// CLIP's loss.
 ///
 /// # Panics
 /// When the sizes differ, or something fits nothing.
@@ -45,13 +46,14 @@ pub struct Asked {
     pub first: usize,
     /// How many answers it has.
     pub answers: usize,
-    /// For each picture, which of them is right, counted from the first; none where the question does not arise.
+    /// For each picture, which of them is right, counted from the first; none where the question does not
+    /// arise.
     pub right: Vec<Option<usize>>,
 }
 
-/// The loss of the zero-shot classifier that texts make (Radford et al. 2021, section 3.1), as a training signal:
-/// the mean cross-entropy of the right answers, over all pictures and questions. One phrase says little about a
-/// picture; this says all that is known, in every step.
+/// The loss of the zero-shot classifier that texts make (Radford et al. 2021, section 3.1), as a training
+/// signal: the mean cross-entropy of the right answers, over all pictures and questions. One phrase says
+/// little about a picture; this says all that is known, in every step.
 ///
 /// `images [n, d]` and `answers [m, d]` are of unit length.
 ///

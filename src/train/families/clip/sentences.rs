@@ -114,7 +114,8 @@ impl Texts {
 
 /// Every clause that is needed, and its embedding.
 ///
-/// Embeddings are rounded to half precision, in which they are kept, so that a resumed run sees the same numbers.
+/// Embeddings are rounded to half precision, in which they are kept, so that a resumed run sees the same
+/// numbers.
 pub struct Sentences {
     rows: BTreeMap<String, usize>,
     values: Vec<f32>,
@@ -133,8 +134,8 @@ impl Sentences {
     /// What the file says about the clauses.
     const KEY: &str = "clauses_sha256";
 
-    /// Embeds the clauses of `texts` once each. `go_on` hears how many are done and how many there are, and says whether
-    /// to go on; nothing comes out where it does not.
+    /// Embeds the clauses of `texts` once each. `go_on` hears how many are done and how many there are, and
+    /// says whether to go on; nothing comes out where it does not.
     pub fn embed<'a>(
         texts: impl Iterator<Item = &'a str>,
         network: &MiniLm,

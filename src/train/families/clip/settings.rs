@@ -42,8 +42,8 @@ pub struct ClipSettings {
     pub total_kimg: f64,
     /// Different things said about each picture, its caption among them.
     pub phrases: usize,
-    /// Length of the noise that is added to a sentence, whose embedding has length one, so that other words for the
-    /// same thing, which lie near, come to the same place.
+    /// Length of the noise that is added to a sentence, whose embedding has length one, so that other words
+    /// for the same thing, which lie near, come to the same place.
     pub text_noise: f64,
     /// Pictures that are kept for evaluation.
     pub held_out: usize,

@@ -55,8 +55,8 @@ pub type ClipTrainer = Trainer<ClipTraining>;
 impl ClipTrainer {
     /// What the newest checkpoint reaches.
     pub const EVALUATION: &str = "evaluation.json";
-    /// What is said about pictures, one sentence a line: first the captions of those that were held out, then whatever else
-    /// there is.
+    /// What is said about pictures, one sentence a line: first the captions of those that were held out, then
+    /// whatever else there is.
     pub const EXAMPLES: &str = "examples.txt";
     /// So many of them are enough to train a mapper with.
     const MAX_EXAMPLES: usize = 10_000;
@@ -108,8 +108,9 @@ impl ClipTrainer {
         })
     }
 
-    /// Embeds all clauses, or reads what an earlier sitting has embedded, which comes before [`train`](Self::train).
-    /// `progress` hears how many of how many are done. Gives `false` when `stop` is set meanwhile.
+    /// Embeds all clauses, or reads what an earlier sitting has embedded, which comes before
+    /// [`train`](Self::train). `progress` hears how many of how many are done. Gives `false` when `stop` is
+    /// set meanwhile.
     ///
     /// # Errors
     ///
@@ -271,7 +272,8 @@ fn batch(
 ///
 /// # Errors
 ///
-/// [`Error::File`] when the run has no checkpoint yet, or the newest one is damaged or does not fit its settings.
+/// [`Error::File`] when the run has no checkpoint yet, or the newest one is damaged or does not fit its
+/// settings.
 pub fn load_towers(run: &ClipRun, device: &Device) -> Result<Towers, Error> {
     let (state, _) = checkpoint::open(&run.dir, ClipState::init(&run.settings, device))?;
     Ok(state.towers.valid())

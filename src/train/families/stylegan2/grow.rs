@@ -1,5 +1,5 @@
-//! Networks whose coarse layers come from a run at a lower resolution: Karras et al., "Progressive Growing of GANs"
-//! (2018).
+//! Networks whose coarse layers come from a run at a lower resolution: Karras et al., "Progressive Growing of
+//! GANs" (2018).
 
 use super::{GrownFrom, Run, StyleGan2Trainer, TrainSettings, TrainState, check};
 use crate::{
@@ -13,8 +13,8 @@ use burn::{
 };
 
 impl StyleGan2Trainer {
-    /// Starts `run`, a new one, with the coarse layers of `smaller`, a run at a lower resolution, as its newest checkpoint
-    /// has them.
+    /// Starts `run`, a new one, with the coarse layers of `smaller`, a run at a lower resolution, as its
+    /// newest checkpoint has them.
     ///
     /// # Errors
     ///
@@ -51,8 +51,9 @@ impl StyleGan2Trainer {
     }
 }
 
-/// Fresh networks whose coarse layers are those of a run at a lower resolution: only the new, finest blocks begin from
-/// nothing, and those of the generator begin by drawing nothing, so the first pictures are the smaller ones, enlarged.
+/// Fresh networks whose coarse layers are those of a run at a lower resolution: only the new, finest blocks
+/// begin from nothing, and those of the generator begin by drawing nothing, so the first pictures are the
+/// smaller ones, enlarged.
 ///
 /// Both runs must have the same channels at the sides that they share, and the same mapping.
 fn grown_from(smaller: TrainState, settings: &TrainSettings, device: &Device) -> TrainState {
@@ -68,7 +69,8 @@ fn grown_from(smaller: TrainState, settings: &TrainSettings, device: &Device) ->
     grown
 }
 
-/// `larger` with the mapping and the coarse blocks of `smaller`, its other blocks adding nothing to the picture yet.
+/// `larger` with the mapping and the coarse blocks of `smaller`, its other blocks adding nothing to the
+/// picture yet.
 fn grow_generator(mut larger: Generator, smaller: Generator) -> Generator {
     // The number of layers that a latent is repeated for is the larger network's.
     larger.mapping.layers = smaller.mapping.layers;

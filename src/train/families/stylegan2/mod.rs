@@ -15,7 +15,7 @@ use crate::{
     data::Dataset,
     networks::generators::{Generate, Generator},
     train::{
-        Error, Family, RunFolder, State, Trainer, Visitor,
+        Error, Family, State, Trainer, Visitor,
         checkpoint::newest_file,
         file_error,
         run::{write_grid, write_with},
@@ -143,8 +143,8 @@ impl StyleGan2Trainer {
     ///
     /// # Errors
     ///
-    /// [`Error::Settings`] when the settings contradict the dataset or themselves, [`Error::NoCheckpoint`] when there were
-    /// checkpoints and none can be used.
+    /// [`Error::Settings`] when the settings contradict the dataset or themselves, [`Error::NoCheckpoint`]
+    /// when there were checkpoints and none can be used.
     ///
     /// # Panics
     ///
@@ -181,7 +181,7 @@ fn check(run: &Run, dataset: &Dataset) -> Result<(), Error> {
 /// # Errors
 ///
 /// [`Error::File`] when the run has no snapshot yet or the newest one does not fit its settings.
-pub fn load_snapshot(run: &RunFolder<TrainSettings>, device: &Device) -> Result<(Generator, u64), Error> {
+pub fn load_snapshot(run: &Run, device: &Device) -> Result<(Generator, u64), Error> {
     let missing = || {
         file_error(
             "find a snapshot in",

@@ -1,8 +1,9 @@
 //! A training step of a small network, to find out whether a device trains as plain Rust does.
 //!
-//! The step is taken with several seeds, and one that agrees is enough. Rectifiers have a kink: where rounding moves a unit
-//! across it, the penalty and with it the step become others, though both devices compute rightly. That was seen with one
-//! seed in twelve. A kernel that computes wrongly does so with every seed.
+//! The step is taken with several seeds, and one that agrees is enough. Rectifiers have a kink: where
+//! rounding moves a unit across it, the penalty and with it the step become others, though both devices
+//! compute rightly. That was seen with one seed in twelve. A kernel that computes wrongly does so with every
+//! seed.
 
 use super::{StepStats, TrainSettings, TrainState};
 use crate::{
@@ -48,8 +49,8 @@ impl Parity {
     /// Losses and weights agree to this when both devices compute rightly, whatever the order of their sums.
     pub const TOLERANCE: f64 = 1e-3;
 
-    /// Adam's first step is the sign of the gradient, so that a gradient near zero may turn it around. One weight in
-    /// four hundred that turns comes to this.
+    /// Adam's first step is the sign of the gradient, so that a gradient near zero may turn it around. One
+    /// weight in four hundred that turns comes to this.
     pub const UPDATE_TOLERANCE: f64 = 0.1;
 
     /// Whether the devices train alike. What is not a number never is.
@@ -73,7 +74,8 @@ impl Rehearsal {
         })
     }
 
-    /// How far this one is from `expected`, with the first seed that agrees; with the first seed if none does.
+    /// How far this one is from `expected`, with the first seed that agrees; with the first seed if none
+    /// does.
     pub fn parity(&self, expected: &Self) -> Parity {
         let pairs = self.steps.iter().zip(&expected.steps);
         let mut all = pairs.map(|(step, expected)| step.parity(expected));
@@ -134,7 +136,8 @@ impl Step {
             };
             let expected_change = change(&after, values(&expected.before));
             let found = change(&values(&self.after), values(&self.before));
-            // What only rounding changes, such as a buffer that is averaged with itself, has no update to compare.
+            // What only rounding changes, such as a buffer that is averaged with itself, has no update to
+            // compare.
             let least = LEAST_CHANGE * norm(&after);
             updates.push((distance_from(&found, &expected_change, least), name));
         }
@@ -157,8 +160,8 @@ fn largest(values: impl Iterator<Item = f64>) -> f64 {
     })
 }
 
-/// Relative to the weights themselves: a step of Adam changes even the mapping by thirty times as much, and rounding by
-/// a hundredth of this.
+/// Relative to the weights themselves: a step of Adam changes even the mapping by thirty times as much, and
+/// rounding by a hundredth of this.
 const LEAST_CHANGE: f64 = 3e-6;
 
 /// `|a - b| / |b|`.

@@ -84,8 +84,8 @@ impl TrainSettings {
     /// Decay of `w_avg` in a step.
     pub const W_AVG_BETA: f64 = 0.998;
 
-    /// What a new run on `dataset`, which lies at `data`, is asked to do where nothing else is: the one place of the defaults.
-    /// Networks that grow from those of `smaller` have their sizes.
+    /// What a new run on `dataset`, which lies at `data`, is asked to do where nothing else is: the one place
+    /// of the defaults. Networks that grow from those of `smaller` have their sizes.
     pub fn of_dataset(dataset: &Dataset, data: &Path, smaller: Option<&Run>) -> Self {
         let resolution = dataset.resolution();
         Self {

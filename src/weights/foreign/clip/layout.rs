@@ -1,5 +1,5 @@
-//! The names that CLIP's tensors have in other programs, brought to those of OpenAI's release, and from there to
-//! those of our network's parameters.
+//! The names that CLIP's tensors have in other programs, brought to those of OpenAI's release, and from there
+//! to those of our network's parameters.
 
 use super::{Error, Tensors};
 use crate::{

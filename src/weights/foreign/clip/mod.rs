@@ -52,8 +52,9 @@ pub struct ClipModel {
 }
 
 impl ClipModel {
-    /// Reads a model that another program wrote: a PyTorch state dict or TorchScript archive, or a safetensors file,
-    /// with the names of OpenAI, open_clip or Hugging Face. The network's shape follows from the tensors' shapes.
+    /// Reads a model that another program wrote: a PyTorch state dict or TorchScript archive, or a
+    /// safetensors file, with the names of OpenAI, open_clip or Hugging Face. The network's shape follows
+    /// from the tensors' shapes.
     ///
     /// No memory is taken on `device`: the network is only described there, to compare names and shapes.
     ///
@@ -124,8 +125,8 @@ impl ClipModel {
     ///
     /// # Errors
     ///
-    /// When the weights are not those of a network of this shape. A file may promise a network far larger than
-    /// itself: only what is really there is allocated.
+    /// When the weights are not those of a network of this shape. A file may promise a network far larger
+    /// than itself: only what is really there is allocated.
     pub fn network(&self, device: &Device) -> Result<Clip, Error> {
         self.config.validate()?;
         Ok(apply(self.config.init(device).no_grad(), &self.tensors)?)

@@ -1,8 +1,10 @@
-//! Workers that refine some of the avatars while the engine refines the others, where it computes on the processor.
+//! Workers that refine some of the avatars while the engine refines the others, where it computes on the
+//! processor.
 //!
-//! A program has one thread in a browser, unless its site sends headers that plain hosts cannot send. So the engine
-//! starts workers of its own that run the same program, and sends each the latents of some avatars (`shift`): refined
-//! apart they are what they are together. Nothing depends on an assistant: what one does not do, the engine does.
+//! A program has one thread in a browser, unless its site sends headers that plain hosts cannot send. So the
+//! engine starts workers of its own that run the same program, and sends each the latents of some avatars
+//! (`shift`): refined apart they are what they are together. Nothing depends on an assistant: what one does
+//! not do, the engine does.
 
 mod shift;
 
@@ -30,7 +32,8 @@ const MOST: usize = 3;
 /// What a device must have for assistants, in GiB, where the browser tells.
 const MIN_MEMORY_GIB: f64 = 4.0;
 
-/// What an engine tells its assistants, besides [`Request::Cancel`](crate::protocol::Request::Cancel). They answer as an engine answers its page.
+/// What an engine tells its assistants, besides [`Request::Cancel`](crate::protocol::Request::Cancel). They
+/// answer as an engine answers its page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Order {
     /// Open what refining takes of a bundle.
@@ -79,8 +82,8 @@ struct Assistant {
 }
 
 impl Model {
-    /// Calls the assistants that `count` avatars give work to, and waits for none of them: those who are ready when the
-    /// draft is there refine a part of it.
+    /// Calls the assistants that `count` avatars give work to, and waits for none of them: those who are
+    /// ready when the draft is there refine a part of it.
     pub fn call_assistants(&self, settings: &GuideSettings, count: usize) {
         if !self.is_on_gpu() && settings.steps > 0 && settings.is_separable() {
             self.assistants.call(split(count, 1 + spare_cores()).len() - 1);

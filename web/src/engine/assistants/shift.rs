@@ -33,10 +33,10 @@ const TICK_MS: u32 = 100;
 const PATIENCE_MS: f64 = 3_000.0;
 
 impl Model {
-    /// Refines a draft toward `targets`, together with the assistants who are ready, and sends each avatar to the page
-    /// every time that it has improved. Once the engine's own part is refined, assistants may stay silent for as long as
-    /// that took: in that time an assistant at the same work takes many steps. The parts of those who fail or stay
-    /// silent for longer are refined by the engine, from the draft.
+    /// Refines a draft toward `targets`, together with the assistants who are ready, and sends each avatar to
+    /// the page every time that it has improved. Once the engine's own part is refined, assistants may stay
+    /// silent for as long as that took: in that time an assistant at the same work takes many steps. The
+    /// parts of those who fail or stay silent for longer are refined by the engine, from the draft.
     pub async fn refine(
         &self,
         job: JobId,

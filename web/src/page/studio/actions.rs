@@ -25,8 +25,8 @@ impl Studio {
         self.draw();
     }
 
-    /// As many as `count` that fit the words, and the uploaded picture if there is one. While variations of an avatar
-    /// hang on the wall, the words change that avatar.
+    /// As many as `count` that fit the words, and the uploaded picture if there is one. While variations of
+    /// an avatar hang on the wall, the words change that avatar.
     pub fn ask(self, words: Words, count: u8) {
         if matches!(self.theme.get_untracked(), Some(Theme::Mix { .. })) {
             self.theme.set(None);
@@ -116,7 +116,8 @@ impl Studio {
         }
     }
 
-    /// Takes the avatar in the frame `index` off the wall: to look at it, or to mix it with the one that was kept.
+    /// Takes the avatar in the frame `index` off the wall: to look at it, or to mix it with the one that was
+    /// kept.
     pub fn pick(self, index: usize) {
         let Some(avatar) = self.frames[index].get_untracked() else {
             return;

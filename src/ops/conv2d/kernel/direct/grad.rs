@@ -38,8 +38,8 @@ impl GradPlan {
         let row = (self.columns() * self.stride * self.c_width() + self.output[1] * self.k_width()) * 4;
         (96 * 1024 / row).clamp(1, self.output[0])
     }
-    /// Whether input channels are summed in rows and output channels in vectors, and not the other way around: with few
-    /// input channels, as pictures have them, most of a vector would be empty.
+    /// Whether input channels are summed in rows and output channels in vectors, and not the other way
+    /// around: with few input channels, as pictures have them, most of a vector would be empty.
     fn is_swapped(&self) -> bool {
         self.k_width() * self.c < self.c_width() * self.k
     }
@@ -53,8 +53,8 @@ impl GradPlan {
 /// them when they are `fresh`; what is before the convolution in `around` was done to `x`.
 ///
 /// # Safety
-/// `x`, `grad` and `sums` must have the sizes that `p` says, `scratch` [`GradPlan::scratch_len`] floats, nothing else
-/// may touch `sums`, and the processor must have `S`.
+/// `x`, `grad` and `sums` must have the sizes that `p` says, `scratch` [`GradPlan::scratch_len`] floats,
+/// nothing else may touch `sums`, and the processor must have `S`.
 #[inline(always)]
 pub(crate) unsafe fn weight_grad<S: Simd>(
     p: &GradPlan,
@@ -152,8 +152,8 @@ pub(crate) unsafe fn weight_grad<S: Simd>(
     }
 }
 
-/// One of the two factors of a weight gradient: packed channels, floats from block to block, from row to row and from
-/// column to column of what is summed over.
+/// One of the two factors of a weight gradient: packed channels, floats from block to block, from row to row
+/// and from column to column of what is summed over.
 struct Side {
     at: *const f32,
     block: usize,
@@ -164,8 +164,8 @@ struct Side {
 /// Sums the parts of one output channel's gradient into `dw [c][tap]`, in order.
 ///
 /// # Safety
-/// `parts` must hold `count` accumulators, `dw` the gradient of one output channel, and the processor must have `S`,
-/// which the plain loops are compiled for.
+/// `parts` must hold `count` accumulators, `dw` the gradient of one output channel, and the processor must
+/// have `S`, which the plain loops are compiled for.
 #[inline(always)]
 pub(crate) unsafe fn finish_weight_grad<S: Simd>(
     p: &GradPlan,

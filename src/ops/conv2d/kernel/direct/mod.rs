@@ -1,8 +1,8 @@
 //! Convolutions of any kernel, stride and padding, as they are defined: every product is computed.
 //!
-//! A task takes some rows of one picture. It packs the input to `[block of 16 channels][row][column][16]`, with its
-//! zeros, and multiplies pixels by weights packed to `[group][tap][channel][lanes]`, several pixels and up to 64
-//! output channels at a time, without ever storing a matrix of patches.
+//! A task takes some rows of one picture. It packs the input to `[block of 16 channels][row][column][16]`,
+//! with its zeros, and multiplies pixels by weights packed to `[group][tap][channel][lanes]`, several pixels
+//! and up to 64 output channels at a time, without ever storing a matrix of patches.
 
 mod grad;
 mod pack;
@@ -26,7 +26,8 @@ pub(crate) struct WeightView {
     pub in_stride: usize,
 }
 
-/// One product of the kernel with the input: the input pixel relative to the output's, and the weight's index.
+/// One product of the kernel with the input: the input pixel relative to the output's, and the weight's
+/// index.
 #[derive(Clone, Copy, Debug)]
 struct Tap {
     dy: isize,
@@ -209,8 +210,8 @@ impl Plan {
 /// Computes the outputs of steps `first..first + steps` of rows of one picture.
 ///
 /// # Safety
-/// `x`, `weights` and `y` must have the sizes that `p` says, `scratch` [`Plan::scratch_len`] floats, nothing else may
-/// write these rows of `y`, and the processor must have `S`.
+/// `x`, `weights` and `y` must have the sizes that `p` says, `scratch` [`Plan::scratch_len`] floats, nothing
+/// else may write these rows of `y`, and the processor must have `S`.
 #[inline(always)]
 pub(crate) unsafe fn run<S: Simd>(
     p: &Plan,

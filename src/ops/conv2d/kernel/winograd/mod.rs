@@ -1,12 +1,13 @@
 //! 3x3 convolutions of stride 1 by Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray 2015): 36
 //! multiplications give 16 outputs that take 144 directly.
 //!
-//! `Y = A^T [(G g G^T) . (B^T d B)] A`, with `d` a 6x6 piece of the input, `g` the filter and `Y` 4x4 outputs.
-//! Summing the products over channels makes 36 matrix products, which is where the time goes.
+//! `Y = A^T [(G g G^T) . (B^T d B)] A`, with `d` a 6x6 piece of the input, `g` the filter and `Y` 4x4
+//! outputs. Summing the products over channels makes 36 matrix products, which is where the time goes.
 //!
 //! A task takes some rows of tiles. It packs the input pieces to `[pixel][16 channels]`, transforms them into
-//! `V [block of 16 channels][tile][36][16]`, multiplies by the transformed weights `U [36][group][channel][lanes]`
-//! into `M`, laid out as `V`, and transforms back. Everything it touches fits the second-level cache.
+//! `V [block of 16 channels][tile][36][16]`, multiplies by the transformed weights `U
+//! [36][group][channel][lanes]` into `M`, laid out as `V`, and transforms back. Everything it touches fits
+//! the second-level cache.
 
 mod gather;
 mod stack;
@@ -23,8 +24,8 @@ use crate::ops::cpu::{
 use gather::{gather_input, gather_output_grad, packed_rows, stretches};
 use transform::{output_columns, output_row, weight_grad_1d};
 
-/// Floats from tile to tile in the transform domain, for one block of 16 channels. One vector more than the 36 that
-/// are used makes it an odd number of cache lines, which spreads tiles over all sets of a cache.
+/// Floats from tile to tile in the transform domain, for one block of 16 channels. One vector more than the
+/// 36 that are used makes it an odd number of cache lines, which spreads tiles over all sets of a cache.
 const TILE: usize = 37 * 16;
 
 /// The sizes of one convolution, as the kernels see it.
@@ -172,8 +173,8 @@ unsafe fn multiply_tiles<S: Simd>(p: &Problem, tiles: usize, v: *const f32, u: *
 /// Computes the outputs of `rows` of tiles. Returns whether the convolution's are all finite.
 ///
 /// # Safety
-/// `x`, `u` and `y` must have the sizes that `p` says, nothing else may write these rows of `y`, and the processor
-/// must have `S`.
+/// `x`, `u` and `y` must have the sizes that `p` says, nothing else may write these rows of `y`, and the
+/// processor must have `S`.
 #[inline(always)]
 pub(crate) unsafe fn forward<S: Simd>(
     p: &Problem,
@@ -238,8 +239,8 @@ pub(crate) unsafe fn forward<S: Simd>(
     }
 }
 
-/// Adds the weight gradient of `rows` of tiles, in the transform domain, to `du [36][k][c]` (both padded to 16),
-/// or sets it when it is `fresh`; what is before the convolution in `around` was done to `x`.
+/// Adds the weight gradient of `rows` of tiles, in the transform domain, to `du [36][k][c]` (both padded to
+/// 16), or sets it when it is `fresh`; what is before the convolution in `around` was done to `x`.
 ///
 /// # Safety
 /// As for [`forward`]; nothing else may touch `du`.
@@ -311,8 +312,8 @@ pub(crate) unsafe fn weight_grad<S: Simd>(
 /// Sums the partial gradients of one output channel and transforms them back to `dw [c][9]`.
 ///
 /// # Safety
-/// `parts` must hold `count` gradients of [`Problem::du_len`] floats each, `dw` nine floats for each channel, and the
-/// processor must have `S`.
+/// `parts` must hold `count` gradients of [`Problem::du_len`] floats each, `dw` nine floats for each channel,
+/// and the processor must have `S`.
 #[inline(always)]
 pub(crate) unsafe fn finish_weight_grad<S: Simd>(
     p: &Problem,

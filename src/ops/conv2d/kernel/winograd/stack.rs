@@ -1,5 +1,6 @@
-//! Layers that follow each other: their pictures stay in blocks of 16 channels, within a frame of zeros, so that nothing
-//! is packed or unpacked between them and every layer's end is done before its results leave the registers.
+//! Layers that follow each other: their pictures stay in blocks of 16 channels, within a frame of zeros, so
+//! that nothing is packed or unpacked between them and every layer's end is done before its results leave the
+//! registers.
 
 use super::{
     super::{around::Lanes, pack::pack},
@@ -8,8 +9,8 @@ use super::{
 };
 use crate::ops::cpu::simd::Simd;
 
-/// A picture of 16 channels in its frame: `[row][column][16]`, the picture one pixel from the upper left corner, zeros
-/// around it as far as the last tiles read.
+/// A picture of 16 channels in its frame: `[row][column][16]`, the picture one pixel from the upper left
+/// corner, zeros around it as far as the last tiles read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame {
     pub rows: usize,
@@ -73,8 +74,9 @@ pub(crate) unsafe fn unframe<S: Simd>(p: &Problem, from: *const f32, plane: usiz
 /// Computes `rows` of tiles of one layer, from frames `[n][block of c]` to frames `[n][block of k]`.
 ///
 /// # Safety
-/// Both must hold the frames that `p` says, `u` [`super::u_len`] floats, `lanes` a value for every block, `scratch`
-/// [`super::scratch_len`] floats; nothing else may write these rows of `to`, and the processor must have `S`.
+/// Both must hold the frames that `p` says, `u` [`super::u_len`] floats, `lanes` a value for every block,
+/// `scratch` [`super::scratch_len`] floats; nothing else may write these rows of `to`, and the processor must
+/// have `S`.
 #[inline(always)]
 pub(crate) unsafe fn stack_layer<S: Simd>(
     p: &Problem,
@@ -89,8 +91,8 @@ pub(crate) unsafe fn stack_layer<S: Simd>(
     let (columns, plane) = (frame.columns, frame.pixels() * 16);
     let tiles = rows.len() * p.tile_columns();
     let (_, v_len) = scratch_parts(p, rows.len());
-    // SAFETY: tiles read six rows and columns of their frame, which has room for the last of them; they write those
-    // of their outputs that lie within the picture.
+    // SAFETY: tiles read six rows and columns of their frame, which has room for the last of them; they write
+    // those of their outputs that lie within the picture.
     unsafe {
         let v = scratch;
         let m = v.add(v_len);

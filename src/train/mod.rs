@@ -1,5 +1,6 @@
 //! Training: one loop, one form of checkpoints and one run folder for every kind, and the kinds.
 
+mod adversarial;
 mod bounds;
 mod checkpoint;
 mod dataset;
@@ -17,7 +18,7 @@ pub use checkpoint::{State, Visitor};
 pub use dataset::TrainedOn;
 pub use ema::ema_step;
 pub use families::{
-    clip,
+    clip, dcgan,
     stylegan2::{
         GrownFrom, Parity, Rehearsal, Run, StepStats, StyleGan2Trainer, TrainSettings, TrainState,
         discriminator_loss, generator_loss, load_snapshot, r1_penalty,

@@ -159,7 +159,9 @@ fn a_grown_run_begins_with_what_the_smaller_one_learned() {
     let draw = |run: &Path| {
         let (generator, _) = load_snapshot(&Run::open(run).unwrap(), &device).unwrap();
         let z = Tensor::<2>::ones([1, 128], &device);
-        let Generator::StyleGan2(network) = generator;
+        let Generator::StyleGan2(network) = generator else {
+            panic!("another family's")
+        };
         network.forward(z, 1.0, NoiseMode::None)
     };
     let [small_picture, large_picture] = [draw(&run), draw(&only_run(&grown))];

@@ -14,14 +14,15 @@ mod schedule;
 mod streams;
 mod trainer;
 
+pub use adversarial::{RelativeVariety, discriminator_loss, generator_loss};
 pub use checkpoint::{State, Visitor};
 pub use dataset::TrainedOn;
 pub use ema::ema_step;
 pub use families::{
-    clip, dcgan,
+    Effort, GeneratorRun, RunFacts, clip, dcgan,
     stylegan2::{
         GrownFrom, Parity, Recipe, Rehearsal, Run, StepStats, StyleGan2Trainer, TrainSettings, TrainState,
-        discriminator_loss, generator_loss, load_snapshot, r1_penalty,
+        r1_penalty,
     },
 };
 pub use family::{Family, StepFigures};

@@ -16,7 +16,10 @@ use tempfile::TempDir;
 
 /// What was printed, and whether it worked.
 fn guise(args: &[&str]) -> (bool, String) {
-    let run = Command::new(env!("CARGO_BIN_EXE_guise")).args(args).output().unwrap();
+    let run = Command::new(env!("CARGO_BIN_EXE_guise"))
+        .args(args)
+        .output()
+        .unwrap();
     let said = String::from_utf8([run.stdout, run.stderr].concat()).unwrap();
     assert!(!said.contains("panicked"), "guise {args:?}:\n{said}");
     (run.status.success(), said)
@@ -32,7 +35,10 @@ fn succeeds(args: &[&str]) -> String {
 #[track_caller]
 fn fails(args: &[&str], expected: &str) {
     let (success, said) = guise(args);
-    assert!(!success && said.contains(expected), "guise {args:?}, expected {expected:?}:\n{said}");
+    assert!(
+        !success && said.contains(expected),
+        "guise {args:?}, expected {expected:?}:\n{said}"
+    );
 }
 
 fn path(path: &Path) -> &str {
@@ -58,7 +64,16 @@ fn dataset(dir: &Path) -> PathBuf {
 /// A run of so many kimg in a folder of its own.
 fn trained(data: &Path, out: &Path, kimg: &str, more: &[&str]) -> PathBuf {
     let sizes = ["--batch-size", "4", "--ngf", "8", "--ndf", "4", "--z-dim", "16"];
-    let place = ["train", "dcgan", "--data", path(data), "--out", path(out), "--kimg", kimg];
+    let place = [
+        "train",
+        "dcgan",
+        "--data",
+        path(data),
+        "--out",
+        path(out),
+        "--kimg",
+        kimg,
+    ];
     succeeds(&[&place[..], &sizes, more].concat());
     let mut runs = fs::read_dir(out).unwrap().map(|entry| entry.unwrap().path());
     let run = runs.next().unwrap();
@@ -76,7 +91,9 @@ fn stats(run: &Path) -> Vec<Value> {
     let text = fs::read_to_string(run.join("stats.jsonl")).unwrap();
     let line = |line: &str| {
         let mut tick: Value = serde_json::from_str(line).unwrap();
-        tick.as_object_mut().unwrap().retain(|name, _| !name.contains("secs"));
+        tick.as_object_mut()
+            .unwrap()
+            .retain(|name, _| !name.contains("secs"));
         tick
     };
     text.lines().map(line).collect()
@@ -98,7 +115,11 @@ fn a_resumed_run_is_the_run_that_never_stopped() {
     // The running statistics are a part of that: they moved before the end and after it.
     let name = "blocks.1.norm.running_var";
     let values = |weights: &Tensors| weights[name].iter::<f32>().collect::<Vec<_>>();
-    assert!(values(&before).iter().all(|variance| *variance != 1.0 && *variance > 0.0));
+    assert!(
+        values(&before)
+            .iter()
+            .all(|variance| *variance != 1.0 && *variance > 0.0)
+    );
     assert_ne!(values(&before), values(&weights(&halves)));
 
     for figure in ["p_real", "p_fake", "p_fake_after"] {
@@ -123,18 +144,32 @@ fn a_run_becomes_a_bundle_that_draws() {
     assert_eq!(manifest["training"]["total_kimg"], 0.04);
     assert_eq!(manifest["training"]["dataset_pictures"], 12);
     let card = fs::read_to_string(bundle.join("README.md")).unwrap();
-    assert!(card.contains("A DCGAN generator of avatars with 16 x 16 pixels"), "{card}");
+    assert!(
+        card.contains("A DCGAN generator of avatars with 16 x 16 pixels"),
+        "{card}"
+    );
 
     let draw = |model: &Path| {
         let sheet = dir.path().join("sheet.png");
-        succeeds(&["generate", "--model", path(model), "--seeds", "0-63", "--out", path(&sheet)]);
+        succeeds(&[
+            "generate",
+            "--model",
+            path(model),
+            "--seeds",
+            "0-63",
+            "--out",
+            path(&sheet),
+        ]);
         image::open(sheet).unwrap().into_rgba8()
     };
     let [published, trained] = [draw(&bundle), draw(&run)];
     assert_eq!(published.dimensions(), (128, 128));
     assert!(published == image::open(bundle.join("samples.png")).unwrap().into_rgba8());
     let decibels = guise::metrics::psnr(&[published], &[trained]);
-    assert!(decibels > 35.0, "{decibels} dB between the run and what was published of it");
+    assert!(
+        decibels > 35.0,
+        "{decibels} dB between the run and what was published of it"
+    );
 }
 
 #[test]
@@ -144,24 +179,42 @@ fn what_cannot_be_trained_is_said() {
     let out = dir.path().join("runs");
     let train = ["train", "dcgan", "--data", path(&data), "--out", path(&out)];
     let with = |flags: &[&'static str]| [&train[..], flags].concat();
-    fails(&with(&["--batch-size", "1"]), "batch_size is 1, expected at least 2");
-    fails(&with(&["--batch-size", "64"]), "has 12 pictures, expected at least a batch of 64");
+    fails(
+        &with(&["--batch-size", "1"]),
+        "batch_size is 1, expected at least 2",
+    );
+    fails(
+        &with(&["--batch-size", "64"]),
+        "has 12 pictures, expected at least a batch of 64",
+    );
     fails(&with(&["--ngf", "100000"]), "ngf is 100000, expected 1 to 256");
     fails(&with(&["--z-dim", "0"]), "z_dim is 0, expected 1 to 4096");
-    fails(&with(&["--adam-beta-1", "1"]), "adam_beta_1 is 1, expected less than 1");
+    fails(
+        &with(&["--adam-beta-1", "1"]),
+        "adam_beta_1 is 1, expected less than 1",
+    );
     fails(&with(&["--r1-gamma", "3"]), "unexpected argument '--r1-gamma'");
     assert_eq!(fs::read_dir(&out).map_or(0, Iterator::count), 0);
 
     // A run is resumed as what it is, and a file that was edited is said to be wrong.
     let run = trained(&data, &out, "0.02", &[]);
-    fails(&["train", "stylegan2", "--resume", path(&run)], "the run trains dcgan, expected stylegan2");
+    fails(
+        &["train", "stylegan2", "--resume", path(&run)],
+        "the run trains dcgan, expected stylegan2",
+    );
     let settings = run.join("training_options.json");
     let text = fs::read_to_string(&settings).unwrap();
     fs::write(&settings, text.replace("\"ngf\": 8", "\"ngf\": 4000000000")).unwrap();
-    fails(&["train", "--resume", path(&run)], "ngf is 4000000000, expected 1 to 256");
+    fails(
+        &["train", "--resume", path(&run)],
+        "ngf is 4000000000, expected 1 to 256",
+    );
     fs::write(&settings, text.replace("\"dcgan\"", "\"dcgam\"")).unwrap();
     let sheet = dir.path().join("sheet.png");
-    fails(&["generate", "--model", path(&run), "--out", path(&sheet)], "dcgam");
+    fails(
+        &["generate", "--model", path(&run), "--out", path(&sheet)],
+        "dcgam",
+    );
     fs::write(&settings, &text).unwrap();
     assert_eq!(DcganRun::open(&run).unwrap().settings.recipe.batch_size, 4);
 }

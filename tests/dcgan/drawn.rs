@@ -38,7 +38,11 @@ fn config() -> DcganConfig {
 /// zero leaves it alone.
 fn randomize<M: Module>(module: M, scale: impl Fn(&str) -> f32) -> M {
     let mut tensors = block_on(collect(&module)).unwrap();
-    for (index, (name, data)) in tensors.iter_mut().enumerate().filter(|(_, (name, _))| scale(name) != 0.0) {
+    for (index, (name, data)) in tensors
+        .iter_mut()
+        .enumerate()
+        .filter(|(_, (name, _))| scale(name) != 0.0)
+    {
         let values = z_from_seed(1000 + index as u64, data.num_elements());
         let values: Vec<f32> = values.iter().map(|value| value * scale(name)).collect();
         *data = TensorData::new(values, data.shape().clone());
@@ -76,7 +80,10 @@ fn z(n: usize, device: &Device) -> Tensor<2> {
 fn what_was_packed_draws_the_same_with_its_statistics() {
     let device = Device::flex();
     let (part, contents) = packed(&device);
-    assert_eq!(serde_json::to_value(&part.config).unwrap()["architecture"], "dcgan");
+    assert_eq!(
+        serde_json::to_value(&part.config).unwrap()["architecture"],
+        "dcgan"
+    );
     let loaded = load_part(&part, &contents, &device).unwrap();
     let names: Vec<_> = block_on(collect(&loaded)).unwrap().into_keys().collect();
     assert_eq!(
@@ -147,7 +154,10 @@ fn words_guide_z() {
         let guided = guide(&generator, &tower, &targets, start, &settings, &cancel, &mut emit);
         assert_eq!(block_on(guided).unwrap().len(), 2);
         for (before, after) in losses[0].iter().zip(&losses[29]) {
-            assert!(*after < before - 0.02, "{space:?}: a distance from {before} to {after}");
+            assert!(
+                *after < before - 0.02,
+                "{space:?}: a distance from {before} to {after}"
+            );
         }
     }
 }
@@ -160,7 +170,9 @@ fn parsed(generator: serde_json::Value) -> Result<Manifest, String> {
     let parts = json["parts"].as_object_mut().unwrap();
     parts.retain(|name, _| name == "upscaler");
     parts.insert("generator".into(), generator);
-    json.as_object_mut().unwrap().retain(|name, _| !["self_check", "examples"].contains(&name.as_str()));
+    json.as_object_mut()
+        .unwrap()
+        .retain(|name, _| !["self_check", "examples"].contains(&name.as_str()));
     Manifest::parse(json.to_string().as_bytes()).map_err(|error| error.to_string())
 }
 
@@ -170,7 +182,11 @@ fn manifests_of_silly_sizes_are_refused() {
     let sound = serde_json::to_value(&part).unwrap();
     assert_eq!(parsed(sound.clone()).unwrap().parts.generator, part);
     for (field, value, said) in [
-        ("resolution", serde_json::json!(24), "resolution is 24, expected a power of two from 16 to 128"),
+        (
+            "resolution",
+            serde_json::json!(24),
+            "resolution is 24, expected a power of two from 16 to 128",
+        ),
         ("resolution", 1024.into(), "resolution is 1024"),
         ("ngf", 0.into(), "ngf is 0, expected 1 to 256"),
         ("ngf", (1u64 << 60).into(), "ngf is 1152921504606846976"),
@@ -204,8 +220,14 @@ fn files_of_another_network_are_refused() {
         ..DcganConfig::of_resolution(128)
     });
     assert!(giant.contains("or more for its network"), "{giant}");
-    let narrower = refused(DcganConfig { z_dim: 15, ..config() });
-    assert!(narrower.contains("blocks.0.weight has shape [16, 16, 4, 4]"), "{narrower}");
+    let narrower = refused(DcganConfig {
+        z_dim: 15,
+        ..config()
+    });
+    assert!(
+        narrower.contains("blocks.0.weight has shape [16, 16, 4, 4]"),
+        "{narrower}"
+    );
 
     // A variance that is none makes no colors, and that is said.
     let mut tensors = block_on(collect(&generator(&device))).unwrap();

@@ -35,7 +35,12 @@ impl Fixture {
         let bytes = std::fs::read("tests/fixtures/dcgan/dcgan.safetensors").unwrap();
         let file = SafeTensors::deserialize(&bytes).unwrap();
         let tensors = file.tensors().into_iter().map(|(name, view)| {
-            let values = view.data().as_chunks().0.iter().map(|four| f32::from_le_bytes(*four));
+            let values = view
+                .data()
+                .as_chunks()
+                .0
+                .iter()
+                .map(|four| f32::from_le_bytes(*four));
             (name, TensorData::new(values.collect(), view.shape().to_vec()))
         });
         Self(tensors.collect())
@@ -47,17 +52,26 @@ impl Fixture {
 
     /// What lies below `prefix`, by the rest of the names.
     fn below(&self, prefix: &str) -> Tensors {
-        let below = self.0.iter().filter_map(|(name, data)| Some((name.strip_prefix(prefix)?, data)));
-        below.map(|(name, data)| (name.to_owned(), data.clone())).collect()
+        let below = self
+            .0
+            .iter()
+            .filter_map(|(name, data)| Some((name.strip_prefix(prefix)?, data)));
+        below
+            .map(|(name, data)| (name.to_owned(), data.clone()))
+            .collect()
     }
 
     fn assert_close(&self, name: &str, actual: &TensorData) {
         let values = |data: &TensorData| data.iter::<f32>().collect::<Vec<_>>();
         let (expected, actual) = (values(&self.0[name]), values(actual));
         assert_eq!(expected.len(), actual.len(), "{name}");
-        let largest = expected.iter().fold(1e-6f32, |largest, value| largest.max(value.abs()));
+        let largest = expected
+            .iter()
+            .fold(1e-6f32, |largest, value| largest.max(value.abs()));
         let pairs = expected.iter().zip(&actual);
-        let difference = pairs.fold(0f32, |worst, (expected, actual)| worst.max((expected - actual).abs()));
+        let difference = pairs.fold(0f32, |worst, (expected, actual)| {
+            worst.max((expected - actual).abs())
+        });
         // A NaN is no difference, so it is asked for what must hold.
         assert!(
             difference <= TOLERANCE * largest && actual.iter().all(|value| value.is_finite()),
@@ -78,7 +92,11 @@ impl Fixture {
         };
         module.visit(&mut seen);
         let prefix = format!("grad.{prefix}");
-        assert!(seen.found.keys().eq(self.below(&prefix).keys()), "{:?}", seen.found.keys());
+        assert!(
+            seen.found.keys().eq(self.below(&prefix).keys()),
+            "{:?}",
+            seen.found.keys()
+        );
         for (name, gradient) in &seen.found {
             self.assert_close(&format!("{prefix}{name}"), gradient);
         }

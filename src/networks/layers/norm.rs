@@ -61,7 +61,8 @@ impl BatchNorm {
     /// One whose scales are normal around one with this deviation.
     pub fn init(channels: usize, deviation: f64, device: &Device) -> Self {
         Self {
-            weight: normal([channels], deviation, device).map(|weight| (weight + 1.0).detach().require_grad()),
+            weight: normal([channels], deviation, device)
+                .map(|weight| (weight + 1.0).detach().require_grad()),
             bias: full([channels], 0.0, device),
             running_mean: buffer(Tensor::zeros([channels], device)),
             running_var: buffer(Tensor::ones([channels], device)),

@@ -2,4 +2,7 @@
 
 pub mod clip;
 pub mod dcgan;
+mod generator_run;
 pub mod stylegan2;
+
+pub use generator_run::{Effort, GeneratorRun, RunFacts};

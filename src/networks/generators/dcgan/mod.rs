@@ -151,9 +151,15 @@ mod tests {
             [mean, deviation].map(|figure| figure.into_scalar::<f32>())
         };
         let [mean, deviation] = moments(block.weight.val().reshape([-1]));
-        assert!(mean.abs() < 1e-3 && (deviation - 0.02).abs() < 1e-3, "{mean} {deviation}");
+        assert!(
+            mean.abs() < 1e-3 && (deviation - 0.02).abs() < 1e-3,
+            "{mean} {deviation}"
+        );
         let [mean, deviation] = moments(block.norm.weight.val());
-        assert!((mean - 1.0).abs() < 0.02 && (deviation - 0.02).abs() < 0.01, "{mean} {deviation}");
+        assert!(
+            (mean - 1.0).abs() < 0.02 && (deviation - 0.02).abs() < 0.01,
+            "{mean} {deviation}"
+        );
         assert_eq!(moments(block.norm.bias.val()), [0.0, 0.0]);
     }
 

@@ -9,8 +9,8 @@ pub use step::{DcganState, DcganStats};
 use crate::{
     data::Dataset,
     train::{
-        Error, Family, State, Trainer, Visitor,
-        adversarial::{batch, check, write_samples, write_snapshot},
+        Error, Family, RelativeVariety, State, Trainer, Visitor,
+        adversarial::{batch, check, samples, write_report},
     },
 };
 use burn::{module::Module, tensor::Device};
@@ -40,7 +40,7 @@ impl State for DcganState {
 
 impl Family for DcganState {
     type Settings = DcganSettings;
-    type Report = ();
+    type Report = RelativeVariety;
 
     fn epoch_len(&self, dataset: &Dataset) -> usize {
         dataset.len()
@@ -59,19 +59,22 @@ impl Family for DcganState {
         Ok(self.advance(settings, step, real))
     }
 
-    /// A sample grid, drawn as the published generator draws, and the snapshot to publish.
+    /// A sample grid, drawn as the published generator draws, the snapshot to publish, and whether the samples are
+    /// varied.
     fn report(
         &self,
         run: &DcganRun,
         checkpoint: &Path,
         images_seen: u64,
-        _dataset: &Dataset,
+        dataset: &Dataset,
         device: &Device,
-    ) -> Result<(), Error> {
-        let (here, recipe) = ((&*run.dir, images_seen / 1000), &run.settings.recipe);
-        write_snapshot(here, &checkpoint.join(format!("{GENERATOR}.bpk")))?;
-        let latents = (recipe.seed, recipe.batch_size);
-        write_samples(here, &self.generator.valid(), GRID_PSI, latents, device)
+    ) -> Result<RelativeVariety, Error> {
+        let (recipe, generator) = (&run.settings.recipe, self.generator.valid());
+        let latents = (recipe.seed, "grid");
+        let samples = samples(&generator, latents, GRID_PSI, recipe.batch_size, device);
+        let network = checkpoint.join(format!("{GENERATOR}.bpk"));
+        write_report(&run.dir, images_seen / 1000, samples, &network)?;
+        RelativeVariety::measure(&generator, (recipe.seed, recipe.batch_size), dataset, device)
     }
 }
 

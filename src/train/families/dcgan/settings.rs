@@ -3,8 +3,8 @@
 use super::DcganStats;
 use crate::{
     data::{Dataset, Provenance},
-    networks::generators::dcgan::DcganConfig,
-    train::{RunFolder, RunSettings, Schedule, TrainedOn, bounds},
+    networks::generators::{GeneratorConfig, dcgan::DcganConfig},
+    train::{Effort, RunFacts, RunFolder, RunSettings, Schedule, TrainedOn, bounds},
 };
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -114,6 +114,18 @@ impl DcganSettings {
     }
 }
 
+impl From<DcganSettings> for RunFacts {
+    fn from(settings: DcganSettings) -> Self {
+        Self {
+            generator: GeneratorConfig::Dcgan(settings.network),
+            dataset: settings.dataset,
+            provenance: settings.provenance,
+            hardware: settings.hardware,
+            before: Effort::default(),
+        }
+    }
+}
+
 impl RunSettings for DcganSettings {
     type Stats = DcganStats;
 
@@ -184,12 +196,20 @@ pub(in crate::train) mod tests {
             ("batch_size", "1", "batch_size is 1, expected at least 2"),
             ("total_kimg", "0.0", "total_kimg is 0, expected more than 0"),
             ("snapshot_kimg", "0.0", "snapshot_kimg is 0, expected more than 0"),
-            ("learning_rate", "-1.0", "learning_rate is -1, expected more than 0"),
+            (
+                "learning_rate",
+                "-1.0",
+                "learning_rate is -1, expected more than 0",
+            ),
             ("adam_beta_1", "-0.5", "adam_beta_1 is -0.5, expected 0 to 1"),
             ("adam_beta_1", "1.0", "adam_beta_1 is 1, expected less than 1"),
             ("network", &network("resolution", 48), "resolution is 48"),
             ("network", &network("ngf", 1 << 20), "ngf is 1048576"),
-            ("network", &network("img_channels", 1), "img_channels is 1, expected at least 3"),
+            (
+                "network",
+                &network("img_channels", 1),
+                "img_channels is 1, expected at least 3",
+            ),
         ] {
             let mut edited = sound.clone();
             edited[field] = serde_json::from_str(value).unwrap();

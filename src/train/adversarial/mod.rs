@@ -1,5 +1,9 @@
 //! What adversarial trainings of every family share: their losses, the pictures of a step, samples, snapshots.
 
+mod variety;
+
+pub use variety::RelativeVariety;
+
 use super::{
     Error, checkpoint, file_error,
     run::{write_grid, write_with},
@@ -75,32 +79,32 @@ pub(super) fn batch(
     ))
 }
 
-/// Writes the sample grid of so many kimg into the run folder: pictures of latents that stay the same for the
-/// whole run, drawn `batch_size` at once, so that the memory of a grid stays below that of a step.
-pub(super) fn write_samples(
-    (run, kimg): (&Path, u64),
+/// Pictures of latents that stay the same for the whole run, `[64, 3, resolution, resolution]`; others for each
+/// purpose.
+pub(super) fn samples(
     generator: &impl Generate,
+    (seed, purpose): (u64, &str),
     truncation_psi: f32,
-    (seed, batch_size): (u64, usize),
+    batch_size: usize,
     device: &Device,
-) -> Result<(), Error> {
+) -> Tensor<4> {
     let (count, z_dim) = (GRID_SIDE * GRID_SIDE, generator.z_dim());
-    let rng = stream(seed, "grid", 0);
+    let rng = stream(seed, purpose, 0);
     let z: Vec<f32> = rng.sample_iter(StandardNormal).take(count * z_dim).collect();
     let z = Tensor::<2>::from_data(TensorData::new(z, [count, z_dim]), device);
+    // In batches, so that the memory of a grid stays below that of a step.
     let batches = z.split(batch_size, 0).into_iter();
     let drawn = batches.map(|z| generator.draw(generator.latents_from_z(z, truncation_psi)));
-    write_grid(
-        &run.join(format!("fakes{kimg:06}.png")),
-        Tensor::cat(drawn.collect(), 0),
-    )
+    Tensor::cat(drawn.collect(), 0)
 }
 
-/// Copies `network`, a file of a checkpoint, into the run folder as the snapshot of so many kimg.
-pub(super) fn write_snapshot((run, kimg): (&Path, u64), network: &Path) -> Result<(), Error> {
+/// Writes what goes with a checkpoint of so many kimg into the folder `run`: `samples` as a grid, and `network`, a
+/// file of the checkpoint, as the snapshot to publish.
+pub(super) fn write_report(run: &Path, kimg: u64, samples: Tensor<4>, network: &Path) -> Result<(), Error> {
     write_with(&run.join(format!("snapshot{kimg:06}.bpk")), |file| {
         io::copy(&mut File::open(network)?, file).map(drop)
-    })
+    })?;
+    write_grid(&run.join(format!("fakes{kimg:06}.png")), samples)
 }
 
 /// Reads the run folder's newest snapshot into `network`, and says how many kimg it was trained for.
@@ -109,13 +113,7 @@ pub(super) fn write_snapshot((run, kimg): (&Path, u64), network: &Path) -> Resul
 ///
 /// [`Error::File`] when there is none yet, or it is not of such a network.
 pub(super) fn read_snapshot<M: Module>(run: &Path, network: M) -> Result<(M, u64), Error> {
-    let missing = || {
-        file_error(
-            "find a snapshot in",
-            run,
-            "train it first, to at least one tick",
-        )
-    };
+    let missing = || file_error("find a snapshot in", run, "train it first, to at least one tick");
     let (kimg, path) = checkpoint::newest_file(run, "snapshot", ".bpk")?.ok_or_else(missing)?;
     let network = network
         .try_load_file(&path)

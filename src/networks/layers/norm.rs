@@ -1,6 +1,7 @@
 //! Normalization.
 
-use super::{buffer, full, lazy_full, normal};
+use super::{buffer, full, lazy_full};
+use crate::ops::random;
 use burn::{
     module::{Module, Param},
     tensor::{
@@ -61,8 +62,7 @@ impl BatchNorm {
     /// One whose scales are normal around one with this deviation.
     pub fn init(channels: usize, deviation: f64, device: &Device) -> Self {
         Self {
-            weight: normal([channels], deviation, device)
-                .map(|weight| (weight + 1.0).detach().require_grad()),
+            weight: Param::from_tensor(random::normal([channels], deviation, device) + 1.0),
             bias: full([channels], 0.0, device),
             running_mean: buffer(Tensor::zeros([channels], device)),
             running_var: buffer(Tensor::ones([channels], device)),

@@ -111,7 +111,7 @@ pub enum Error {
 
 /// What to do about a training that came to numbers that are not finite.
 fn advice(checkpoint: Option<&Path>) -> String {
-    let gentler = "with a lower --learning-rate, or for a generator with a higher --r1-gamma";
+    let gentler = "with a lower --learning-rate, or for a StyleGAN2 with a higher --r1-gamma";
     match checkpoint {
         Some(path) => format!(
             "the last checkpoint is {}: resume from it {gentler}",

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     networks::generators::Generator,
     pipeline::{self, Cancel, Event, SampleRequest},
-    train::{Run, load_snapshot},
+    train::GeneratorRun,
     weights::Manifest,
 };
 use anyhow::{bail, ensure};
@@ -42,15 +42,15 @@ pub(super) fn open(dir: &Path, purpose: Purpose, device: &Device, memory: Memory
         "there is no folder {}: --model takes a published model or a run",
         dir.display()
     );
-    if dir.join(Run::SETTINGS).exists() {
-        let run = Run::open(dir)?;
-        let load = |device: &Device| Ok(load_snapshot(&run, device)?.0);
+    if GeneratorRun::is_there(dir) {
+        let run = GeneratorRun::open(dir)?;
+        let load = |device: &Device| Ok(run.load_snapshot(device)?.0);
         let (generator, device) = settle_by_itself(dir, RUN_TRUNCATION_PSI, device, load)?;
         return Ok(Model {
             dir: dir.to_owned(),
             generator,
             manifest: None,
-            resolution: run.settings.network.resolution,
+            resolution: run.facts.generator.resolution(),
             truncation_psi: RUN_TRUNCATION_PSI,
             device,
         });

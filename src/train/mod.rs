@@ -1,5 +1,6 @@
 //! Training: one loop, one form of checkpoints and one run folder for every kind, and the kinds.
 
+mod adversarial;
 mod bounds;
 mod checkpoint;
 mod dataset;
@@ -13,14 +14,15 @@ mod schedule;
 mod streams;
 mod trainer;
 
+pub use adversarial::{RelativeVariety, discriminator_loss, generator_loss};
 pub use checkpoint::{State, Visitor};
 pub use dataset::TrainedOn;
 pub use ema::ema_step;
 pub use families::{
-    clip,
+    Effort, GeneratorRun, RunFacts, clip, dcgan,
     stylegan2::{
         GrownFrom, Parity, Recipe, Rehearsal, Run, StepStats, StyleGan2Trainer, TrainSettings, TrainState,
-        discriminator_loss, generator_loss, load_snapshot, r1_penalty,
+        r1_penalty,
     },
 };
 pub use family::{Family, StepFigures};
@@ -109,7 +111,7 @@ pub enum Error {
 
 /// What to do about a training that came to numbers that are not finite.
 fn advice(checkpoint: Option<&Path>) -> String {
-    let gentler = "with a lower --learning-rate, or for a generator with a higher --r1-gamma";
+    let gentler = "with a lower --learning-rate, or for a StyleGAN2 with a higher --r1-gamma";
     match checkpoint {
         Some(path) => format!(
             "the last checkpoint is {}: resume from it {gentler}",

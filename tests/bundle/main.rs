@@ -220,6 +220,7 @@ fn a_file_that_is_not_the_promised_one_is_refused() {
 fn stylegan2(config: &mut GeneratorConfig) -> &mut StyleGan2Config {
     match config {
         GeneratorConfig::StyleGan2(config) => config,
+        other => panic!("{other:?}"),
     }
 }
 

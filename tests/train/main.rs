@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use guise::{
     networks::generators::{Generator, stylegan2::NoiseMode},
     ops::resample::upsample2d,
-    train::{Run, load_snapshot},
+    train::{GeneratorRun, Run},
     weights::{Tensors, collect},
 };
 use std::{
@@ -88,8 +88,8 @@ fn only_run(out: &Path) -> PathBuf {
 }
 
 fn weights(run: &Path) -> Tensors {
-    let run = Run::open(run).unwrap();
-    let (generator, _) = load_snapshot(&run, &Device::flex()).unwrap();
+    let run = GeneratorRun::open(run).unwrap();
+    let (generator, _) = run.load_snapshot(&Device::flex()).unwrap();
     futures::executor::block_on(collect(&generator)).unwrap()
 }
 
@@ -157,9 +157,11 @@ fn a_grown_run_begins_with_what_the_smaller_one_learned() {
 
     let device = Device::flex();
     let draw = |run: &Path| {
-        let (generator, _) = load_snapshot(&Run::open(run).unwrap(), &device).unwrap();
+        let (generator, _) = GeneratorRun::open(run).unwrap().load_snapshot(&device).unwrap();
         let z = Tensor::<2>::ones([1, 128], &device);
-        let Generator::StyleGan2(network) = generator;
+        let Generator::StyleGan2(network) = generator else {
+            panic!("another family's")
+        };
         network.forward(z, 1.0, NoiseMode::None)
     };
     let [small_picture, large_picture] = [draw(&run), draw(&only_run(&grown))];

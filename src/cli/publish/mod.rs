@@ -25,7 +25,7 @@ use crate::{
         self_check::{check_pictures, reference_side},
         upscale,
     },
-    train::{MapperSettings, Run, TrainSettings, load_snapshot},
+    train::{GeneratorRun, MapperSettings, RunFacts},
     weights::{
         Manifest, Quantization,
         bundle::{Generator, ImageTower, SrvggNetCompact, load_part, load_references, pack},
@@ -178,11 +178,11 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         return references::refresh(&dir);
     };
     let place = Place::new(out)?;
-    let run = Run::open(run)?;
+    let run = GeneratorRun::open(run)?;
     let art = art_credit(&args, &run)?;
     let memory = args.memory.limit();
     let device = args.device.open()?;
-    let (trained, kimg) = load_snapshot(&run, &device)?;
+    let (trained, kimg) = run.load_snapshot(&device)?;
     let upscaler = args.sr.as_deref().map(read_upscaler).transpose()?;
 
     let quantization = Quantization::from(args.quantization);
@@ -193,7 +193,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     };
     let packed = pack(
         &trained,
-        run.settings.generator(),
+        run.facts.generator.clone(),
         quantization,
         GENERATOR,
         weights,
@@ -258,7 +258,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         let (mapper, metrics) = pack_mapper(towers.texts, &mut parts, networks, settings)?;
         files.push((MAPPER, mapper));
         mapper_metrics = Some(metrics);
-        resemblance = resemblance_of(&drawing, &towers.image, &run.settings, &device, memory)?;
+        resemblance = resemblance_of(&drawing, &towers.image, &run.facts, &device, memory)?;
         if parts
             .text_tower
             .as_ref()
@@ -275,7 +275,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let strip = load_references(
         &self_check,
         &pictures,
-        reference_side(run.settings.network.resolution),
+        reference_side(run.facts.generator.resolution()),
     )?;
     if let Err(deviation) = block_on(check_pictures(&drawing, args.truncation_psi, &strip, &device))? {
         bail!(
@@ -291,7 +291,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         description: args.description,
         parts,
         art,
-        training: training(&run, kimg, args.hardware)?,
+        training: training(&run, kimg, args.hardware),
         metrics: Metrics {
             quantized_psnr_db,
             quantized_psnr_pictures: SHEET_SEEDS,
@@ -311,7 +311,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     files.push((Manifest::FILE_NAME, json));
     files.push((
         CARD,
-        card::write(&manifest, run.settings.network.resolution).into_bytes(),
+        card::write(&manifest, run.facts.generator.resolution()).into_bytes(),
     ));
 
     files.push((SHEET, encode_png(&sheet(&quantized)?)?));
@@ -321,8 +321,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
 }
 
 /// Whose art it is, as flags and provenance say; without a licence nothing is published.
-fn art_credit(args: &Args, run: &Run) -> anyhow::Result<Credit> {
-    let provenance = &run.settings.provenance;
+fn art_credit(args: &Args, run: &GeneratorRun) -> anyhow::Result<Credit> {
+    let provenance = &run.facts.provenance;
     let license = args
         .license
         .as_ref()
@@ -345,8 +345,8 @@ fn art_credit(args: &Args, run: &Run) -> anyhow::Result<Credit> {
     })
 }
 
-fn name(args: &Args, run: &Run, place: &Place) -> String {
-    let collection = Some(run.settings.provenance.name.clone()).filter(|name| !name.is_empty());
+fn name(args: &Args, run: &GeneratorRun, place: &Place) -> String {
+    let collection = Some(run.facts.provenance.name.clone()).filter(|name| !name.is_empty());
     args.name
         .clone()
         .or(collection)
@@ -359,37 +359,32 @@ fn read_upscaler(path: &Path) -> anyhow::Result<SuperResolution> {
 }
 
 /// What the run's statistics say about the training up to the snapshot at `kimg`.
-fn training(run: &Run, kimg: u64, hardware: Option<String>) -> anyhow::Result<Training> {
-    // A snapshot is named by whole kimg; the tick that was written with it has the exact figure.
-    let ticks = run.ticks()?;
-    let tick = ticks.iter().rev().find(|tick| tick.kimg < (kimg + 1) as f64);
-    let before = run.settings.grown_from.as_ref();
-    let own_kimg = tick.map_or(kimg as f64, |tick| tick.kimg.max(kimg as f64));
-    let duration_secs =
-        tick.map_or(0.0, |tick| tick.duration_secs) + before.map_or(0.0, |it| it.duration_secs);
-    Ok(Training {
-        total_kimg: own_kimg + before.map_or(0.0, |it| it.total_kimg),
-        smaller_kimg: before.map_or(0.0, |it| it.total_kimg),
+fn training(run: &GeneratorRun, kimg: u64, hardware: Option<String>) -> Training {
+    let (facts, own) = (&run.facts, run.effort(kimg));
+    let duration_secs = own.duration_secs + facts.before.duration_secs;
+    Training {
+        total_kimg: own.kimg + facts.before.kimg,
+        smaller_kimg: facts.before.kimg,
         duration_hours: (duration_secs / 36.0).round() / 100.0,
-        hardware: hardware.unwrap_or_else(|| run.settings.hardware.clone()),
-        dataset_pictures: run.settings.dataset.dataset_len as u64,
-    })
+        hardware: hardware.unwrap_or_else(|| facts.hardware.clone()),
+        dataset_pictures: facts.dataset.dataset_len as u64,
+    }
 }
 
 /// How much what is drawn resembles the collection, if its dataset is still where the run found it.
 fn resemblance_of(
     generator: &Generator,
     encoder: &ImageTower,
-    settings: &TrainSettings,
+    facts: &RunFacts,
     device: &Device,
     memory: Memory,
 ) -> anyhow::Result<Option<Resemblance>> {
-    let dataset = match Dataset::open(&settings.dataset.data) {
-        Ok(dataset) if dataset.resolution() == settings.network.resolution => dataset,
+    let dataset = match Dataset::open(&facts.dataset.data) {
+        Ok(dataset) if dataset.resolution() == facts.generator.resolution() => dataset,
         _ => {
             eprintln!(
                 "{} is not the run's dataset any more: how much the model resembles it is not measured",
-                settings.dataset.data.display()
+                facts.dataset.data.display()
             );
             return Ok(None);
         }

@@ -1,12 +1,13 @@
 //! `guise train`: one file for each kind of training, and what all of them share.
 
 mod clip;
+mod dcgan;
 mod stylegan2;
 
 use super::{device::DeviceChoice, progress, stop::on_ctrl_c};
 use crate::{
     data::Dataset,
-    train::{Ended, Event, Family, RunSettings, Trainer, run_kind},
+    train::{Ended, Event, Family, RelativeVariety, RunSettings, Trainer, run_kind},
 };
 use anyhow::Context;
 use clap::{ArgMatches, parser::ValueSource};
@@ -14,7 +15,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// Train a network on a dataset: a generator, or the CLIP that lets sentences find its pictures.
@@ -34,6 +38,7 @@ pub(super) struct Args {
 enum Kind {
     #[command(name = "stylegan2")]
     StyleGan2(stylegan2::Args),
+    Dcgan(dcgan::Args),
     Clip(clip::Args),
 }
 
@@ -97,6 +102,7 @@ pub(super) fn run(args: Args, matches: &ArgMatches) -> anyhow::Result<()> {
     let given = Given(train.context("guise train has a kind")?.1);
     match args.kind {
         Kind::StyleGan2(args) => stylegan2::run(args, given),
+        Kind::Dcgan(args) => dcgan::run(args, given),
         Kind::Clip(args) => clip::run(args, given),
     }
 }
@@ -117,6 +123,29 @@ impl Given<'_> {
             }
         }
         serde_json::from_value(settings).expect("both have this form")
+    }
+}
+
+/// What to do when the generator draws nearly the same picture for every seed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, clap::ValueEnum)]
+enum OnCollapse {
+    /// Say so, and go on.
+    #[default]
+    Warn,
+    /// Say so, and stop at that checkpoint.
+    Stop,
+}
+
+impl OnCollapse {
+    /// The warning about a checkpoint, if there is one, with the `remedy` that may help.
+    fn obey(self, variety: &RelativeVariety, remedy: &str, stop: &AtomicBool) -> String {
+        let Some(warning) = variety.warning(remedy) else {
+            return String::new();
+        };
+        if self == Self::Stop {
+            stop.store(true, Ordering::Relaxed);
+        }
+        format!("\nwarning: {warning}")
     }
 }
 

@@ -1,16 +1,13 @@
 //! `guise train stylegan2`.
 
-use super::{Given, Place, announce, finish, notes};
+use super::{Given, OnCollapse, Place, announce, finish, notes};
 use crate::{
     cli::trust::check_training,
     data::Dataset,
     train::{Error, Recipe, Run, RunSettings, StyleGan2Trainer, TrainSettings},
 };
 use anyhow::bail;
-use std::{
-    path::{Path, PathBuf},
-    sync::atomic::Ordering,
-};
+use std::path::{Path, PathBuf};
 
 /// Train a StyleGAN2 generator.
 ///
@@ -36,15 +33,6 @@ pub(super) struct Args {
     recipe: Recipe,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, clap::ValueEnum)]
-enum OnCollapse {
-    /// Say so, and go on.
-    #[default]
-    Warn,
-    /// Say so, and stop at that checkpoint.
-    Stop,
-}
-
 pub(super) fn run(args: Args, given: Given) -> anyhow::Result<()> {
     args.recipe.validate().map_err(Error::Settings)?;
     let smaller = args.grow.as_deref().map(Run::open).transpose()?;
@@ -62,19 +50,12 @@ pub(super) fn run(args: Args, given: Given) -> anyhow::Result<()> {
     let stop = announce(&trainer)?;
     let settings = &trainer.run().settings;
     let r1_gamma = settings.recipe.r1_gamma(settings.network.resolution);
+    let remedy = format!("a higher --r1-gamma, such as {}", 4.0 * r1_gamma);
     finish(
         trainer,
         &stop,
         |stats| format!("D {:.2}, G {:.2}", stats.discriminator_loss, stats.generator_loss),
-        |variety| match variety.warning(r1_gamma) {
-            Some(warning) => {
-                if args.on_collapse == OnCollapse::Stop {
-                    stop.store(true, Ordering::Relaxed);
-                }
-                format!("\nwarning: {warning}")
-            }
-            None => String::new(),
-        },
+        |variety| args.on_collapse.obey(variety, &remedy, &stop),
         |dir| format!("guise publish {} --out models/NAME", dir.display()),
     )
 }

@@ -4,6 +4,7 @@
 //! is a file here, a variant of each enum, and its recipe in `train`; a test keeps the names of networks out
 //! of everything else.
 
+pub mod dcgan;
 pub mod stylegan2;
 
 use super::{NetworkConfig, layers::ConfigError};
@@ -58,6 +59,8 @@ pub trait Generate {
 pub enum GeneratorConfig {
     /// Karras et al. (2020).
     StyleGan2(stylegan2::StyleGan2Config),
+    /// Radford et al. (2015).
+    Dcgan(dcgan::DcganConfig),
 }
 
 /// A generator of any family; [`GeneratorConfig`] makes it.
@@ -65,6 +68,8 @@ pub enum GeneratorConfig {
 pub enum Generator {
     /// Karras et al. (2020).
     StyleGan2(stylegan2::Generator),
+    /// Radford et al. (2015).
+    Dcgan(dcgan::Generator),
 }
 
 impl GeneratorConfig {
@@ -72,6 +77,7 @@ impl GeneratorConfig {
     pub fn family(&self) -> &'static str {
         match self {
             Self::StyleGan2(_) => "StyleGAN2",
+            Self::Dcgan(_) => "DCGAN",
         }
     }
 
@@ -79,6 +85,7 @@ impl GeneratorConfig {
     pub fn resolution(&self) -> usize {
         match self {
             Self::StyleGan2(config) => config.resolution,
+            Self::Dcgan(config) => config.resolution,
         }
     }
 
@@ -86,6 +93,7 @@ impl GeneratorConfig {
     pub fn img_channels(&self) -> usize {
         match self {
             Self::StyleGan2(config) => config.img_channels,
+            Self::Dcgan(config) => config.img_channels,
         }
     }
 
@@ -93,6 +101,7 @@ impl GeneratorConfig {
     pub fn latent_shape(&self) -> [usize; 2] {
         match self {
             Self::StyleGan2(config) => [config.num_ws(), config.w_dim],
+            Self::Dcgan(config) => [1, config.z_dim],
         }
     }
 }
@@ -103,18 +112,21 @@ impl NetworkConfig for GeneratorConfig {
     fn validate(&self) -> Result<(), ConfigError> {
         match self {
             Self::StyleGan2(config) => config.validate(),
+            Self::Dcgan(config) => config.validate(),
         }
     }
 
     fn init(&self, device: &Device) -> Generator {
         match self {
             Self::StyleGan2(config) => Generator::StyleGan2(config.init_generator(device)),
+            Self::Dcgan(config) => Generator::Dcgan(config.init_generator(device)),
         }
     }
 
     fn weights(&self) -> u64 {
         match self {
             Self::StyleGan2(config) => config.weights(),
+            Self::Dcgan(config) => config.weights(),
         }
     }
 }
@@ -123,6 +135,7 @@ impl Generator {
     fn network(&self) -> &dyn Generate {
         match self {
             Self::StyleGan2(network) => network,
+            Self::Dcgan(network) => network,
         }
     }
 }

@@ -8,4 +8,4 @@ mod norm;
 pub use config::ConfigError;
 pub use init::{buffer, full, lazy_full, lazy_normal, normal};
 pub use linear::Linear;
-pub use norm::LayerNorm;
+pub use norm::{BatchNorm, LayerNorm};

@@ -1,12 +1,16 @@
 //! Normalization.
 
-use super::lazy_full;
+use super::{buffer, full, lazy_full};
+use crate::ops::random;
 use burn::{
     module::{Module, Param},
-    tensor::{Device, Tensor, module::layer_norm},
+    tensor::{
+        Device, Tensor,
+        module::{batch_norm_train, layer_norm},
+    },
 };
 
-/// Added to variances by every layer norm.
+/// Added to variances by every norm.
 const EPSILON: f64 = 1e-5;
 
 /// Layer norm over the features of each token (Ba et al. 2016).
@@ -31,4 +35,69 @@ impl LayerNorm {
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         layer_norm(x, self.weight.val(), Some(self.bias.val()), EPSILON)
     }
+}
+
+/// Batch norm over the channels of maps (Ioffe and Szegedy 2015).
+///
+/// In training a channel is normalized by the mean and variance of the batch at hand, afterwards by averages of
+/// those, which are parameters like the others here: they are saved, published and loaded with the network.
+/// burn's own layer keeps them in memory that its clones share and brings them up to date one step late, so that
+/// what a checkpoint holds would depend on when it is written.
+#[derive(Module, Debug)]
+pub struct BatchNorm {
+    /// `[channels]`, the scale.
+    pub weight: Param<Tensor<1>>,
+    /// `[channels]`, the shift.
+    pub bias: Param<Tensor<1>>,
+    /// `[channels]`, the average of the batches' means.
+    pub running_mean: Param<Tensor<1>>,
+    /// `[channels]`, the average of the batches' variances, unbiased.
+    pub running_var: Param<Tensor<1>>,
+}
+
+impl BatchNorm {
+    /// The part of the averages that each batch replaces, as in PyTorch.
+    const MOMENTUM: f64 = 0.1;
+
+    /// One whose scales are normal around one with this deviation.
+    pub fn init(channels: usize, deviation: f64, device: &Device) -> Self {
+        Self {
+            weight: Param::from_tensor(random::normal([channels], deviation, device) + 1.0),
+            bias: full([channels], 0.0, device),
+            running_mean: buffer(Tensor::zeros([channels], device)),
+            running_var: buffer(Tensor::ones([channels], device)),
+        }
+    }
+
+    /// `x [n, channels, h, w]`, normalized by the running statistics.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let scale = self.weight.val() / (self.running_var.val() + EPSILON).sqrt();
+        let shift = self.bias.val() - self.running_mean.val() * scale.clone();
+        let each = |values: Tensor<1>| values.reshape([1, -1, 1, 1]); // [1, channels, 1, 1]
+        x * each(scale) + each(shift)
+    }
+
+    /// `x [n, channels, h, w]`, normalized by its own statistics, which the running ones move toward.
+    ///
+    /// # Panics
+    /// When a channel has fewer than two numbers, which have no variance.
+    pub fn forward_train(&mut self, x: Tensor<4>) -> Tensor<4> {
+        let [n, _, h, w] = x.dims();
+        let count = (n * h * w) as f64;
+        assert!(count > 1.0, "the variance of a single number is none");
+        let normalized = batch_norm_train(x, self.weight.val(), self.bias.val(), EPSILON);
+        // The batch is a sample: its own variance is on average too small for what it was drawn from.
+        let variance = normalized.variance * (count / (count - 1.0));
+        self.running_mean = moved(&self.running_mean, normalized.mean);
+        self.running_var = moved(&self.running_var, variance);
+        normalized.output
+    }
+}
+
+/// The average after one more batch.
+fn moved(average: &Param<Tensor<1>>, batch: Tensor<1>) -> Param<Tensor<1>> {
+    average.clone().map(|average| {
+        let average = average.detach() * (1.0 - BatchNorm::MOMENTUM) + batch * BatchNorm::MOMENTUM;
+        average.detach().set_require_grad(false)
+    })
 }

@@ -1,4 +1,8 @@
 //! The kinds of training, one folder each.
 
 pub mod clip;
+pub mod dcgan;
+mod generator_run;
 pub mod stylegan2;
+
+pub use generator_run::{Effort, GeneratorRun, RunFacts};

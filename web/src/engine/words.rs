@@ -17,8 +17,9 @@ use guise::{
         guide::{image_target, text_targets},
         imagine,
         imagine::Locked,
-        mix, prompt,
+        prompt,
         sample::{draw_latent, latent_from_seed},
+        ways,
     },
     weights::bundle::{ImageTower, Mapper, TextTower, Tokenizer, load_part, load_vocabulary},
 };
@@ -158,8 +159,7 @@ impl Model {
         Ok(())
     }
 
-    /// Draws the ways between two avatars: each takes its coarse layers from one and its fine ones from the
-    /// other, first from the first and the second, then the other way around.
+    /// Draws the ways between two avatars.
     pub async fn mix(
         &self,
         job: JobId,
@@ -169,17 +169,9 @@ impl Model {
     ) -> Result<(), Failure> {
         let [first, second] = avatars;
         let [first, second] = [self.latent(first).await?, self.latent(second).await?];
-        let [layers, width] = self.generator.latent_shape();
-        for index in 0..count {
+        let [_, width] = self.generator.latent_shape();
+        for (index, latent) in ways(&first, &second, width, count)?.into_iter().enumerate() {
             cancel.check()?;
-            // Half of the pictures go through the layers one way, half the other way.
-            let half = count.div_ceil(2);
-            let (coarse, fine, place) = match index < half {
-                true => (&first, &second, index),
-                false => (&second, &first, count - 1 - index),
-            };
-            let from_layer = layers * (half - place) / (half + 1);
-            let latent = mix(coarse, fine, width, from_layer.max(1))?;
             let image = draw_latent(&self.generator, &latent, &self.device).await?;
             tell(job, Stage::Sample, Event::Picture { index, image }).await?;
             let drawn = Reply::Drawn {

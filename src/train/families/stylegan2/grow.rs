@@ -1,11 +1,11 @@
 //! Networks whose coarse layers come from a run at a lower resolution: Karras et al., "Progressive Growing of
 //! GANs" (2018).
 
-use super::{GrownFrom, Run, StyleGan2Trainer, TrainSettings, TrainState, check};
+use super::{GrownFrom, Run, StyleGan2Trainer, TrainSettings, TrainState};
 use crate::{
     data::Dataset,
     networks::generators::stylegan2::Generator,
-    train::{Error, RunSettings, checkpoint},
+    train::{Error, RunSettings, adversarial::check, checkpoint},
 };
 use burn::{
     module::Param,
@@ -26,7 +26,11 @@ impl StyleGan2Trainer {
     /// [`grows_from`](crate::networks::generators::stylegan2::StyleGan2Config::grows_from).
     pub fn grow(mut run: Run, dataset: Dataset, smaller: &Run, device: &Device) -> Result<Self, Error> {
         run.settings.validate().map_err(Error::Settings)?;
-        check(&run, &dataset)?;
+        check(
+            &dataset,
+            run.settings.network.resolution,
+            run.settings.recipe.batch_size,
+        )?;
         let [from, to] = [smaller, &run].map(|run| &run.settings.network);
         assert!(
             to.grows_from(from),

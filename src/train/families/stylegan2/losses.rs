@@ -1,20 +1,7 @@
-//! The losses of Goodfellow et al. (2014) and Mescheder et al. (2018).
+//! The penalty of Mescheder et al. (2018).
 
 use crate::networks::generators::stylegan2::Discriminator;
-use burn::{
-    module::Module,
-    tensor::{Tensor, activation::softplus},
-};
-
-/// `E[softplus(-D(fake))]`: the non-saturating loss of the generator. `logits [n, 1] -> [1]`.
-pub fn generator_loss(fake_logits: Tensor<2>) -> Tensor<1> {
-    softplus(-fake_logits, 1.0).mean()
-}
-
-/// `E[softplus(-D(real))] + E[softplus(D(fake))]`. `logits [n, 1] -> [1]`.
-pub fn discriminator_loss(real_logits: Tensor<2>, fake_logits: Tensor<2>) -> Tensor<1> {
-    softplus(-real_logits, 1.0).mean() + softplus(fake_logits, 1.0).mean()
-}
+use burn::{module::Module, tensor::Tensor};
 
 /// The R1 penalty `E|grad D(real)|^2 / 2`, and a stand-in with the same gradient for the weights.
 ///

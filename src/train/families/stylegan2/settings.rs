@@ -4,7 +4,7 @@ use super::StepStats;
 use crate::{
     data::{Dataset, Provenance},
     networks::generators::{GeneratorConfig, stylegan2::StyleGan2Config},
-    train::{RunFolder, RunSettings, Schedule, TrainedOn, bounds},
+    train::{Effort, RunFacts, RunFolder, RunSettings, Schedule, TrainedOn, bounds},
 };
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -196,10 +196,21 @@ impl TrainSettings {
             },
         }
     }
+}
 
-    /// The shape of the generator.
-    pub fn generator(&self) -> GeneratorConfig {
-        GeneratorConfig::StyleGan2(self.network.clone())
+impl From<TrainSettings> for RunFacts {
+    fn from(settings: TrainSettings) -> Self {
+        let before = settings.grown_from.map(|from| Effort {
+            kimg: from.total_kimg,
+            duration_secs: from.duration_secs,
+        });
+        Self {
+            generator: GeneratorConfig::StyleGan2(settings.network),
+            dataset: settings.dataset,
+            provenance: settings.provenance,
+            hardware: settings.hardware,
+            before: before.unwrap_or_default(),
+        }
     }
 }
 

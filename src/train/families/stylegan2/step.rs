@@ -1,13 +1,10 @@
 //! One training step: the discriminator, now and then its penalty, the generator, the average.
 
-use super::{
-    losses::{discriminator_loss, generator_loss, r1_penalty},
-    settings::TrainSettings,
-};
+use super::{losses::r1_penalty, settings::TrainSettings};
 use crate::{
     networks::generators::stylegan2::{Discriminator, Generator, NoiseMode},
     ops::random,
-    train::{RunSettings, StepFigures, ema_step, streams::stream},
+    train::{RunSettings, StepFigures, discriminator_loss, ema_step, generator_loss, streams::stream},
 };
 use burn::{
     module::Module,

@@ -1,8 +1,11 @@
 //! Noticing that a generator collapses: it draws one picture, whatever the latent is.
 
-use super::{TrainSettings, samples};
+use super::samples;
 use crate::{
-    data::Dataset, metrics::Variety, networks::generators::Generate, train::Error, train::streams::stream,
+    data::Dataset,
+    metrics::Variety,
+    networks::generators::Generate,
+    train::{Error, streams::stream},
 };
 use burn::tensor::Device;
 use rand::seq::index::sample;
@@ -24,14 +27,14 @@ impl RelativeVariety {
     pub const LEAST: f64 = 0.5;
 
     /// Of samples without truncation.
-    pub(super) fn measure(
+    pub(in crate::train) fn measure(
         generator: &impl Generate,
-        settings: &TrainSettings,
+        (seed, batch_size): (u64, usize),
         dataset: &Dataset,
         device: &Device,
     ) -> Result<Self, Error> {
         let side = dataset.resolution();
-        let values: Vec<f32> = samples(generator, settings, 1.0, device)
+        let values: Vec<f32> = samples(generator, (seed, "grid"), 1.0, batch_size, device)
             .into_data()
             .iter::<f32>()
             .map(|value| value.clamp(-1.0, 1.0))
@@ -40,7 +43,7 @@ impl RelativeVariety {
             .chunks_exact(3 * side * side)
             .map(<[f32]>::to_vec)
             .collect();
-        let mut rng = stream(settings.recipe.seed, "variety", 0);
+        let mut rng = stream(seed, "variety", 0);
         let places = sample(&mut rng, dataset.len(), PICTURES.min(dataset.len()));
         let scaled = |bytes: Vec<u8>| bytes.iter().map(|&byte| f32::from(byte) / 127.5 - 1.0).collect();
         let real: Result<Vec<Vec<f32>>, _> = places
@@ -56,8 +59,8 @@ impl RelativeVariety {
         })
     }
 
-    /// What to tell the user, if this is a collapse.
-    pub fn warning(&self, r1_gamma: f64) -> Option<String> {
+    /// What to tell the user, if this is a collapse against which `remedy` may help.
+    pub fn warning(&self, remedy: &str) -> Option<String> {
         let what = match self {
             Self { shapes, .. } if *shapes < Self::LEAST => "shape",
             Self { colors, .. } if *colors < Self::LEAST => "color",
@@ -65,10 +68,9 @@ impl RelativeVariety {
         };
         Some(format!(
             "the samples vary little in {what}: {:.0} % of what the collection does. The generator draws nearly the \
-             same picture for every seed. If this goes on, stop and resume from an earlier checkpoint with a \
-             higher --r1-gamma, such as {}",
-            self.shapes.min(self.colors) * 100.0,
-            4.0 * r1_gamma
+             same picture for every seed. If this goes on, stop and resume from an earlier checkpoint \
+             with {remedy}",
+            self.shapes.min(self.colors) * 100.0
         ))
     }
 }

@@ -1,0 +1,87 @@
+//! `guise train dcgan`.
+
+use super::{Given, OnCollapse, Place, announce, finish, notes};
+use crate::{
+    cli::trust::check_training,
+    data::Dataset,
+    train::{
+        Error, RunSettings,
+        dcgan::{DcganRecipe, DcganRun, DcganSettings, DcganTrainer},
+    },
+};
+use std::path::Path;
+
+/// Train a DCGAN generator, the plain ancestor of the others: larger and quicker to explain than StyleGAN2, and
+/// less sharp.
+///
+/// The run folder also gets sample grids, and snapshots to publish. Datasets have 16, 32, 64 or 128 pixels.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    place: Place,
+    /// Width of the latent z [default: 128].
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    z_dim: Option<usize>,
+    /// Channels of the generator's last map before the picture; they double toward the first [default: 64].
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    ngf: Option<usize>,
+    /// Channels of the discriminator's first map after the picture; they double toward the last [default: 64].
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    ndf: Option<usize>,
+    /// What to do when the generator draws nearly the same picture for every seed.
+    #[arg(long, value_enum, default_value_t)]
+    on_collapse: OnCollapse,
+    #[command(flatten)]
+    recipe: DcganRecipe,
+}
+
+pub(super) fn run(args: Args, given: Given) -> anyhow::Result<()> {
+    args.recipe.validate().map_err(Error::Settings)?;
+    let (run, dataset) = match &args.place.resume {
+        Some(dir) => resume(&args, given, dir)?,
+        None => start(&args)?,
+    };
+    notes(dataset.notes());
+    let device = args.place.device.open()?;
+    check_training(&device)?;
+    let trainer = DcganTrainer::open(run, dataset, &device)?;
+    let stop = announce(&trainer)?;
+    finish(
+        trainer,
+        &stop,
+        |stats| {
+            let [d, g] = [stats.discriminator_loss, stats.generator_loss];
+            format!(
+                "D {d:.2}, G {g:.2}, p(x) {:.2}, D(G(z)) {:.2}",
+                stats.p_real, stats.p_fake
+            )
+        },
+        |variety| args.on_collapse.obey(variety, "a lower --learning-rate", &stop),
+        |dir| format!("guise publish {} --out models/NAME", dir.display()),
+    )
+}
+
+fn start(args: &Args) -> anyhow::Result<(DcganRun, Dataset)> {
+    let (dataset, data) = args.place.dataset()?;
+    let mut settings = DcganSettings {
+        hardware: args.place.device.describe(),
+        ..DcganSettings::new(&dataset, data, args.recipe.clone())
+    };
+    let network = &mut settings.network;
+    network.z_dim = args.z_dim.unwrap_or(network.z_dim);
+    network.ngf = args.ngf.unwrap_or(network.ngf);
+    network.ndf = args.ndf.unwrap_or(network.ndf);
+    let run = DcganRun::create(&args.place.out, settings)?;
+    Ok((run, dataset))
+}
+
+fn resume(args: &Args, given: Given, dir: &Path) -> anyhow::Result<(DcganRun, Dataset)> {
+    let mut run = DcganRun::resume(dir)?;
+    let settings = &mut run.settings;
+    settings.recipe = given.over(&settings.recipe, &args.recipe);
+    settings.validate().map_err(Error::Settings)?;
+    let resolution = settings.network.resolution;
+    let (dataset, note) = settings.dataset.reopen(args.place.data.as_deref(), resolution)?;
+    notes(note.as_slice());
+    Ok((run, dataset))
+}

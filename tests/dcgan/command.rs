@@ -1,0 +1,220 @@
+//! `guise train dcgan` and what follows it, as its user runs them: tiny networks on a tiny dataset.
+
+use burn::tensor::Device;
+use futures::executor::block_on;
+use guise::{
+    train::{GeneratorRun, dcgan::DcganRun},
+    weights::{Tensors, collect},
+};
+use serde_json::Value;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+use tempfile::TempDir;
+
+/// What was printed, and whether it worked.
+fn guise(args: &[&str]) -> (bool, String) {
+    let run = Command::new(env!("CARGO_BIN_EXE_guise"))
+        .args(args)
+        .output()
+        .unwrap();
+    let said = String::from_utf8([run.stdout, run.stderr].concat()).unwrap();
+    assert!(!said.contains("panicked"), "guise {args:?}:\n{said}");
+    (run.status.success(), said)
+}
+
+#[track_caller]
+fn succeeds(args: &[&str]) -> String {
+    let (success, said) = guise(args);
+    assert!(success, "guise {args:?}:\n{said}");
+    said
+}
+
+#[track_caller]
+fn fails(args: &[&str], expected: &str) {
+    let (success, said) = guise(args);
+    assert!(
+        !success && said.contains(expected),
+        "guise {args:?}, expected {expected:?}:\n{said}"
+    );
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// Twelve pictures of two colors each, 16 pixels wide, in the dataset layout.
+fn dataset(dir: &Path) -> PathBuf {
+    let art = dir.join("art");
+    fs::create_dir_all(&art).unwrap();
+    for i in 0..12u8 {
+        let picture = image::RgbImage::from_fn(16, 16, |x, y| match (x + y) % 7 < 3 {
+            true => image::Rgb([i * 20, 255 - i * 10, 40]),
+            false => image::Rgb([200, i * 12, 90 + i]),
+        });
+        picture.save(art.join(format!("{i}.png"))).unwrap();
+    }
+    let data = dir.join("data");
+    succeeds(&["prepare", path(&art), "--out", path(&data), "--resolution", "16"]);
+    data
+}
+
+/// A run of so many kimg in a folder of its own.
+fn trained(data: &Path, out: &Path, kimg: &str, more: &[&str]) -> PathBuf {
+    let sizes = ["--batch-size", "4", "--ngf", "8", "--ndf", "4", "--z-dim", "16"];
+    let place = [
+        "train",
+        "dcgan",
+        "--data",
+        path(data),
+        "--out",
+        path(out),
+        "--kimg",
+        kimg,
+    ];
+    succeeds(&[&place[..], &sizes, more].concat());
+    let mut runs = fs::read_dir(out).unwrap().map(|entry| entry.unwrap().path());
+    let run = runs.next().unwrap();
+    assert_eq!(runs.next(), None);
+    run
+}
+
+fn weights(run: &Path) -> Tensors {
+    let run = GeneratorRun::open(run).unwrap();
+    block_on(collect(&run.load_snapshot(&Device::flex()).unwrap().0)).unwrap()
+}
+
+/// The statistics without the times, which are never the same.
+fn stats(run: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(run.join("stats.jsonl")).unwrap();
+    let line = |line: &str| {
+        let mut tick: Value = serde_json::from_str(line).unwrap();
+        tick.as_object_mut()
+            .unwrap()
+            .retain(|name, _| !name.contains("secs"));
+        tick
+    };
+    text.lines().map(line).collect()
+}
+
+#[test]
+fn a_resumed_run_is_the_run_that_never_stopped() {
+    let dir = TempDir::new().unwrap();
+    let data = dataset(dir.path());
+    // A checkpoint and a line of statistics where the other stops.
+    let steps = ["--snapshot-kimg", "0.2"];
+    let whole = trained(&data, &dir.path().join("whole"), "0.4", &steps);
+    let halves = trained(&data, &dir.path().join("halves"), "0.2", &steps);
+    let before = weights(&halves);
+    succeeds(&["train", "--resume", path(&halves), "--kimg", "0.4"]);
+    assert_eq!(weights(&whole), weights(&halves));
+    assert_eq!(stats(&whole), stats(&halves));
+
+    // The running statistics are a part of that: they moved before the end and after it.
+    let name = "blocks.1.norm.running_var";
+    let values = |weights: &Tensors| weights[name].iter::<f32>().collect::<Vec<_>>();
+    assert!(
+        values(&before)
+            .iter()
+            .all(|variance| *variance != 1.0 && *variance > 0.0)
+    );
+    assert_ne!(values(&before), values(&weights(&halves)));
+
+    for figure in ["p_real", "p_fake", "p_fake_after"] {
+        let value = stats(&whole)[0][figure].as_f64().unwrap();
+        assert!((0.0..=1.0).contains(&value), "{figure} is {value}");
+    }
+    let grid = image::open(whole.join("fakes000000.png")).unwrap();
+    assert_eq!((grid.width(), grid.height()), (8 * 16, 8 * 16));
+    assert!(path(&whole).ends_with("00000-dcgan-art"), "{}", whole.display());
+}
+
+#[test]
+fn a_run_becomes_a_bundle_that_draws() {
+    let dir = TempDir::new().unwrap();
+    let run = trained(&dataset(dir.path()), &dir.path().join("runs"), "0.04", &[]);
+    let bundle = dir.path().join("models/stripes");
+    let place = ["publish", path(&run), "--out", path(&bundle)];
+    let card = ["--license", "CC0-1.0", "--name", "Stripes"];
+    succeeds(&[&place[..], &card].concat());
+    let manifest: Value = serde_json::from_slice(&fs::read(bundle.join("model.json")).unwrap()).unwrap();
+    assert_eq!(manifest["parts"]["generator"]["config"]["architecture"], "dcgan");
+    assert_eq!(manifest["training"]["total_kimg"], 0.04);
+    assert_eq!(manifest["training"]["dataset_pictures"], 12);
+    let card = fs::read_to_string(bundle.join("README.md")).unwrap();
+    assert!(
+        card.contains("A DCGAN generator of avatars with 16 x 16 pixels"),
+        "{card}"
+    );
+
+    let draw = |model: &Path| {
+        let sheet = dir.path().join("sheet.png");
+        succeeds(&[
+            "generate",
+            "--model",
+            path(model),
+            "--seeds",
+            "0-63",
+            "--out",
+            path(&sheet),
+        ]);
+        image::open(sheet).unwrap().into_rgba8()
+    };
+    let [published, trained] = [draw(&bundle), draw(&run)];
+    assert_eq!(published.dimensions(), (128, 128));
+    assert!(published == image::open(bundle.join("samples.png")).unwrap().into_rgba8());
+    let decibels = guise::metrics::psnr(&[published], &[trained]);
+    assert!(
+        decibels > 35.0,
+        "{decibels} dB between the run and what was published of it"
+    );
+}
+
+#[test]
+fn what_cannot_be_trained_is_said() {
+    let dir = TempDir::new().unwrap();
+    let data = dataset(dir.path());
+    let out = dir.path().join("runs");
+    let train = ["train", "dcgan", "--data", path(&data), "--out", path(&out)];
+    let with = |flags: &[&'static str]| [&train[..], flags].concat();
+    fails(
+        &with(&["--batch-size", "1"]),
+        "batch_size is 1, expected at least 2",
+    );
+    fails(
+        &with(&["--batch-size", "64"]),
+        "has 12 pictures, expected at least a batch of 64",
+    );
+    fails(&with(&["--ngf", "100000"]), "ngf is 100000, expected 1 to 256");
+    fails(&with(&["--z-dim", "0"]), "z_dim is 0, expected 1 to 4096");
+    fails(
+        &with(&["--adam-beta-1", "1"]),
+        "adam_beta_1 is 1, expected less than 1",
+    );
+    fails(&with(&["--r1-gamma", "3"]), "unexpected argument '--r1-gamma'");
+    assert_eq!(fs::read_dir(&out).map_or(0, Iterator::count), 0);
+
+    // A run is resumed as what it is, and a file that was edited is said to be wrong.
+    let run = trained(&data, &out, "0.02", &[]);
+    fails(
+        &["train", "stylegan2", "--resume", path(&run)],
+        "the run trains dcgan, expected stylegan2",
+    );
+    let settings = run.join("training_options.json");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, text.replace("\"ngf\": 8", "\"ngf\": 4000000000")).unwrap();
+    fails(
+        &["train", "--resume", path(&run)],
+        "ngf is 4000000000, expected 1 to 256",
+    );
+    fs::write(&settings, text.replace("\"dcgan\"", "\"dcgam\"")).unwrap();
+    let sheet = dir.path().join("sheet.png");
+    fails(
+        &["generate", "--model", path(&run), "--out", path(&sheet)],
+        "dcgam",
+    );
+    fs::write(&settings, &text).unwrap();
+    assert_eq!(DcganRun::open(&run).unwrap().settings.recipe.batch_size, 4);
+}

@@ -1,5 +1,6 @@
 //! Training: one loop, one form of checkpoints and one run folder for every kind, and the kinds.
 
+mod augment;
 mod bounds;
 mod checkpoint;
 mod dataset;
@@ -13,6 +14,7 @@ mod schedule;
 mod streams;
 mod trainer;
 
+pub use augment::{AdaptiveP, AugPipe, Augmentation};
 pub use checkpoint::{State, Visitor};
 pub use dataset::TrainedOn;
 pub use ema::ema_step;

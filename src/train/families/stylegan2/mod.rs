@@ -1,6 +1,7 @@
 //! StyleGAN2: what a run of it is asked to do, its step, and what goes with its checkpoints.
 
 mod grow;
+mod leaks;
 mod losses;
 mod rehearsal;
 mod settings;
@@ -51,13 +52,15 @@ impl State for TrainState {
             "discriminator_optimizer",
             &mut self.discriminator_optimizer,
             &self.discriminator,
-        )
+        )?;
+        self.augment_p.visit(visitor)
     }
 }
 
 impl Family for TrainState {
     type Settings = TrainSettings;
-    type Report = ();
+    /// A sentence about augmentation that is seen in the samples, if it is.
+    type Report = Option<String>;
 
     fn epoch_len(&self, dataset: &Dataset) -> usize {
         dataset.len()
@@ -75,15 +78,15 @@ impl Family for TrainState {
         Ok(self.advance(settings, step, real))
     }
 
-    /// A sample grid, and the snapshot to publish.
+    /// A sample grid, the snapshot to publish, and, where pictures are augmented, what the samples show of it.
     fn report(
         &self,
         run: &Run,
         checkpoint: &Path,
         images_seen: u64,
-        _dataset: &Dataset,
+        dataset: &Dataset,
         device: &Device,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<String>, Error> {
         let kimg = images_seen / 1000;
         let snapshot = run.dir.join(format!("snapshot{kimg:06}.bpk"));
         let g_ema = checkpoint.join(format!("{G_EMA}.bpk"));
@@ -91,7 +94,11 @@ impl Family for TrainState {
             io::copy(&mut File::open(&g_ema)?, file).map(drop)
         })?;
         let grid = run.dir.join(format!("fakes{kimg:06}.png"));
-        write_grid(&grid, samples(&self.g_ema, &run.settings, device))
+        write_grid(
+            &grid,
+            samples(&self.g_ema, &run.settings, "grid", GRID_PSI, device),
+        )?;
+        leaks::look(self, run, images_seen, dataset, device)
     }
 }
 
@@ -123,15 +130,21 @@ fn batch(
     ))
 }
 
-/// Pictures of latents that stay the same for the whole run, `[n, 3, resolution, resolution]`.
-fn samples(generator: &impl Generate, settings: &TrainSettings, device: &Device) -> Tensor<4> {
+/// Pictures of latents that stay the same for the whole run, `[n, 3, resolution, resolution]`; others for each purpose.
+fn samples(
+    generator: &impl Generate,
+    settings: &TrainSettings,
+    purpose: &str,
+    psi: f32,
+    device: &Device,
+) -> Tensor<4> {
     let (count, z_dim) = (GRID_SIDE * GRID_SIDE, generator.z_dim());
-    let rng = stream(settings.seed, "grid", 0);
+    let rng = stream(settings.seed, purpose, 0);
     let z: Vec<f32> = rng.sample_iter(StandardNormal).take(count * z_dim).collect();
     let z = Tensor::<2>::from_data(TensorData::new(z, [count, z_dim]), device);
     // In batches, so that the memory of a grid stays below that of a step.
     let batches = z.split(settings.batch_size, 0).into_iter();
-    let drawn = batches.map(|z| generator.draw(generator.latents_from_z(z, GRID_PSI)));
+    let drawn = batches.map(|z| generator.draw(generator.latents_from_z(z, psi)));
     Tensor::cat(drawn.collect(), 0)
 }
 

@@ -10,7 +10,7 @@ use crate::{
     data::Provenance,
     networks::generators::stylegan2::StyleGan2Config,
     ops::random,
-    train::TrainedOn,
+    train::{TrainedOn, augment::AugPipe},
     weights::{self, Tensors, collect},
 };
 use burn::tensor::Device;
@@ -229,6 +229,9 @@ fn settings(seed: u64) -> TrainSettings {
         style_mixing_prob: 1.0,
         noise: true,
         mirror: false,
+        augment: AugPipe::None,
+        ada_target: TrainSettings::DEFAULT_ADA_TARGET,
+        ada_kimg: TrainSettings::DEFAULT_ADA_KIMG,
         snapshot_kimg: 1.0,
         seed,
     }

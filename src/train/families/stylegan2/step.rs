@@ -1,4 +1,5 @@
-//! One training step: the discriminator, now and then its penalty, the generator, the average.
+//! One training step: the discriminator, now and then its penalty, the generator, the average. Both networks see
+//! pictures through the augmentation.
 
 use super::{
     losses::{discriminator_loss, generator_loss, r1_penalty},
@@ -7,7 +8,12 @@ use super::{
 use crate::{
     networks::generators::stylegan2::{Discriminator, Generator, NoiseMode},
     ops::random,
-    train::{RunSettings, StepFigures, ema_step, streams::stream},
+    train::{
+        RunSettings, StepFigures,
+        augment::{AdaptiveP, AugPipe, Augmentation},
+        ema_step,
+        streams::stream,
+    },
 };
 use burn::{
     module::Module,
@@ -30,6 +36,8 @@ pub struct TrainState {
     pub generator_optimizer: ModuleOptimizer,
     /// Adam for the discriminator.
     pub discriminator_optimizer: ModuleOptimizer,
+    /// How often pictures are augmented.
+    pub augment_p: AdaptiveP,
 }
 
 /// What a step measured.
@@ -45,6 +53,13 @@ pub struct StepStats {
     pub fake_logit: f64,
     /// See [`r1_penalty`]; none in most steps.
     pub r1_penalty: Option<f64>,
+    /// The paper's `r_t`: real pictures that the discriminator took for real, less those that it did not, as a share of
+    /// all; figures of before it was measured have none. Towards one it knows the collection by heart.
+    #[serde(default)]
+    pub real_sign: Option<f64>,
+    /// The probability of each operation of the augmentation, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub augment_p: Option<f64>,
 }
 
 impl StepFigures for StepStats {
@@ -71,6 +86,8 @@ impl StepFigures for StepStats {
             real_logit: all(|stats| stats.real_logit),
             fake_logit: all(|stats| stats.fake_logit),
             r1_penalty: mean(&mut steps.iter().filter_map(|stats| stats.r1_penalty)),
+            real_sign: mean(&mut steps.iter().filter_map(|stats| stats.real_sign)),
+            augment_p: mean(&mut steps.iter().filter_map(|stats| stats.augment_p)),
         }
     }
 }
@@ -98,6 +115,7 @@ impl TrainState {
             discriminator,
             generator_optimizer: adam(1.0),
             discriminator_optimizer: adam(lazy),
+            augment_p: AdaptiveP::default(),
         }
     }
 
@@ -119,20 +137,35 @@ impl TrainState {
             NoiseMode::None
         };
         let lazy = settings.r1_interval as f64 / (settings.r1_interval as f64 + 1.0);
+        let p = self.augment_p.augment_p(settings.ada_kimg);
+        stats.augment_p = (settings.augment != AugPipe::None).then_some(p);
+        let mut draws = stream(settings.seed, "augment", step);
+        let mut draw = || {
+            let (n, side) = (settings.batch_size, settings.network.resolution);
+            Augmentation::draw(settings.augment, p, n, side, &mut draws)
+        };
+        let augment_real = draw();
 
         let fake = {
             let generator = self.generator.valid();
             let ws = mixed_ws(&generator, settings, &mut rng, &device).1;
             generator.synthesis.forward(ws, noise)
         };
-        let real_logits = self.discriminator.forward(real.clone());
-        let fake_logits = self.discriminator.forward(fake);
+        let real_logits = self.discriminator.forward(augment_real.apply(real.clone()));
+        let fake_logits = self.discriminator.forward(draw().apply(fake));
+        let signs = scalar(real_logits.clone().sign().sum());
+        stats.real_sign = Some(signs / settings.batch_size as f64);
         stats.real_logit = scalar(real_logits.clone().mean());
         stats.fake_logit = scalar(fake_logits.clone().mean());
         let loss = discriminator_loss(real_logits, fake_logits);
         stats.discriminator_loss = scalar(loss.clone());
         if !stats.is_finite() {
             return (self, stats);
+        }
+        if settings.augment != AugPipe::None {
+            let (target, kimg) = (settings.ada_target, settings.ada_kimg);
+            self.augment_p
+                .observe(step, signs as i64, settings.batch_size, target, kimg);
         }
         let gradients = GradientsParams::from_grads(loss.backward(), &self.discriminator);
         let rate = settings.learning_rate * lazy;
@@ -142,7 +175,7 @@ impl TrainState {
 
         if step.is_multiple_of(settings.r1_interval as u64) && settings.r1_gamma > 0.0 {
             let real = Tensor::from_inner(real);
-            let (penalty, surrogate) = r1_penalty(&self.discriminator, real);
+            let (penalty, surrogate) = r1_penalty(&self.discriminator, real, &augment_real);
             stats.r1_penalty = Some(penalty);
             if !stats.is_finite() {
                 return (self, stats);
@@ -155,7 +188,7 @@ impl TrainState {
         }
 
         let (w, ws) = mixed_ws(&self.generator, settings, &mut rng, &device);
-        let fake = self.generator.synthesis.forward(ws, noise);
+        let fake = draw().apply(self.generator.synthesis.forward(ws, noise));
         let loss = generator_loss(self.discriminator.clone().no_grad().forward(fake));
         stats.generator_loss = scalar(loss.clone());
         if !stats.is_finite() {

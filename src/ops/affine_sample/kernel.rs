@@ -5,7 +5,7 @@ use crate::ops::cpu::{Shared, for_each};
 
 /// Looks up `planes` planes of each picture in `x`, into `y`, which holds zeros.
 pub(super) fn forward(p: &AffineSample, planes: usize, x: &[f32], y: &mut [f32]) {
-    let (from, to) = (p.input.iter().product::<usize>(), p.output.iter().product());
+    let [from, to] = [p.input, p.output].map(|[h, w]| h * w);
     each(p, y, planes * to, |picture, y| {
         let x = &x[picture * planes * from..][..planes * from];
         walk(p, picture, |place, taps| {
@@ -20,7 +20,7 @@ pub(super) fn forward(p: &AffineSample, planes: usize, x: &[f32], y: &mut [f32])
 /// The transpose: what is at each pixel of the output in `grad` goes to where it came from in `x`, which holds
 /// zeros.
 pub(super) fn adjoint(p: &AffineSample, planes: usize, grad: &[f32], x: &mut [f32]) {
-    let (from, to) = (p.input.iter().product::<usize>(), p.output.iter().product());
+    let [from, to] = [p.input, p.output].map(|[h, w]| h * w);
     each(p, x, planes * from, |picture, x| {
         let grad = &grad[picture * planes * to..][..planes * to];
         walk(p, picture, |place, taps| {

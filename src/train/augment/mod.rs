@@ -225,8 +225,9 @@ impl Augmentation {
         }
         let device = x.device().without_autodiff();
         let select = |x: Tensor<4>, places: Vec<usize>| {
+            let count = places.len();
             let places: Vec<i32> = places.into_iter().map(|place| place as i32).collect();
-            let data = TensorData::new(places, [places.len()]);
+            let data = TensorData::new(places, [count]);
             x.select(0, Tensor::<1, Int>::from_data(data, &device))
         };
         let changed = f(select(x.clone(), places.clone()), &views);

@@ -36,20 +36,20 @@ pub(super) fn look(
     device: &Device,
 ) -> Result<Option<String>, Error> {
     let settings = &run.settings;
-    let augment_p = state.augment_p.augment_p(settings.ada_kimg);
-    if settings.augment == AugPipe::None || augment_p == 0.0 {
+    let augment_p = state.augment_p.augment_p(settings.recipe.ada_kimg);
+    if settings.recipe.augment == AugPipe::None || augment_p == 0.0 {
         return Ok(None);
     }
     let count = dataset.len().min(REAL);
     let places: Vec<usize> = (0..count).map(|i| i * dataset.len() / count).collect();
     let real = batch(settings, images_seen, &places, dataset, device)?;
     // Not truncated: what is rare shows there first.
-    let drawn = samples(&state.g_ema, settings, "leak", 1.0, device);
+    let drawn = samples(&state.g_ema, settings, 1.0, device);
     let leaks = leaks(
-        settings.augment,
+        settings.recipe.augment,
         real,
         drawn,
-        &mut stream(settings.seed, "leak", images_seen),
+        &mut stream(settings.recipe.seed, "leak", images_seen),
     );
     let seen: Vec<String> = leaks
         .iter()

@@ -53,8 +53,8 @@ pub struct StepStats {
     pub fake_logit: f64,
     /// See [`r1_penalty`]; none in most steps.
     pub r1_penalty: Option<f64>,
-    /// The paper's `r_t`: real pictures that the discriminator took for real, less those that it did not, as a share of
-    /// all; figures of before it was measured have none. Towards one it knows the collection by heart.
+    /// The paper's `r_t`: real pictures that the discriminator took for real, less those that it did not, as a
+    /// share of all; figures of before it was measured have none. Towards one it knows the collection by heart.
     #[serde(default)]
     pub real_sign: Option<f64>,
     /// The probability of each operation of the augmentation, if there is one.
@@ -95,13 +95,13 @@ impl StepFigures for StepStats {
 impl TrainState {
     /// Fresh networks on `device`, which needs no autodiff of its own.
     pub fn init(settings: &TrainSettings, device: &Device) -> Self {
-        random::seed(settings.seed);
+        random::seed(settings.recipe.seed);
         let device = device.clone().autodiff();
         let generator = settings.network.init_generator(&device);
         let discriminator = settings.network.init_discriminator(&device);
         // Lazy regularization steps the discriminator's optimizer r1_interval + 1 times where the
         // papers' schedule means r1_interval: Karras et al. (2020), appendix B.
-        let lazy = settings.r1_interval as f64 / (settings.r1_interval as f64 + 1.0);
+        let lazy = settings.recipe.r1_interval as f64 / (settings.recipe.r1_interval as f64 + 1.0);
         let adam = |exponent: f64| {
             AdamConfig::new()
                 .with_beta_1(TrainSettings::ADAM_BETA_1 as f32)
@@ -125,36 +125,39 @@ impl TrainState {
     pub fn advance(mut self, settings: &TrainSettings, step: u64, real: Tensor<4>) -> (Self, StepStats) {
         // All randomness follows from the seed and the number of the step, so that a resumed run
         // goes on exactly as if it had never stopped.
-        let mut rng = stream(settings.seed, "step", step);
+        let mut rng = stream(settings.recipe.seed, "step", step);
         let device = real.device();
         random::seed(rng.random());
         let real = real.without_autodiff();
         let mut stats = StepStats::default();
         // Without noise its strengths stay at zero, so that the saved noise changes nothing either.
-        let noise = if settings.noise {
+        let noise = if settings.recipe.noise {
             NoiseMode::Random
         } else {
             NoiseMode::None
         };
-        let lazy = settings.r1_interval as f64 / (settings.r1_interval as f64 + 1.0);
-        let p = self.augment_p.augment_p(settings.ada_kimg);
-        stats.augment_p = (settings.augment != AugPipe::None).then_some(p);
-        let mut draws = stream(settings.seed, "augment", step);
-        let mut draw = || {
-            let (n, side) = (settings.batch_size, settings.network.resolution);
-            Augmentation::draw(settings.augment, p, n, side, &mut draws)
+        let lazy = settings.recipe.r1_interval as f64 / (settings.recipe.r1_interval as f64 + 1.0);
+        let (pipe, p) = (
+            settings.recipe.augment,
+            self.augment_p.augment_p(settings.recipe.ada_kimg),
+        );
+        let mut draws = stream(settings.recipe.seed, "augment", step);
+        let mut augmentation = || {
+            let (n, side) = (settings.recipe.batch_size, settings.network.resolution);
+            Augmentation::draw(pipe, p, n, side, &mut draws)
         };
-        let augment_real = draw();
+        let of_real = augmentation();
+        stats.augment_p = (pipe != AugPipe::None).then_some(p);
 
         let fake = {
             let generator = self.generator.valid();
             let ws = mixed_ws(&generator, settings, &mut rng, &device).1;
             generator.synthesis.forward(ws, noise)
         };
-        let real_logits = self.discriminator.forward(augment_real.apply(real.clone()));
-        let fake_logits = self.discriminator.forward(draw().apply(fake));
+        let real_logits = self.discriminator.forward(of_real.apply(real.clone()));
+        let fake_logits = self.discriminator.forward(augmentation().apply(fake));
         let signs = scalar(real_logits.clone().sign().sum());
-        stats.real_sign = Some(signs / settings.batch_size as f64);
+        stats.real_sign = Some(signs / settings.recipe.batch_size as f64);
         stats.real_logit = scalar(real_logits.clone().mean());
         stats.fake_logit = scalar(fake_logits.clone().mean());
         let loss = discriminator_loss(real_logits, fake_logits);
@@ -162,25 +165,26 @@ impl TrainState {
         if !stats.is_finite() {
             return (self, stats);
         }
-        if settings.augment != AugPipe::None {
-            let (target, kimg) = (settings.ada_target, settings.ada_kimg);
+        if pipe != AugPipe::None {
+            let (shown, target) = (settings.recipe.batch_size, settings.recipe.ada_target);
             self.augment_p
-                .observe(step, signs as i64, settings.batch_size, target, kimg);
+                .observe(step, signs as i64, shown, target, settings.recipe.ada_kimg);
         }
         let gradients = GradientsParams::from_grads(loss.backward(), &self.discriminator);
-        let rate = settings.learning_rate * lazy;
+        let rate = settings.recipe.learning_rate * lazy;
         self.discriminator = self
             .discriminator_optimizer
             .step(rate, self.discriminator, gradients);
 
-        if step.is_multiple_of(settings.r1_interval as u64) && settings.r1_gamma > 0.0 {
+        let r1_gamma = settings.recipe.r1_gamma(settings.network.resolution);
+        if step.is_multiple_of(settings.recipe.r1_interval as u64) && r1_gamma > 0.0 {
             let real = Tensor::from_inner(real);
-            let (penalty, surrogate) = r1_penalty(&self.discriminator, real, &augment_real);
+            let (penalty, surrogate) = r1_penalty(&self.discriminator, real, &of_real);
             stats.r1_penalty = Some(penalty);
             if !stats.is_finite() {
                 return (self, stats);
             }
-            let loss = surrogate * (settings.r1_gamma * settings.r1_interval as f64);
+            let loss = surrogate * (r1_gamma * settings.recipe.r1_interval as f64);
             let gradients = GradientsParams::from_grads(loss.backward(), &self.discriminator);
             self.discriminator = self
                 .discriminator_optimizer
@@ -188,19 +192,21 @@ impl TrainState {
         }
 
         let (w, ws) = mixed_ws(&self.generator, settings, &mut rng, &device);
-        let fake = draw().apply(self.generator.synthesis.forward(ws, noise));
+        let fake = augmentation().apply(self.generator.synthesis.forward(ws, noise));
         let loss = generator_loss(self.discriminator.clone().no_grad().forward(fake));
         stats.generator_loss = scalar(loss.clone());
         if !stats.is_finite() {
             return (self, stats);
         }
         let gradients = GradientsParams::from_grads(loss.backward(), &self.generator);
-        self.generator = self
-            .generator_optimizer
-            .step(settings.learning_rate, self.generator, gradients);
+        self.generator =
+            self.generator_optimizer
+                .step(settings.recipe.learning_rate, self.generator, gradients);
         self.generator.mapping = self.generator.mapping.track_w_avg(w, TrainSettings::W_AVG_BETA);
 
-        let beta = settings.ema_beta(settings.schedule().images_after(step + 1));
+        let beta = settings
+            .recipe
+            .ema_beta(settings.schedule().images_after(step + 1));
         self.g_ema = ema_step(self.g_ema, &self.generator, beta);
         (self, stats)
     }
@@ -219,13 +225,13 @@ fn mixed_ws(
     device: &Device,
 ) -> (Tensor<2>, Tensor<3>) {
     let draw = || {
-        let shape = [settings.batch_size, settings.network.z_dim];
+        let shape = [settings.recipe.batch_size, settings.network.z_dim];
         generator.mapping.w_from_z(random::normal(shape, 1.0, device))
     };
     let w = draw();
     let ws = generator.mapping.broadcast(w.clone());
     let num_ws = settings.network.num_ws();
-    let ws = if rng.random_bool(settings.style_mixing_prob) {
+    let ws = if rng.random_bool(settings.recipe.style_mixing_prob) {
         let cutoff = rng.random_range(1..num_ws);
         let other = generator.mapping.broadcast(draw());
         Tensor::cat(

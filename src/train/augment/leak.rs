@@ -287,7 +287,7 @@ mod tests {
                 let found = look(samples)[index];
                 assert_eq!(found.augment, augment);
                 assert!(
-                    found.is_seen() && (found.share - share).abs() < 0.2,
+                    (found.is_seen() || share < 0.5) && (found.share - share).abs() < 0.2,
                     "{share}: {found:?}"
                 );
             }

@@ -4,12 +4,12 @@
 /// Bands that a picture's frequencies fall into: up to an eighth of the highest one, and an octave each from there.
 pub(super) const BANDS: usize = 4;
 
-/// The low-pass filter sym2, of a sum of `sqrt(2)`.
+/// The low-pass filter sym2, of a sum of `sqrt(2)`: `(1 - s, 3 - s, 3 + s, 1 + s) / (4 sqrt(2))`, where `s = sqrt(3)`.
 const SYM2: [f64; 4] = [
-    -0.12940952255092145,
-    0.22414386804185735,
-    0.836516303737469,
-    0.48296291314469025,
+    -0.12940952255126037,
+    0.2241438680420134,
+    0.836516303737808,
+    0.48296291314453416,
 ];
 
 /// The low-pass filter sym6, of a sum of `sqrt(2)`.

@@ -1,6 +1,7 @@
 //! Training: one loop, one form of checkpoints and one run folder for every kind, and the kinds.
 
 mod adversarial;
+mod augment;
 mod bounds;
 mod checkpoint;
 mod dataset;
@@ -15,6 +16,7 @@ mod streams;
 mod trainer;
 
 pub use adversarial::{RelativeVariety, discriminator_loss, generator_loss};
+pub use augment::{AdaptiveP, AugPipe, Augmentation};
 pub use checkpoint::{State, Visitor};
 pub use dataset::TrainedOn;
 pub use ema::ema_step;

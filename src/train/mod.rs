@@ -26,7 +26,7 @@ pub use families::{
 pub use family::{Family, StepFigures};
 pub use judge::{Answers, Judge, train_judge};
 pub use mapper::{MapperSettings, train_mapper};
-pub use run::{RunFolder, RunSettings, Tick};
+pub use run::{Curve, Group, Moment, RunFolder, RunSettings, Tick, read_curves};
 pub use schedule::Schedule;
 pub use trainer::{Ended, Event, Trainer};
 

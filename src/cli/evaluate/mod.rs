@@ -1,7 +1,8 @@
 //! `guise evaluate`.
 
+mod pair;
 mod panel;
-pub(super) mod pictures;
+mod pictures;
 mod prompts;
 
 use super::{
@@ -12,12 +13,12 @@ use super::{
     trust::Purpose,
     words::Words,
 };
-use crate::{data::Dataset, networks::generators::Generator};
+use crate::{data::Dataset, networks::generators::Generator, weights::Manifest};
 use anyhow::ensure;
 use burn::tensor::Device;
 use std::path::{Path, PathBuf};
 
-/// Measure how good a published model is.
+/// Measure how good a published model or a picture is.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -26,12 +27,14 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
+    Pair(pair::Args),
     Pictures(pictures::Args),
     Prompts(prompts::Args),
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
     match args.what {
+        What::Pair(args) => pair::run(args),
         What::Pictures(args) => pictures::run(args),
         What::Prompts(args) => prompts::run(args),
     }
@@ -40,7 +43,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
 /// What is measured, and by what.
 #[derive(Debug, clap::Args)]
 struct Subject {
-    /// The folder of a published model, or of a training run with --clip.
+    /// The folder of a published model, or of a training run.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
     /// The CLIP to use, a run or a file that `guise import clip` wrote [default: the towers in the published
@@ -60,15 +63,15 @@ struct Subject {
 /// A subject that is ready to be measured.
 struct Opened {
     generator: Generator,
+    manifest: Option<Manifest>,
     truncation_psi: f32,
-    words: Words,
     dataset: Dataset,
     device: Device,
     memory: Memory,
 }
 
 impl Subject {
-    fn open(&self) -> anyhow::Result<Opened> {
+    fn open(&self, purpose: Purpose) -> anyhow::Result<Opened> {
         let memory = self.memory.limit();
         let generate::Opened {
             generator,
@@ -76,9 +79,7 @@ impl Subject {
             resolution,
             truncation_psi,
             device,
-        } = generate::open(&self.model, Purpose::Guide, &self.device.open()?, memory)?;
-        let clip = self.clip.as_deref();
-        let words = open_words(&self.model, manifest.as_ref(), clip, &device, memory)?;
+        } = generate::open(&self.model, purpose, &self.device.open()?, memory)?;
         let dataset = Dataset::open(&self.data)?;
         ensure!(
             resolution == dataset.resolution(),
@@ -88,12 +89,24 @@ impl Subject {
         );
         Ok(Opened {
             generator,
+            manifest,
             truncation_psi,
-            words,
             dataset,
             device,
             memory,
         })
+    }
+
+    /// What understands words, and sees pictures as they do.
+    fn words(&self, opened: &Opened) -> anyhow::Result<Words> {
+        let clip = self.clip.as_deref();
+        open_words(
+            &self.model,
+            opened.manifest.as_ref(),
+            clip,
+            &opened.device,
+            opened.memory,
+        )
     }
 }
 

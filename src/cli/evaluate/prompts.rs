@@ -6,7 +6,7 @@ use super::{
     write_figures,
 };
 use crate::{
-    cli::{files::writable, progress},
+    cli::{files::writable, progress, trust::Purpose},
     pipeline::{
         self, Cancel, Event, Imagination, ImagineRequest, Quality, SampleRequest, Targets, imagine,
         memory::{to_guide, to_judge},
@@ -91,14 +91,16 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         "--prompts is {}, expected 1 to {MAX_PROMPTS}",
         args.prompts
     );
+    let opened = args.subject.open(Purpose::Guide)?;
+    let words = args.subject.words(&opened)?;
     let Opened {
         generator,
         truncation_psi,
-        words,
         dataset,
         device,
         memory,
-    } = args.subject.open()?;
+        ..
+    } = opened;
     // The judge learns from all pictures at once, and answers about all that were drawn.
     let pictures = dataset.len() + (RANDOM + 1) * args.prompts;
     let bytes = (pictures * 3 * dataset.resolution().pow(2)) as u64;

@@ -8,9 +8,9 @@ mod towers;
 
 use super::{
     device::DeviceChoice,
-    evaluate::pictures::{Sampling, resemblance},
     files::read_at_most,
     generate::draw,
+    likeness::{Sampling, resemblance},
     memory::{Memory, MemoryFlag},
     progress,
     sheet::{Sheet, encode_png},

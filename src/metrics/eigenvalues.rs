@@ -47,8 +47,9 @@ fn bisect(
     if below_low == below_high {
         return;
     }
-    // A comparison that is also no for what is no number.
-    if !(high - low > nothing) || middle <= low || middle >= high {
+    // No number lies inside what is no number, so this ends in any case.
+    let is_inside = low < middle && middle < high;
+    if !is_inside || high - low <= nothing {
         found.extend(std::iter::repeat_n(middle, below_high - below_low));
         return;
     }

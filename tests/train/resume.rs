@@ -125,8 +125,7 @@ fn event_steps(run: &Path) -> Vec<u64> {
         bytes = rest;
         // A checksum, the wall time as a double, and then the step as the second field.
         let step = record[4 + 9 + 1..].iter().scan(true, |goes_on, &byte| {
-            let digit = std::mem::replace(goes_on, byte >= 128).then_some(u64::from(byte % 128));
-            digit
+            std::mem::replace(goes_on, byte >= 128).then_some(u64::from(byte % 128))
         });
         steps.push(step.enumerate().map(|(i, digit)| digit << (7 * i)).sum());
     }

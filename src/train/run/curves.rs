@@ -3,11 +3,7 @@
 use super::lines::each_line;
 use crate::train::{Error, file_error, io_error};
 use serde_json::{Map, Value};
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs, path::Path};
 
 /// The name of the statistics in every run folder.
 pub(super) const STATS: &str = "stats.jsonl";
@@ -101,7 +97,7 @@ pub fn read_curves(run: &Path) -> Result<BTreeMap<String, Curve>, Error> {
     }
 }
 
-fn damaged(path: &PathBuf, line: usize, problem: &str) -> Error {
+fn damaged(path: &Path, line: usize, problem: &str) -> Error {
     file_error("read", path, format!("line {line} is damaged: {problem}"))
 }
 
@@ -162,12 +158,7 @@ impl Group {
         match name {
             _ if name.ends_with("loss") || name.ends_with("penalty") => Self::Losses,
             _ if name.ends_with("logit") => Self::Logits,
-            _ if ["fid", "kid", "precision", "recall"]
-                .iter()
-                .any(|method| is_metric(&method)) =>
-            {
-                Self::Metrics
-            }
+            _ if ["fid", "kid", "precision", "recall"].iter().any(is_metric) => Self::Metrics,
             _ => Self::Other,
         }
     }

@@ -3,9 +3,11 @@
 use super::*;
 use burn::tensor::TensorData;
 
+type Change<'a> = &'a dyn Fn(&mut Found);
+
 #[test]
 fn other_networks_are_refused() {
-    let refused = |change: &dyn Fn(&mut Found)| {
+    let refused = |change: Change| {
         let mut found: Found = [
             "conv.weight",
             "bn.weight",
@@ -39,7 +41,7 @@ fn other_networks_are_refused() {
     let no_number = |found: &mut Found| {
         drop(found.insert("Conv2d_1a_3x3.bn.bias".into(), Err("holds NaN".into())));
     };
-    let cases: [(&dyn Fn(&mut Found), &str); 5] = [
+    let cases: [(Change, &str); 5] = [
         (&fc, "does not tell 1008 classes apart"),
         (&variance, "has the variance -1"),
         (&missing, "Conv2d_1a_3x3.bn.bias is missing"),

@@ -98,7 +98,8 @@ struct InceptionArgs {
     /// The safetensors file to write.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// The licence of the weights, an SPDX expression; that of TensorFlow, from where they come, is the default.
+    /// The licence of the weights, an SPDX expression; that of TensorFlow, from where they come, is the
+    /// default.
     #[arg(long, value_name = "SPDX", default_value = "Apache-2.0")]
     licence: String,
 }

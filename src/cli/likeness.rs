@@ -43,7 +43,8 @@ impl Eyes<'_> {
     /// Features of `images [n, 3, side, side]` in `[-1, 1]`, `[n, d]`.
     fn features(&self, images: Tensor<4>) -> Tensor<2> {
         match self {
-            // A mean square of one instead of their length is the size of features that KID's kernel is made for.
+            // A mean square of one instead of their length is the size of features that KID's kernel is made
+            // for.
             Self::Clip(clip) => {
                 let embeddings = judge(*clip, images);
                 let [_, d] = embeddings.dims();
@@ -93,8 +94,8 @@ impl Seen {
     }
 }
 
-/// Looks at avatars and at pictures of `dataset`, which are of one size. A CLIP needs twice as many pictures as are
-/// drawn, Inception looks at all of them, of which there must be four.
+/// Looks at avatars and at pictures of `dataset`, which are of one size. A CLIP needs twice as many pictures
+/// as are drawn, Inception looks at all of them, of which there must be four.
 pub(super) fn see(
     generator: &dyn Generate,
     eyes: &Eyes,
@@ -146,8 +147,8 @@ pub(super) fn see(
     let is_number = |value: &f32| value.is_finite();
     ensure!(
         drawn.iter().all(is_number) && collection.iter().all(is_number),
-        "some features are no numbers: the weights of the generator or of the network that looks at its pictures are \
-         damaged or far too large"
+        "some features are no numbers: the weights of the generator or of the network that looks at its pictures \
+         are damaged or far too large"
     );
     let collection = Features::new(collection, dimensions);
     Ok(Seen {
@@ -157,7 +158,8 @@ pub(super) fn see(
     })
 }
 
-/// Compares avatars with pictures of `dataset`, which has at least twice as many and of the same size, by a CLIP.
+/// Compares avatars with pictures of `dataset`, which has at least twice as many and of the same size, by a
+/// CLIP.
 pub(super) fn resemblance(
     generator: &dyn Generate,
     encoder: &dyn ImageEncoder,
@@ -173,8 +175,8 @@ pub(super) fn resemblance(
     let (kid, collection_kid) = (distance(&seen.drawn), distance(others));
     ensure!(
         kid.is_finite() && collection_kid.is_finite(),
-        "the distance is {kid}, and {collection_kid} for other pictures of the collection: the generator or the CLIP \
-         computes no numbers, their weights are damaged or far too large"
+        "the distance is {kid}, and {collection_kid} for other pictures of the collection: the generator or \
+         the CLIP computes no numbers, their weights are damaged or far too large"
     );
     Ok(Resemblance {
         pictures: sampling.count,

@@ -1,7 +1,7 @@
 //! Eigenvalues of symmetric matrices: Golub and Van Loan, "Matrix Computations" (2013), 8.3.1 and 8.4.1.
 
-/// All eigenvalues of the symmetric matrix `a [n, n]`, the least first, to about the rounding of the greatest. Only what
-/// stands on the diagonal and to its right is looked at.
+/// All eigenvalues of the symmetric matrix `a [n, n]`, the least first, to about the rounding of the
+/// greatest. Only what stands on the diagonal and to its right is looked at.
 ///
 /// It takes time with the third power of `n`.
 ///
@@ -33,8 +33,8 @@ pub(super) fn symmetric_eigenvalues(a: Vec<f64>, n: usize) -> Vec<f64> {
     found
 }
 
-/// The eigenvalues between two places, of which it is known how many lie below each: halves the space between them
-/// until they are found.
+/// The eigenvalues between two places, of which it is known how many lie below each: halves the space between
+/// them until they are found.
 fn bisect(
     diagonal: &[f64],
     squares: &[f64],
@@ -88,8 +88,8 @@ fn below(diagonal: &[f64], squares: &[f64], x: f64, nothing: f64) -> usize {
     count
 }
 
-/// The diagonal `[n]` and what stands beside it, `[n - 1]`, of a tridiagonal matrix with the eigenvalues of `a`, by a
-/// Householder reflection for each row.
+/// The diagonal `[n]` and what stands beside it, `[n - 1]`, of a tridiagonal matrix with the eigenvalues of
+/// `a`, by a Householder reflection for each row.
 fn tridiagonal(mut a: Vec<f64>, n: usize) -> (Vec<f64>, Vec<f64>) {
     let (mut diagonal, mut beside) = (vec![], vec![]);
     for k in 0..n {

@@ -1,5 +1,5 @@
-//! The Fréchet distance between sets of pictures: Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge
-//! to a Local Nash Equilibrium" (2017).
+//! The Fréchet distance between sets of pictures: Heusel et al., "GANs Trained by a Two Time-Scale Update
+//! Rule Converge to a Local Nash Equilibrium" (2017).
 
 use super::{
     Features,
@@ -8,12 +8,13 @@ use super::{
 };
 use burn::tensor::Device;
 
-/// The squared Fréchet distance between normal distributions with the means and covariances of `a` and `b`, the paper's
-/// equation 6: `|m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2))`, from zero on, in the square of the features' units.
+/// The squared Fréchet distance between normal distributions with the means and covariances of `a` and `b`,
+/// the paper's equation 6: `|m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2))`, from zero on, in the square
+/// of the features' units.
 ///
-/// It falls with the number of pictures, so compare values of the same number and features only, and name it with
-/// both, as in `fid10k_full`. The time grows with the third power of the features' number. `device` computes products in
-/// double precision, so it is the processor.
+/// It falls with the number of pictures, so compare values of the same number and features only, and name it
+/// with both, as in `fid10k_full`. The time grows with the third power of the features' number. `device`
+/// computes products in double precision, so it is the processor.
 ///
 /// # Panics
 /// When the two are not of the same network.
@@ -41,8 +42,9 @@ pub fn frechet_distance(a: &Features, b: &Features, device: &Device) -> f64 {
     (distance + traces[0] + traces[1] - 2.0 * trace).max(0.0)
 }
 
-/// `F [rank, d]` with `F^T F` the positive semidefinite matrix `c [d, d]`: Cholesky's decomposition, the greatest
-/// rest first, until nothing is left. Fewer pictures than features, and features that never change, leave it singular.
+/// `F [rank, d]` with `F^T F` the positive semidefinite matrix `c [d, d]`: Cholesky's decomposition, the
+/// greatest rest first, until nothing is left. Fewer pictures than features, and features that never change,
+/// leave it singular.
 fn factor(c: &[f64], d: usize) -> Vec<f64> {
     let mut rests: Vec<f64> = c.iter().step_by(d + 1).copied().collect();
     let greatest = |rests: &[f64]| (0..d).max_by(|&i, &j| rests[i].total_cmp(&rests[j])).unwrap_or(0);

@@ -3,12 +3,12 @@
 use super::Features;
 use burn::tensor::Device;
 
-/// The squared maximum mean discrepancy between the features `a` and `b` of `d` dimensions, unbiased, with the kernel
-/// `k(x, y) = (x . y / d + 1)^3` (section 4 of the paper; times 1000 as it is usually printed it is small for
-/// sets that look alike, and it may fall a little below zero for sets that are the same).
+/// The squared maximum mean discrepancy between the features `a` and `b` of `d` dimensions, unbiased, with
+/// the kernel `k(x, y) = (x . y / d + 1)^3` (section 4 of the paper; times 1000 as it is usually printed it
+/// is small for sets that look alike, and it may fall a little below zero for sets that are the same).
 ///
-/// All pairs count, where the paper averages over subsets to save time. Comparable only between values of the same
-/// features and numbers of pictures: name it with both, as in `kid2k_clip`.
+/// All pairs count, where the paper averages over subsets to save time. Comparable only between values of the
+/// same features and numbers of pictures: name it with both, as in `kid2k_clip`.
 ///
 /// # Panics
 ///

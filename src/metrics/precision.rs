@@ -1,5 +1,5 @@
-//! Precision and recall of sets of pictures: Kynkäänniemi et al., "Improved Precision and Recall Metric for Assessing
-//! Generative Models" (2019).
+//! Precision and recall of sets of pictures: Kynkäänniemi et al., "Improved Precision and Recall Metric for
+//! Assessing Generative Models" (2019).
 
 use super::Features;
 use burn::tensor::Device;
@@ -18,8 +18,8 @@ pub struct PrecisionRecall {
 
 /// Precision and recall of `generated` pictures against `real` ones, the paper's equation 2 with k = 3.
 ///
-/// Both depend on how many pictures there are, most of all on the number of real ones, and on the features: name
-/// them with both. A set of fewer than four pictures has neighborhoods that reach as far as it does.
+/// Both depend on how many pictures there are, most of all on the number of real ones, and on the features:
+/// name them with both. A set of fewer than four pictures has neighborhoods that reach as far as it does.
 ///
 /// # Panics
 /// When the two are not of the same network.

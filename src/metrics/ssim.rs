@@ -1,7 +1,8 @@
-//! Structural similarity: Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity" (2004).
+//! Structural similarity: Wang et al., "Image Quality Assessment: From Error Visibility to Structural
+//! Similarity" (2004).
 //!
-//! As scikit-image computes it by default: windows of 7 x 7 pixels that count alike, in place of the paper's Gaussian of
-//! 11 x 11, and covariances with 1 / (n - 1).
+//! As scikit-image computes it by default: windows of 7 x 7 pixels that count alike, in place of the paper's
+//! Gaussian of 11 x 11, and covariances with 1 / (n - 1).
 
 use image::RgbaImage;
 
@@ -13,7 +14,8 @@ const N: f64 = (SSIM_WINDOW * SSIM_WINDOW) as f64;
 const C1: f64 = (0.01 * 255.0) * (0.01 * 255.0);
 const C2: f64 = (0.03 * 255.0) * (0.03 * 255.0);
 
-/// Sums over pixels: of `x`, `y`, `x^2`, `y^2` and `x y`. They are whole numbers, so adding and taking away is exact.
+/// Sums over pixels: of `x`, `y`, `x^2`, `y^2` and `x y`. They are whole numbers, so adding and taking away
+/// is exact.
 type Sums = [i64; 5];
 
 fn add(sums: &mut Sums, [x, y]: [u8; 2], sign: i64) {

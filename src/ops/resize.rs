@@ -1,8 +1,9 @@
-//! Resizing by interpolation. Bicubic: Keys, "Cubic Convolution Interpolation for Digital Image Processing" (1981).
+//! Resizing by interpolation. Bicubic: Keys, "Cubic Convolution Interpolation for Digital Image Processing"
+//! (1981).
 //!
-//! Where a picture shrinks, the kernel is stretched by the same factor, so that every pixel counts and nothing
-//! aliases, as Pillow and torchvision's `antialias=True` do it. Interpolation is linear in the pixels and separable,
-//! hence two matrix products, which are differentiable on every device.
+//! Where a picture shrinks, the kernel is stretched by the same factor, so that every pixel counts and
+//! nothing aliases, as Pillow and torchvision's `antialias=True` do it. Interpolation is linear in the pixels
+//! and separable, hence two matrix products, which are differentiable on every device.
 
 use burn::tensor::{Tensor, TensorData};
 
@@ -19,8 +20,9 @@ pub fn resize_bicubic(x: Tensor<4>, side: usize) -> Tensor<4> {
     resized(x, side, bicubic)
 }
 
-/// `x [n, c, h, w] -> [n, c, side, side]` between the two nearest pixels in each direction, also where a picture
-/// shrinks and others are passed over: PyTorch's `interpolate` of the mode `bilinear`, without a filter.
+/// `x [n, c, h, w] -> [n, c, side, side]` between the two nearest pixels in each direction, also where a
+/// picture shrinks and others are passed over: PyTorch's `interpolate` of the mode `bilinear`, without a
+/// filter.
 ///
 /// # Panics
 /// When a side is zero.

@@ -36,7 +36,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     );
     ensure!(
         [width, height] == [other_width, other_height],
-        "{} has {width} x {height} pixels and {} has {other_width} x {other_height}: expected two of one size",
+        "{} has {width} x {height} pixels and {} has {other_width} x {other_height}: \
+         expected two of one size",
         args.picture.display(),
         args.original.display()
     );

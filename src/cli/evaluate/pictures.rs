@@ -26,11 +26,11 @@ const WITH_CLIP: u64 = 2000;
 /// Measure how much a model's pictures resemble its collection.
 ///
 /// Draws avatars and compares them with pictures of the collection by the Fréchet distance (FID), the kernel
-/// distance (KID), precision and recall, of Inception's features (--inception) or, where that is not at hand, of
-/// a CLIP's. With Inception the whole collection is compared with, as published figures are; with a CLIP as many
-/// pictures as are drawn. What a perfect model would come to is measured too: other pictures of the collection.
-/// Names say method, number of avatars and features, as in fid10k_full and kid2k_clip: compare figures of the
-/// same name and dataset only, and those of a CLIP only by the same CLIP.
+/// distance (KID), precision and recall, of Inception's features (--inception) or, where that is not at hand,
+/// of a CLIP's. With Inception the whole collection is compared with, as published figures are; with a CLIP
+/// as many pictures as are drawn. What a perfect model would come to is measured too: other pictures of the
+/// collection. Names say method, number of avatars and features, as in fid10k_full and kid2k_clip: compare
+/// figures of the same name and dataset only, and those of a CLIP only by the same CLIP.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -38,7 +38,8 @@ pub(super) struct Args {
     /// Inception-v3, a file that `guise import inception` wrote.
     #[arg(long, value_name = "FILE", conflicts_with = "clip")]
     inception: Option<PathBuf>,
-    /// Avatars to draw [default: 10000 for Inception, 2000 for a CLIP, which needs a dataset of twice as many].
+    /// Avatars to draw [default: 10000 for Inception, 2000 for a CLIP, which needs a dataset of twice as
+    /// many].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=50_000))]
     count: Option<u64>,
     /// From 0, all avatars alike, to 1, as the model learned them.
@@ -129,8 +130,8 @@ fn ensure_features(eyes: &Eyes, pictures: u64, drawn: u64, memory: Memory) -> an
         // The widest CLIPs have fewer.
         Eyes::Clip(_) => (2 * drawn, 1024),
     };
-    // Single precision, the parts of the collection once more, and one set and its deviations in double precision; then
-    // some matrices of all pairs of features.
+    // Single precision, the parts of the collection once more, and one set and its deviations in double
+    // precision; then some matrices of all pairs of features.
     let bytes = 4 * d * (drawn + 2 * looked_at) + 16 * d * drawn.max(looked_at) + 8 * 8 * d * d;
     memory.ensure(
         bytes,
@@ -144,8 +145,8 @@ fn measure(seen: &Seen, count: u64, features: &str) -> anyhow::Result<Map<String
     let (drawn, collection, [some, others]) = (&seen.drawn, seen.collection(), &seen.parts);
     if drawn.pictures().min(collection.pictures()) <= drawn.dimensions() {
         eprintln!(
-            "note: the Fréchet distance of fewer pictures than the {} features is far too large: compare it with that of \
-             the collection below",
+            "note: the Fréchet distance of fewer pictures than the {} features is far too large: \
+             compare it with that of the collection below",
             drawn.dimensions()
         );
     }
@@ -155,8 +156,8 @@ fn measure(seen: &Seen, count: u64, features: &str) -> anyhow::Result<Map<String
     let mut keep = |name: String, value: f64| -> anyhow::Result<f64> {
         ensure!(
             value.is_finite(),
-            "{name} is {value}: the weights of the generator or of the network that looks at its pictures are damaged or \
-             far too large"
+            "{name} is {value}: the weights of the generator or of the network that looks at its pictures are \
+             damaged or far too large"
         );
         figures.insert(name, json!(value));
         Ok(value)

@@ -163,8 +163,12 @@ mod tests {
         read_curves(dir.path()).unwrap()
     }
 
-    const STATS: &str = "{\"kimg\":1,\"duration_secs\":1800,\"b_loss\":3,\"a_loss\":1,\"fid2k_clip\":9,\"zoom\":1}\n\
-                         {\"kimg\":2,\"duration_secs\":7200,\"b_loss\":2,\"a_loss\":1,\"x_logit\":4,\"zoom\":2}\n";
+    const STATS: &str = concat!(
+        r#"{"kimg":1,"duration_secs":1800,"b_loss":3,"a_loss":1,"fid2k_clip":9,"zoom":1}"#,
+        "\n",
+        r#"{"kimg":2,"duration_secs":7200,"b_loss":2,"a_loss":1,"x_logit":4,"zoom":2}"#,
+        "\n",
+    );
 
     #[test]
     fn of_one_run_what_belongs_together_shares_a_panel() {

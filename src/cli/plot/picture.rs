@@ -58,8 +58,8 @@ pub(super) struct Panel {
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
-/// An SVG file with all `panels`, and above them a `legend` of what the colors are, in their order; `time` says what
-/// the horizontal axes count.
+/// An SVG file with all `panels`, and above them a `legend` of what the colors are, in their order; `time`
+/// says what the horizontal axes count.
 pub(super) fn svg(panels: &[Panel], legend: &[String], time: &str) -> anyhow::Result<String> {
     let columns = panels.len().clamp(1, 2) as u32;
     let rows = (panels.len() as u32).div_ceil(columns);

@@ -1,10 +1,11 @@
-//! Inception-v3 as the Fréchet Inception Distance looks at pictures: Szegedy et al., "Rethinking the Inception
-//! Architecture for Computer Vision" (2016), up to its last pooling.
+//! Inception-v3 as the Fréchet Inception Distance looks at pictures: Szegedy et al., "Rethinking the
+//! Inception Architecture for Computer Vision" (2016), up to its last pooling.
 //!
-//! The network of FID's first implementation (Heusel et al. 2017) differs from the paper's in a few places, and
-//! figures can be compared only where these are kept: averages leave out the padding, the last block takes the
-//! maximum in place of the average, and pictures are enlarged without a filter. Names are torchvision's. Batch
-//! norms are frozen, and `guise import inception` multiplies each into the convolution before it.
+//! The network of FID's first implementation (Heusel et al. 2017) differs from the paper's in a few places,
+//! and figures can be compared only where these are kept: averages leave out the padding, the last block
+//! takes the maximum in place of the average, and pictures are enlarged without a filter. Names are
+//! torchvision's. Batch norms are frozen, and `guise import inception` multiplies each into the convolution
+//! before it.
 
 use super::ImageEncoder;
 use crate::{
@@ -57,7 +58,8 @@ impl BasicConv2d {
     /// `x [n, c_in, h, w] -> [n, c_out, h', w']`.
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let [down, across] = self.padding;
-        // Kernels of one row or column are padded along the other side only, which the convolution does not do.
+        // Kernels of one row or column are padded along the other side only, which the convolution does not
+        // do.
         let (x, padding) = match down == across {
             true => (x, down),
             false => (x.pad((across, across, down, down), 0.0), 0),

@@ -67,8 +67,8 @@ fn mean(moments: &[Moment]) -> Moment {
 /// The last line may be unfinished, because the run may be going on.
 ///
 /// # Errors
-/// [`Error::Io`] when there are no statistics to read, [`Error::File`] when a line of them is damaged or there
-/// are none yet.
+/// [`Error::Io`] when there are no statistics to read, [`Error::File`] when a line of them is damaged or
+/// there are none yet.
 pub fn read_curves(run: &Path) -> Result<BTreeMap<String, Curve>, Error> {
     let path = run.join(STATS);
     // A file that is not there would be one without lines.

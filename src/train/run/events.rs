@@ -1,7 +1,8 @@
 //! The statistics once more, as TensorBoard reads them.
 //!
-//! A file of events is a row of records, each a protocol buffer between its length and a checksum (TensorFlow's
-//! `TFRecord`). What is written here takes two messages of a few fields, so they are encoded by hand.
+//! A file of events is a row of records, each a protocol buffer between its length and a checksum
+//! (TensorFlow's `TFRecord`). What is written here takes two messages of a few fields, so they are encoded by
+//! hand.
 
 use super::curves::{Group, figures};
 use crate::{

@@ -12,8 +12,9 @@ use std::{
 /// A line of statistics is no longer than this.
 const MAX_LINE_BYTES: u64 = 1 << 16;
 
-/// Gives every line of the file `path` to `go_on`, with the place where it ends, until that says no. There
-/// is no text where a line has no end, as a power cut leaves it, or is too long. A file that is not there has no lines.
+/// Gives every line of the file `path` to `go_on`, with the place where it ends, until that says no. There is
+/// no text where a line has no end, as a power cut leaves it, or is too long. A file that is not there has no
+/// lines.
 ///
 /// # Errors
 /// [`Error::Io`] when the file cannot be read, and what `go_on` returns.

@@ -4,8 +4,8 @@ use super::shortened;
 use crate::weights::Tensors;
 use burn::tensor::TensorData;
 
-/// Multiplies the batch norm called `norm` into the `convolution` without a bias before it, and calls the result `ours`:
-/// `y = (conv(x) - mean) / sqrt(variance + epsilon) weight + bias` (Ioffe & Szegedy 2015).
+/// Multiplies the batch norm called `norm` into the `convolution` without a bias before it, and calls the
+/// result `ours`: `y = (conv(x) - mean) / sqrt(variance + epsilon) weight + bias` (Ioffe & Szegedy 2015).
 ///
 /// # Errors
 /// What is missing or does not fit, as a sentence.

@@ -32,8 +32,8 @@ pub struct InceptionModel {
 }
 
 impl InceptionModel {
-    /// Reads what pytorch-fid loads, a state dict under torchvision's names: a PyTorch file of any version, or
-    /// safetensors. What classifies is left out, because FID looks at the features below it.
+    /// Reads what pytorch-fid loads, a state dict under torchvision's names: a PyTorch file of any version,
+    /// or safetensors. What classifies is left out, because FID looks at the features below it.
     ///
     /// No memory is taken on `device`: the network is only described there, to compare names and shapes.
     ///
@@ -104,8 +104,8 @@ fn ours(found: Found) -> Result<Tensors, Error> {
                 .is_ok_and(|data| data.shape().first() == Some(&CLASSES))
         {
             return Err(Error::Inception(format!(
-                "it does not tell {CLASSES} classes apart, so it is another than FID is measured with (torchvision's own \
-                 has other features): take pt_inception-2015-12-05-6726825d.pth, which pytorch-fid uses"
+                "it does not tell {CLASSES} classes apart, so it is another than FID is measured with \
+                 (torchvision's own has other features): take pt_inception-2015-12-05-6726825d.pth, which pytorch-fid uses"
             )));
         }
         // Counters, and the classifiers.

@@ -1,7 +1,8 @@
 //! The format of PyTorch before version 1.6, in which FID's Inception is published.
 //!
-//! Five pickles follow each other: a magic number, the format's version, facts about the machine, the state dict, and the
-//! names of the storages. Then the storages come in this order, each with its number of values before it.
+//! Five pickles follow each other: a magic number, the format's version, facts about the machine, the state
+//! dict, and the names of the storages. Then the storages come in this order, each with its number of values
+//! before it.
 
 use super::{
     MAX_PICKLE_BYTES, fail,

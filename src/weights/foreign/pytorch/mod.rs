@@ -2,7 +2,8 @@
 //! published CLIP.
 //!
 //! Since version 1.6 both are zip archives. They hold a pickle, `data.pkl`, that says how the tensors hang
-//! together, and the bytes of each storage in a file of its own. Before, everything stood in one row ([`legacy`]).
+//! together, and the bytes of each storage in a file of its own. Before, everything stood in one row
+//! ([`legacy`]).
 
 mod legacy;
 mod pickle;
@@ -50,8 +51,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Found, Error> {
     })
 }
 
-/// Reads `tensors` out of their storages: `storage` gives the bytes of one, of at most so many. The file has `size`
-/// bytes.
+/// Reads `tensors` out of their storages: `storage` gives the bytes of one, of at most so many. The file has
+/// `size` bytes.
 fn gather<'a>(
     mut tensors: BTreeMap<String, View<'_>>,
     size: usize,
@@ -73,8 +74,8 @@ fn gather<'a>(
             None => drop(found.insert(name, Err(no_floats(view.dtype)))),
         }
     }
-    // All tensors together are not larger than the file, and neither are all storages: two of an archive may claim the
-    // same bytes.
+    // All tensors together are not larger than the file, and neither are all storages: two of an archive may
+    // claim the same bytes.
     let [mut values_left, mut storages_left] = [size; 2];
     for (key, views) in storages {
         let storage = storage(key, storages_left)?;

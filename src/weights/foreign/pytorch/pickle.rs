@@ -1,7 +1,7 @@
 //! The pickle of an archive: which tensors there are, and where their bytes lie.
 //!
-//! A pickle is a program; nothing of it is run here. The few instructions that build containers and tensors are
-//! followed, every value is kept once and referred to by its number, and what is of no use becomes
+//! A pickle is a program; nothing of it is run here. The few instructions that build containers and tensors
+//! are followed, every value is kept once and referred to by its number, and what is of no use becomes
 //! [`Node::Other`], so memory stays proportional to the pickle, whatever it says.
 
 use super::{Error, Float, fail};
@@ -376,7 +376,8 @@ impl<'p> Machine<'p> {
         }
     }
 
-    /// `("storage", class, key, device, count)`, in the old format followed by what part of another storage it is.
+    /// `("storage", class, key, device, count)`, in the old format followed by what part of another storage
+    /// it is.
     fn storage(&self, id: Id) -> Option<Node<'p>> {
         let &[_, class, key, ref rest @ ..] = self.tuple(id)? else {
             return None;

@@ -139,13 +139,14 @@ fn draw_panel(area: &Area, panel: &Panel) -> Result<(), Box<dyn std::error::Erro
         .margin_top(units(4))
         .margin_bottom(units(8))
         .x_label_area_size(units(22))
-        .y_label_area_size(units(52))
+        .y_label_area_size(units(56))
         .build_cartesian_2d(x, y.clone())?;
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
         .bold_line_style(GRID.stroke_width(UNITS))
         .axis_style(PALE.stroke_width(UNITS))
+        .set_all_tick_mark_size(units(4))
         .label_style(font(11.0, &INK))
         .x_labels(8)
         .y_labels(6)

@@ -30,7 +30,7 @@ pub use families::{
 pub use family::{Family, StepFigures};
 pub use judge::{Answers, Judge, train_judge};
 pub use mapper::{MapperSettings, train_mapper};
-pub use run::{RunFolder, RunSettings, Tick, run_kind};
+pub use run::{Curve, Group, Moment, RunFolder, RunSettings, Tick, read_curves, run_kind};
 pub use schedule::Schedule;
 pub use trainer::{Ended, Event, Trainer};
 

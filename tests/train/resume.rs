@@ -164,6 +164,13 @@ fn kills_change_nothing() {
     assert_eq!(only_run(&killed), run);
     assert_eq!(stats(&run), stats(&only_run(&whole)));
     assert_eq!(weights(&run), weights(&only_run(&whole)));
+    // TensorBoard is told each step once, as the statistics are.
+    let ticks = Run::open(&run).unwrap().ticks().unwrap();
+    let images: Vec<u64> = ticks
+        .iter()
+        .map(|tick| (tick.kimg * 1000.0).round() as u64)
+        .collect();
+    assert_eq!(event_steps(&run), images);
     let end = fs::read(run.join("stats.jsonl")).unwrap();
     for kept in kept {
         assert!(
@@ -178,6 +185,22 @@ fn kills_change_nothing() {
         .filter(|name| name.starts_with('.') || name.contains("damaged"))
         .collect();
     assert_eq!(hidden, [".lock"]);
+}
+
+/// The steps of all events but the first, which says the format's version.
+fn event_steps(run: &Path) -> Vec<u64> {
+    let mut bytes = &fs::read(run.join("events.out.tfevents.guise")).unwrap()[..];
+    let mut steps = vec![];
+    while let Some((length, rest)) = bytes.split_first_chunk() {
+        let (record, rest) = rest.split_at(u64::from_le_bytes(*length) as usize + 8);
+        bytes = rest;
+        // A checksum, the wall time as a double, and then the step as the second field.
+        let step = record[4 + 9 + 1..].iter().scan(true, |goes_on, &byte| {
+            std::mem::replace(goes_on, byte >= 128).then_some(u64::from(byte % 128))
+        });
+        steps.push(step.enumerate().map(|(i, digit)| digit << (7 * i)).sum());
+    }
+    steps.split_off(1)
 }
 
 fn is_numbered(run: &Path) -> bool {

@@ -14,6 +14,7 @@ mod folder;
 mod generate;
 mod import;
 mod memory;
+mod model;
 mod prepare;
 mod progress;
 mod publish;
@@ -23,13 +24,12 @@ mod sheet;
 mod site;
 mod stop;
 mod train;
-mod train_clip;
 mod trust;
 mod upscale;
 mod words;
 
-use clap::{Parser, Subcommand};
-use std::{io::IsTerminal, process::ExitCode};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::{ffi::OsString, io::IsTerminal, process::ExitCode};
 
 /// Train a generator on your own avatar collection and publish it as a folder of static files.
 #[derive(Debug, Parser)]
@@ -57,28 +57,33 @@ enum Command {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let command = Guise::parse().command;
+    run(std::env::args_os().collect()).unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(args: Vec<OsString>) -> anyhow::Result<ExitCode> {
+    let matches = Guise::command().get_matches_from(train::with_kind(args)?);
+    let parsed = Guise::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     // It listens to what its renderer logs, and only one can.
-    if let Command::DrawSvg(args) = command {
-        return draw_svg::run(args);
+    if let Command::DrawSvg(args) = parsed.command {
+        return Ok(draw_svg::run(args));
     }
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("GUISE_LOG").unwrap_or_else(|_| "warn".into()),
         )
         .with_writer(std::io::stderr)
-        // Colours in a file or a pipe are noise.
+        // Colors in a file or a pipe are noise.
         .with_ansi(
             std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty()),
         )
         .init();
-    let command = Guise::parse().command;
-    if let Command::DrawSvg(args) = command {
-        return draw_svg::run(args);
-    }
-    let result = device::obey_environment().and_then(|()| match command {
+    device::obey_environment()?;
+    match parsed.command {
         Command::Prepare(args) => prepare::run(args),
-        Command::Train(args) => train::run(*args),
+        Command::Train(args) => train::run(*args, &matches),
         Command::Generate(args) => generate::run(*args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Upscale(args) => upscale::run(args),
@@ -89,12 +94,6 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(args),
         // It answers its parent in a form of its own, and errors are a part of that.
         Command::DrawSvg(_) => unreachable!("it came back above"),
-    });
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -2,6 +2,8 @@
 
 mod kid;
 mod psnr;
+mod variety;
 
 pub use kid::kid;
 pub use psnr::psnr;
+pub use variety::Variety;

@@ -19,14 +19,14 @@ pub use ema::ema_step;
 pub use families::{
     clip,
     stylegan2::{
-        GrownFrom, Parity, Rehearsal, Run, StepStats, StyleGan2Trainer, TrainSettings, TrainState,
+        GrownFrom, Parity, Recipe, Rehearsal, Run, StepStats, StyleGan2Trainer, TrainSettings, TrainState,
         discriminator_loss, generator_loss, load_snapshot, r1_penalty,
     },
 };
 pub use family::{Family, StepFigures};
 pub use judge::{Answers, Judge, train_judge};
 pub use mapper::{MapperSettings, train_mapper};
-pub use run::{RunFolder, RunSettings, Tick};
+pub use run::{RunFolder, RunSettings, Tick, run_kind};
 pub use schedule::Schedule;
 pub use trainer::{Ended, Event, Trainer};
 

@@ -18,7 +18,7 @@ use guise::{
     ops::random,
     train::{
         Run, StepStats, Tick, TrainedOn,
-        clip::{Asked, Batch, ClipSettings, ClipState, ClipStats, Texts},
+        clip::{Asked, Batch, ClipRecipe, ClipSettings, ClipState, ClipStats, Texts},
     },
     weights::{Tensors, collect},
 };
@@ -37,8 +37,7 @@ fn distance(found: &Tensors, expected: &Tensors) -> (f64, String) {
         let [found, expected] = [&found[name], expected].map(|data| data.iter::<f64>().collect::<Vec<_>>());
         let difference = norm(&mut found.iter().zip(&expected).map(|(a, b)| a - b));
         let relative = difference / norm(&mut expected.into_iter()).max(1e-9);
-        // What is not a number is the worst of all.
-        if !(relative <= worst.0) {
+        if relative.is_nan() || relative > worst.0 {
             worst = (relative, name.clone());
         }
     }
@@ -221,16 +220,18 @@ fn the_towers_learn_the_same() {
             hidden_dim: 40,
             embed_dim: 32,
         },
-        batch_size: N,
-        learning_rate: 0.001,
-        weight_decay: 0.1,
-        warmup_kimg: 0.001,
-        total_kimg: 1.0,
-        phrases: 1,
-        text_noise: 0.1,
-        held_out: 2,
-        snapshot_kimg: 1.0,
-        seed: 4,
+        recipe: ClipRecipe {
+            total_kimg: 1.0,
+            batch_size: N,
+            learning_rate: 0.001,
+            weight_decay: 0.1,
+            warmup_kimg: Some(0.001),
+            phrases: 1,
+            text_noise: 0.1,
+            held_out: 2,
+            snapshot_kimg: 1.0,
+            seed: 4,
+        },
     };
     let batch = |step: u64, device: &Device| {
         random::seed(step);

@@ -41,7 +41,7 @@ fn a_resumed_run_knows_its_own_end() {
     assert_eq!(kimg(), 0.02);
     done(guise(&["train", "--resume", path(&run), "--kimg", "0.04"]));
     assert_eq!(kimg(), 0.04);
-    assert_eq!(Run::open(&run).unwrap().settings.total_kimg, 0.04);
+    assert_eq!(Run::open(&run).unwrap().settings.recipe.total_kimg, 0.04);
 }
 
 /// At whatever moment a training is killed, the resumed run is the one that was never killed.
@@ -216,7 +216,7 @@ fn two_trainings_do_not_share_a_run() {
     let before = fs::read(run.join("stats.jsonl")).unwrap();
     let mut first = spawn(&["train", "--resume", path(&run), "--kimg", "1000"]);
     // It holds the run once it has stored what it was asked for.
-    while Run::open(&run).unwrap().settings.total_kimg != 1000.0 {
+    while Run::open(&run).unwrap().settings.recipe.total_kimg != 1000.0 {
         assert!(first.try_wait().unwrap().is_none());
         sleep(Duration::from_millis(5));
     }
@@ -227,7 +227,7 @@ fn two_trainings_do_not_share_a_run() {
     );
     assert!(said.contains(&first.id().to_string()), "{said}");
     assert_eq!(
-        Run::open(&run).unwrap().settings.total_kimg,
+        Run::open(&run).unwrap().settings.recipe.total_kimg,
         1000.0,
         "nothing of it was changed"
     );

@@ -7,14 +7,13 @@ mod prompts;
 use super::{
     device::DeviceChoice,
     files::write_whole,
-    generate::{self, open_words},
     memory::{Memory, MemoryFlag},
+    model::{self, Model},
     trust::Purpose,
     words::Words,
 };
-use crate::{data::Dataset, networks::generators::Generator};
+use crate::data::Dataset;
 use anyhow::ensure;
-use burn::tensor::Device;
 use std::path::{Path, PathBuf};
 
 /// Measure how good a published model is.
@@ -59,27 +58,19 @@ struct Subject {
 
 /// A subject that is ready to be measured.
 struct Opened {
-    generator: Generator,
-    truncation_psi: f32,
+    model: Model,
     words: Words,
     dataset: Dataset,
-    device: Device,
     memory: Memory,
 }
 
 impl Subject {
     fn open(&self) -> anyhow::Result<Opened> {
         let memory = self.memory.limit();
-        let generate::Opened {
-            generator,
-            manifest,
-            resolution,
-            truncation_psi,
-            device,
-        } = generate::open(&self.model, Purpose::Guide, &self.device.open()?, memory)?;
-        let clip = self.clip.as_deref();
-        let words = open_words(&self.model, manifest.as_ref(), clip, &device, memory)?;
+        let model = model::open(&self.model, Purpose::Guide, &self.device.open()?, memory)?;
+        let words = model.words(self.clip.as_deref(), memory)?;
         let dataset = Dataset::open(&self.data)?;
+        let resolution = model.resolution;
         ensure!(
             resolution == dataset.resolution(),
             "the model draws {resolution} x {resolution} pixels and {} has {1} x {1}",
@@ -87,11 +78,9 @@ impl Subject {
             dataset.resolution()
         );
         Ok(Opened {
-            generator,
-            truncation_psi,
+            model,
             words,
             dataset,
-            device,
             memory,
         })
     }

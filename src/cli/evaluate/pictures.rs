@@ -47,12 +47,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         "--truncation-psi is {psi}, expected 0 to 2"
     );
     let Opened {
-        generator,
+        model,
         words,
         dataset,
-        device,
         memory,
-        ..
     } = args.subject.open()?;
     let (count, pictures) = (args.count, dataset.len() as u64);
     ensure!(
@@ -67,7 +65,14 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         truncation_psi: psi,
         seed: args.seed,
     };
-    let found = resemblance(&generator, &*words.image, &dataset, &sampling, &device, memory)?;
+    let found = resemblance(
+        &model.generator,
+        &*words.image,
+        &dataset,
+        &sampling,
+        &model.device,
+        memory,
+    )?;
     println!(
         "{:.2}  {} x 1000, the less the better",
         found.kid * 1e3,

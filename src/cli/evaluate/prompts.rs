@@ -6,7 +6,7 @@ use super::{
     write_figures,
 };
 use crate::{
-    cli::{files::writable, progress},
+    cli::{files::writable, model::Model, progress},
     pipeline::{
         self, Cancel, Event, Imagination, ImagineRequest, Quality, SampleRequest, Targets, imagine,
         memory::{to_guide, to_judge},
@@ -92,13 +92,17 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         args.prompts
     );
     let Opened {
-        generator,
-        truncation_psi,
+        model,
         words,
         dataset,
-        device,
         memory,
     } = args.subject.open()?;
+    let Model {
+        generator,
+        truncation_psi,
+        device,
+        ..
+    } = model;
     // The judge learns from all pictures at once, and answers about all that were drawn.
     let pictures = dataset.len() + (RANDOM + 1) * args.prompts;
     let bytes = (pictures * 3 * dataset.resolution().pow(2)) as u64;

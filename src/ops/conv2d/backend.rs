@@ -1,49 +1,12 @@
 //! Where the convolutions meet burn: an extension of its backends, with its own backward pass.
 
 use burn::backend::{
-    Autodiff, Backend, Flex, FloatDType, TensorMetadata,
-    autodiff::checkpoint::strategy::CheckpointStrategy,
-    backend_extension,
-    ops::{ConvOptions, ConvTransposeOptions},
-    tensor::FloatTensor,
+    Autodiff, Backend, Flex, FloatDType, TensorMetadata, autodiff::checkpoint::strategy::CheckpointStrategy,
+    backend_extension, tensor::FloatTensor,
 };
 
-use super::{cpu, kernel::Around};
+use super::{cpu, kernel::Around, sizes::ConvSizes};
 use crate::ops::bilinear::Bilinear;
-
-/// The sizes that a convolution's tensors do not tell.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ConvSizes {
-    /// Rows and columns of the kernel.
-    pub kernel: [usize; 2],
-    /// Rows and columns of the convolution's input.
-    pub input: [usize; 2],
-    /// Step of the kernel over the input.
-    pub stride: usize,
-    /// Zeros on each side of the input.
-    pub padding: usize,
-}
-
-impl ConvSizes {
-    /// Rows and columns of the convolution's output.
-    pub(super) fn output(&self) -> [usize; 2] {
-        [0, 1].map(|axis| (self.input[axis] + 2 * self.padding - self.kernel[axis]) / self.stride + 1)
-    }
-
-    /// These sizes as burn's convolution takes them.
-    fn options(&self) -> ConvOptions<2> {
-        ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], 1)
-    }
-
-    /// These sizes as burn's transposed convolution of an output gradient of `grad` rows and columns takes them.
-    fn transpose_options(&self, grad: [usize; 2]) -> ConvTransposeOptions<2> {
-        let output_padding = [0, 1].map(|axis| {
-            let smallest = (grad[axis] - 1) * self.stride + self.kernel[axis];
-            self.input[axis] + 2 * self.padding - smallest
-        });
-        ConvTransposeOptions::new([self.stride; 2], [self.padding; 2], output_padding, [1, 1], 1)
-    }
-}
 
 /// A backend that convolves: burn's own way on a GPU, ours on the CPU.
 #[backend_extension(

@@ -1,9 +1,9 @@
 //! The convolutions on burn's CPU backend: tensors in, the kernels of [`super::kernel`], tensors out.
 
 use super::{
-    backend::ConvSizes,
     kept::{Form, kept},
     kernel::{self, Around, DirectView, GradPlan, Plan, Pointwise, Problem, WeightView},
+    sizes::ConvSizes,
 };
 use crate::ops::{
     cpu::{Isa, Line},

@@ -9,7 +9,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::backend::ConvSizes;
+use super::sizes::ConvSizes;
 use crate::ops::{
     cpu::{Isa, Line},
     flex::{FlexTensor, dims},

@@ -9,12 +9,14 @@ mod cpu;
 mod kept;
 mod kernel;
 mod layer;
+mod sizes;
 mod stack;
 
-use backend::{ConvBackend, ConvSizes};
+use backend::ConvBackend;
 use burn::{backend::Dispatch, tensor::Tensor};
 pub use layer::conv2d_act;
 pub(super) use layer::{Layer, conv2d_layer, plain_demodulation};
+use sizes::ConvSizes;
 pub use stack::{PreluLayer, conv2d_prelu_stack};
 
 /// Convolves `x [n, c_in, h, w]` with `weight [c_out, c_in, kh, kw]` without a bias.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::train::{Run, RunSettings, TrainSettings, TrainState, families::stylegan2::tests::tiny};
+use crate::train::{Run, RunSettings, TrainState, families::stylegan2::tests::tiny};
 use burn::{
     module::Module,
     tensor::{Device, Distribution, Tensor},
@@ -8,10 +8,8 @@ use burn::{
 /// A folder that a run is created in, the run, and the state after one step.
 fn trained() -> (tempfile::TempDir, Run, TrainState) {
     let dir = tempfile::tempdir().unwrap();
-    let settings = TrainSettings {
-        r1_interval: 1,
-        ..tiny()
-    };
+    let mut settings = tiny();
+    settings.recipe.r1_interval = 1;
     let device = Device::flex();
     let state = TrainState::init(&settings, &device);
     let real = Tensor::random([4, 3, 16, 16], Distribution::Uniform(-1.0, 1.0), &device);

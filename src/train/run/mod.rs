@@ -63,6 +63,42 @@ pub trait RunSettings: Serialize + DeserializeOwned {
     fn validate(&self) -> Result<(), String>;
 }
 
+const SETTINGS: &str = "training_options.json";
+/// Settings are no longer than this.
+const MAX_SETTINGS_BYTES: u64 = 1 << 20;
+
+/// What the run in the folder `dir` trains, by its [`KIND`](RunSettings::KIND).
+///
+/// # Errors
+///
+/// [`Error::Io`] when it holds no settings, [`Error::File`] when they are no JSON object.
+pub fn run_kind(dir: &Path) -> Result<String, Error> {
+    let (path, text) = read_settings(dir)?;
+    kind_of(&path, &text)
+}
+
+fn read_settings(dir: &Path) -> Result<(PathBuf, Vec<u8>), Error> {
+    let path = dir.join(SETTINGS);
+    let text = read_regular(&path, Links::Followed, MAX_SETTINGS_BYTES);
+    let text = text.map_err(io_error("read", &path))?;
+    Ok((path, text))
+}
+
+fn kind_of(path: &Path, settings: &[u8]) -> Result<String, Error> {
+    #[derive(Deserialize)]
+    struct Kind {
+        kind: Option<String>,
+        image_tower: Option<serde::de::IgnoredAny>,
+    }
+    let found: Kind = serde_json::from_slice(settings).map_err(|error| file_error("read", path, error))?;
+    // Runs of before there were many kinds did not store theirs: they trained a CLIP or a StyleGAN2.
+    let before = match found.image_tower {
+        Some(_) => "clip",
+        None => "stylegan2",
+    };
+    Ok(found.kind.unwrap_or_else(|| before.to_owned()))
+}
+
 /// A run folder such as `00012-stylegan2-pixel-art`.
 ///
 /// One that was [created](Self::create) or [resumed](Self::resume) is held until it is dropped: no other
@@ -80,10 +116,8 @@ pub struct RunFolder<S> {
 
 impl<S: RunSettings> RunFolder<S> {
     /// Marks a folder as a run, and holds its settings.
-    pub const SETTINGS: &str = "training_options.json";
+    pub const SETTINGS: &str = SETTINGS;
     const STATS: &str = "stats.jsonl";
-    /// Settings are no longer than this.
-    const MAX_SETTINGS_BYTES: u64 = 1 << 20;
     /// A line of statistics is no longer than this.
     const MAX_LINE_BYTES: u64 = 1 << 16;
 
@@ -112,11 +146,17 @@ impl<S: RunSettings> RunFolder<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when it holds no settings, [`Error::File`] when they are not valid.
+    /// [`Error::Io`] when it holds no settings, [`Error::File`] when they are not valid or of another kind.
     pub fn open(dir: &Path) -> Result<Self, Error> {
-        let path = dir.join(Self::SETTINGS);
-        let text = read_regular(&path, Links::Followed, Self::MAX_SETTINGS_BYTES);
-        let text = text.map_err(io_error("read", &path))?;
+        let (path, text) = read_settings(dir)?;
+        let kind = kind_of(&path, &text)?;
+        if kind != S::KIND {
+            return Err(file_error(
+                "read",
+                &path,
+                format!("the run trains {kind}, expected {}", S::KIND),
+            ));
+        }
         let settings: S = serde_json::from_slice(&text).map_err(|error| file_error("read", &path, error))?;
         settings
             .validate()
@@ -205,7 +245,17 @@ impl<S: RunSettings> RunFolder<S> {
 
     /// Writes the settings again, after a resumed run was given others.
     pub fn write_settings(&self) -> Result<(), Error> {
-        let text = serde_json::to_vec_pretty(&self.settings).expect("settings are plain data");
+        #[derive(Serialize)]
+        struct OfKind<'a, S> {
+            kind: &'static str,
+            #[serde(flatten)]
+            settings: &'a S,
+        }
+        let settings = OfKind {
+            kind: S::KIND,
+            settings: &self.settings,
+        };
+        let text = serde_json::to_vec_pretty(&settings).expect("settings are plain data");
         write_whole(&self.dir.join(Self::SETTINGS), &text)
     }
 

@@ -18,9 +18,9 @@ use burn::backend::{
 
 use super::{
     super::{
-        backend::ConvSizes,
         cpu,
         kernel::{After, Around, Lanes},
+        sizes::ConvSizes,
     },
     ONE, blocks,
     kernel::{self, End, Planes, Sums},

@@ -6,9 +6,9 @@ mod backend;
 mod kernel;
 
 use super::{
-    backend::ConvSizes,
     conv2d,
     kept::{Form, kept},
+    sizes::ConvSizes,
 };
 use crate::ops::{
     cpu::{Isa, Line},

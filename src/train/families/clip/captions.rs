@@ -114,7 +114,7 @@ impl Captions {
         let mut order: Vec<usize> = (0..dataset.len())
             .filter(|&index| !dataset.traits(index).is_empty())
             .collect();
-        let least = settings.held_out + settings.batch_size;
+        let least = settings.recipe.held_out + settings.recipe.batch_size;
         if order.len() < least {
             return Err(Error::Settings(format!(
                 "{} of the {} pictures in {} have traits, expected at least {least} ({} held out and a batch of {}): \
@@ -122,25 +122,25 @@ impl Captions {
                 order.len(),
                 dataset.len(),
                 settings.dataset.data.display(),
-                settings.held_out,
-                settings.batch_size
+                settings.recipe.held_out,
+                settings.recipe.batch_size
             )));
         }
-        order.shuffle(&mut stream(settings.seed, "split", 0));
+        order.shuffle(&mut stream(settings.recipe.seed, "split", 0));
         let book = Phrasebook::new((0..dataset.len()).map(|index| dataset.traits(index)));
         let values: Vec<Values> = (0..dataset.len())
             .map(|index| book.values(dataset.traits(index)))
             .collect();
         let whole = |index: usize| book.whole(dataset.caption(index), &values[index]);
-        let (held_out, training) = order.split_at(settings.held_out);
+        let (held_out, training) = order.split_at(settings.recipe.held_out);
         let training = training.iter().map(|&index| {
-            let mut rng = stream(settings.seed, "captions", index as u64);
-            let said =
-                (1..settings.phrases).filter_map(|_| book.say(&values[index], Words::Training, &mut rng));
+            let mut rng = stream(settings.recipe.seed, "captions", index as u64);
+            let said = (1..settings.recipe.phrases)
+                .filter_map(|_| book.say(&values[index], Words::Training, &mut rng));
             (index, std::iter::once(whole(index)).chain(said).collect())
         });
         let held_out = held_out.iter().map(|&index| {
-            let mut rng = stream(settings.seed, "captions", index as u64);
+            let mut rng = stream(settings.recipe.seed, "captions", index as u64);
             HeldOut {
                 index,
                 caption: whole(index),

@@ -13,6 +13,6 @@ pub(in crate::train) use augment::{flawed, scaled};
 pub use evaluate::{Evaluation, Recall, ZeroShot};
 pub use loss::{Asked, answers_loss, contrastive_loss};
 pub use sentences::{Sentences, TextEncoder, Texts};
-pub use settings::{ClipRun, ClipSettings};
+pub use settings::{ClipRecipe, ClipRun, ClipSettings};
 pub use step::{Batch, ClipState, ClipStats, Towers};
 pub use training::{ClipTrainer, ClipTraining, load_towers};

@@ -82,13 +82,13 @@ pub struct Batch {
 impl ClipState {
     /// Fresh towers on `device`, which needs no autodiff of its own.
     pub fn init(settings: &ClipSettings, device: &Device) -> Self {
-        random::seed(settings.seed);
+        random::seed(settings.recipe.seed);
         let device = device.clone().autodiff();
         let optimizer = AdamWConfig::new()
             .with_beta_1(0.9)
             .with_beta_2(0.98)
             .with_epsilon(1e-6)
-            .with_weight_decay(settings.weight_decay as f32);
+            .with_weight_decay(settings.recipe.weight_decay as f32);
         Self {
             towers: Towers {
                 image: settings.image_tower.init(&device),
@@ -103,10 +103,10 @@ impl ClipState {
     /// When a loss is not finite the step ends there, and the state is to be thrown away.
     pub fn advance(mut self, settings: &ClipSettings, step: u64, batch: Batch) -> (Self, ClipStats) {
         let device = batch.images.device();
-        random::seed(stream(settings.seed, "step", step).random());
+        random::seed(stream(settings.recipe.seed, "step", step).random());
         let noisy = |Texts { clauses, texts }| {
             let [k, width] = clauses.dims();
-            let deviation = settings.text_noise / (width as f64).sqrt();
+            let deviation = settings.recipe.text_noise / (width as f64).sqrt();
             let noise = random::normal([k, width], deviation, &device);
             let clauses = clauses + noise;
             Texts { clauses, texts }.embed(&self.towers.text)
@@ -127,7 +127,9 @@ impl ClipState {
             return (self, stats);
         }
         let gradients = GradientsParams::from_grads((contrastive + answered).backward(), &self.towers);
-        let rate = settings.learning_rate_at(settings.schedule().images_after(step));
+        let rate = settings
+            .recipe
+            .learning_rate_at(settings.schedule().images_after(step));
         self.towers = self.optimizer.step(rate, self.towers, gradients);
         (self, stats)
     }

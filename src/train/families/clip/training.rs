@@ -191,7 +191,7 @@ impl Family for ClipTraining {
         device: &Device,
     ) -> Result<(Self, ClipStats), Error> {
         let Self { state, said } = self;
-        let batch = batch(&said, settings.seed, step, places, dataset, device)?;
+        let batch = batch(&said, settings.recipe.seed, step, places, dataset, device)?;
         let (state, stats) = state.advance(settings, step, batch);
         Ok((Self { state, said }, stats))
     }

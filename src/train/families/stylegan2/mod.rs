@@ -5,11 +5,13 @@ mod losses;
 mod rehearsal;
 mod settings;
 mod step;
+mod variety;
 
 pub use losses::{discriminator_loss, generator_loss, r1_penalty};
 pub use rehearsal::{Parity, Rehearsal};
-pub use settings::{GrownFrom, Run, TrainSettings};
+pub use settings::{GrownFrom, Recipe, Run, TrainSettings};
 pub use step::{StepStats, TrainState};
+pub use variety::RelativeVariety;
 
 use crate::{
     data::Dataset,
@@ -57,7 +59,7 @@ impl State for TrainState {
 
 impl Family for TrainState {
     type Settings = TrainSettings;
-    type Report = ();
+    type Report = RelativeVariety;
 
     fn epoch_len(&self, dataset: &Dataset) -> usize {
         dataset.len()
@@ -75,15 +77,15 @@ impl Family for TrainState {
         Ok(self.advance(settings, step, real))
     }
 
-    /// A sample grid, and the snapshot to publish.
+    /// A sample grid, the snapshot to publish, and whether the samples are varied.
     fn report(
         &self,
         run: &Run,
         checkpoint: &Path,
         images_seen: u64,
-        _dataset: &Dataset,
+        dataset: &Dataset,
         device: &Device,
-    ) -> Result<(), Error> {
+    ) -> Result<RelativeVariety, Error> {
         let kimg = images_seen / 1000;
         let snapshot = run.dir.join(format!("snapshot{kimg:06}.bpk"));
         let g_ema = checkpoint.join(format!("{G_EMA}.bpk"));
@@ -91,7 +93,8 @@ impl Family for TrainState {
             io::copy(&mut File::open(&g_ema)?, file).map(drop)
         })?;
         let grid = run.dir.join(format!("fakes{kimg:06}.png"));
-        write_grid(&grid, samples(&self.g_ema, &run.settings, device))
+        write_grid(&grid, samples(&self.g_ema, &run.settings, GRID_PSI, device))?;
+        RelativeVariety::measure(&self.g_ema, &run.settings, dataset, device)
     }
 }
 
@@ -105,11 +108,11 @@ fn batch(
 ) -> Result<Tensor<4>, Error> {
     let (n, side) = (places.len(), dataset.resolution());
     let mut values = Vec::with_capacity(n * 3 * side * side);
-    let mut rng = stream(settings.seed, "mirror", step);
+    let mut rng = stream(settings.recipe.seed, "mirror", step);
     for &place in places {
         let pixels = dataset.read(place)?;
         let scale = |&byte: &u8| f32::from(byte) / 127.5 - 1.0;
-        if settings.mirror && rng.random_bool(0.5) {
+        if settings.recipe.mirror && rng.random_bool(0.5) {
             pixels
                 .chunks_exact(side)
                 .for_each(|row| values.extend(row.iter().rev().map(scale)));
@@ -124,14 +127,19 @@ fn batch(
 }
 
 /// Pictures of latents that stay the same for the whole run, `[n, 3, resolution, resolution]`.
-fn samples(generator: &impl Generate, settings: &TrainSettings, device: &Device) -> Tensor<4> {
+fn samples(
+    generator: &impl Generate,
+    settings: &TrainSettings,
+    truncation_psi: f32,
+    device: &Device,
+) -> Tensor<4> {
     let (count, z_dim) = (GRID_SIDE * GRID_SIDE, generator.z_dim());
-    let rng = stream(settings.seed, "grid", 0);
+    let rng = stream(settings.recipe.seed, "grid", 0);
     let z: Vec<f32> = rng.sample_iter(StandardNormal).take(count * z_dim).collect();
     let z = Tensor::<2>::from_data(TensorData::new(z, [count, z_dim]), device);
     // In batches, so that the memory of a grid stays below that of a step.
-    let batches = z.split(settings.batch_size, 0).into_iter();
-    let drawn = batches.map(|z| generator.draw(generator.latents_from_z(z, GRID_PSI)));
+    let batches = z.split(settings.recipe.batch_size, 0).into_iter();
+    let drawn = batches.map(|z| generator.draw(generator.latents_from_z(z, truncation_psi)));
     Tensor::cat(drawn.collect(), 0)
 }
 
@@ -166,11 +174,11 @@ fn check(run: &Run, dataset: &Dataset) -> Result<(), Error> {
             settings.network.resolution
         )));
     }
-    if dataset.len() < settings.batch_size {
+    if dataset.len() < settings.recipe.batch_size {
         return Err(Error::Settings(format!(
             "the dataset has {} pictures, expected at least a batch of {}",
             dataset.len(),
-            settings.batch_size
+            settings.recipe.batch_size
         )));
     }
     Ok(())

@@ -25,32 +25,129 @@ pub struct TrainSettings {
     /// The run at a lower resolution that the networks were grown from, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grown_from: Option<GrownFrom>,
-    /// Pictures in a step; a multiple of four, for the minibatch standard deviation.
-    pub batch_size: usize,
-    /// Thousands of pictures to show in all.
-    #[serde(default = "default_total_kimg")]
+    /// How it is trained.
+    #[serde(flatten)]
+    pub recipe: Recipe,
+}
+
+/// How a generator is trained: the flags of `guise train stylegan2`, as a run stores them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, clap::Args)]
+pub struct Recipe {
+    /// Train until this many thousand real pictures were shown, counted from the start of the run.
+    #[arg(long = "kimg", value_name = "KIMG", default_value_t = Self::default().total_kimg)]
+    #[serde(default = "Recipe::default_total_kimg")]
     pub total_kimg: f64,
+    /// Pictures in a step, a multiple of four, for the minibatch standard deviation.
+    #[arg(long, value_name = "N", default_value_t = Self::default().batch_size, conflicts_with = "resume")]
+    pub batch_size: usize,
     /// Adam's step size for both networks.
+    #[arg(long, value_name = "SIZE", default_value_t = Self::default().learning_rate)]
     pub learning_rate: f64,
-    /// Weight of the R1 penalty, `r1_gamma / 2 E|grad D|^2`.
-    pub r1_gamma: f64,
+    /// Weight of the R1 penalty, `r1_gamma / 2 E|grad D|^2`. More keeps shapes whole and varied, less draws
+    /// finer details [default: 0.045 resolution^2 / batch_size].
+    #[arg(long, value_name = "WEIGHT")]
+    pub r1_gamma: Option<f64>,
     /// The penalty is taken every so many steps, with as much more weight.
+    #[arg(skip = Self::default().r1_interval)]
     pub r1_interval: usize,
     /// Half-life of the averaged generator in thousands of pictures.
+    #[arg(long, default_value_t = Self::default().ema_kimg)]
     pub ema_kimg: f64,
     /// The half-life is at most this share of the pictures seen so far.
+    #[arg(skip = Self::default().ema_rampup)]
     pub ema_rampup: f64,
-    /// Share of the steps whose pictures take their coarse and fine layers from two latents.
+    /// Share of the steps whose pictures take their coarse and fine layers from two latents. More lets avatars
+    /// be mixed freely; less leaves shapes that span several layers easier to learn.
+    #[arg(long, value_name = "SHARE", default_value_t = Self::default().style_mixing_prob)]
     pub style_mixing_prob: f64,
-    /// Give the layers per-pixel noise. It draws grain and brush strokes that differ between pictures;
-    /// in flat art it only gets in the way.
+    /// Give the layers per-pixel noise, for art with grain or brush strokes; flat art is better without.
+    #[arg(long, conflicts_with = "resume")]
     pub noise: bool,
-    /// Show every picture mirrored as often as not; wrong for art that has a left and a right.
+    /// Show every picture mirrored as often as not. Not for art that has a left and a right.
+    #[arg(long)]
     pub mirror: bool,
-    /// Grid, checkpoint and snapshot are written every so many thousand pictures.
+    /// Write grid, checkpoint and snapshot every so many thousand pictures.
+    #[arg(long, default_value_t = Self::default().snapshot_kimg)]
     pub snapshot_kimg: f64,
     /// Determines initial weights, order of the pictures, latents and noise.
+    #[arg(long, default_value_t = Self::default().seed)]
     pub seed: u64,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        Self {
+            total_kimg: 300.0,
+            batch_size: 16,
+            learning_rate: 0.003,
+            r1_gamma: None,
+            r1_interval: 16,
+            ema_kimg: 5.0,
+            ema_rampup: 0.05,
+            style_mixing_prob: 0.3,
+            noise: false,
+            mirror: false,
+            snapshot_kimg: 10.0,
+            seed: 0,
+        }
+    }
+}
+
+impl Recipe {
+    /// Of runs that did not store it.
+    fn default_total_kimg() -> f64 {
+        Self::default().total_kimg
+    }
+
+    /// Weight of the R1 penalty for pictures of side `resolution`.
+    ///
+    /// The papers' rule, `0.0002 resolution^2 / batch_size`, is for photographs. The flat art of avatar
+    /// collections collapses with it: it takes about 200 times as much.
+    pub fn r1_gamma(&self, resolution: usize) -> f64 {
+        let rule = || 0.045 * (resolution * resolution) as f64 / self.batch_size as f64;
+        self.r1_gamma.unwrap_or_else(rule)
+    }
+
+    /// Decay of the averaged generator in the step that ends at `images_seen`.
+    pub fn ema_beta(&self, images_seen: u64) -> f64 {
+        let half_life = (self.ema_kimg * 1000.0).min(images_seen as f64 * self.ema_rampup);
+        0.5f64.powf(self.batch_size as f64 / half_life.max(1e-8))
+    }
+
+    /// How long it takes.
+    pub fn schedule(&self) -> Schedule {
+        Schedule {
+            batch_size: self.batch_size,
+            total_kimg: self.total_kimg,
+            snapshot_kimg: self.snapshot_kimg,
+            tick_images: 1000,
+        }
+    }
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// In words.
+    pub fn validate(&self) -> Result<(), String> {
+        self.schedule().validate()?;
+        if !self.batch_size.is_multiple_of(4) {
+            return Err(format!(
+                "batch_size is {}, expected a multiple of four",
+                self.batch_size
+            ));
+        }
+        bounds::within("r1_interval", self.r1_interval, 1, 1 << 20)?;
+        bounds::share("style_mixing_prob", self.style_mixing_prob)?;
+        bounds::more_than_zero("learning_rate", self.learning_rate)?;
+        for (field, value) in [
+            ("r1_gamma", self.r1_gamma.unwrap_or(0.0)),
+            ("ema_kimg", self.ema_kimg),
+            ("ema_rampup", self.ema_rampup),
+        ] {
+            bounds::not_negative(field, value)?;
+        }
+        Ok(())
+    }
 }
 
 /// The run folder of a generator.
@@ -69,14 +166,7 @@ pub struct GrownFrom {
     pub duration_secs: f64,
 }
 
-/// Of runs that did not store it.
-fn default_total_kimg() -> f64 {
-    TrainSettings::DEFAULT_TOTAL_KIMG
-}
-
 impl TrainSettings {
-    /// [`total_kimg`](Self::total_kimg) where nothing else is asked for.
-    pub const DEFAULT_TOTAL_KIMG: f64 = 300.0;
     /// Momentum of Adam; the papers use none.
     pub const ADAM_BETA_1: f64 = 0.0;
     /// Decay of Adam's second moment.
@@ -84,9 +174,9 @@ impl TrainSettings {
     /// Decay of `w_avg` in a step.
     pub const W_AVG_BETA: f64 = 0.998;
 
-    /// What a new run on `dataset`, which lies at `data`, is asked to do where nothing else is: the one place
-    /// of the defaults. Networks that grow from those of `smaller` have their sizes.
-    pub fn of_dataset(dataset: &Dataset, data: &Path, smaller: Option<&Run>) -> Self {
+    /// What a run on `dataset`, which lies at `data`, is asked to do. Networks that grow from those of
+    /// `smaller` have their sizes.
+    pub fn new(dataset: &Dataset, data: &Path, smaller: Option<&Run>, recipe: Recipe) -> Self {
         let resolution = dataset.resolution();
         Self {
             dataset: TrainedOn::new(dataset, data),
@@ -100,30 +190,16 @@ impl TrainSettings {
                 None => StyleGan2Config::small(resolution),
             },
             grown_from: None,
-            batch_size: 16,
-            total_kimg: Self::DEFAULT_TOTAL_KIMG,
-            learning_rate: 0.003,
-            r1_gamma: 0.2,
-            r1_interval: 16,
-            ema_kimg: 5.0,
-            ema_rampup: 0.05,
-            style_mixing_prob: 0.9,
-            noise: false,
-            mirror: false,
-            snapshot_kimg: 10.0,
-            seed: 0,
+            recipe: Recipe {
+                r1_gamma: Some(recipe.r1_gamma(resolution)),
+                ..recipe
+            },
         }
     }
 
     /// The shape of the generator.
     pub fn generator(&self) -> GeneratorConfig {
         GeneratorConfig::StyleGan2(self.network.clone())
-    }
-
-    /// Decay of the averaged generator in the step that ends at `images_seen`.
-    pub fn ema_beta(&self, images_seen: u64) -> f64 {
-        let half_life = (self.ema_kimg * 1000.0).min(images_seen as f64 * self.ema_rampup);
-        0.5f64.powf(self.batch_size as f64 / half_life.max(1e-8))
     }
 }
 
@@ -138,16 +214,11 @@ impl RunSettings for TrainSettings {
     }
 
     fn schedule(&self) -> Schedule {
-        Schedule {
-            batch_size: self.batch_size,
-            total_kimg: self.total_kimg,
-            snapshot_kimg: self.snapshot_kimg,
-            tick_images: 1000,
-        }
+        self.recipe.schedule()
     }
 
     fn seed(&self) -> u64 {
-        self.seed
+        self.recipe.seed
     }
 
     fn begins(&self) -> Result<(), String> {
@@ -165,23 +236,7 @@ impl RunSettings for TrainSettings {
         self.network.validate().map_err(|error| error.to_string())?;
         // Datasets are RGB.
         bounds::within("img_channels", self.network.img_channels, 3, 3)?;
-        self.schedule().validate()?;
-        if !self.batch_size.is_multiple_of(4) {
-            return Err(format!(
-                "batch_size is {}, expected a multiple of four",
-                self.batch_size
-            ));
-        }
-        bounds::within("r1_interval", self.r1_interval, 1, 1 << 20)?;
-        bounds::share("style_mixing_prob", self.style_mixing_prob)?;
-        bounds::more_than_zero("learning_rate", self.learning_rate)?;
-        for (field, value) in [
-            ("r1_gamma", self.r1_gamma),
-            ("ema_kimg", self.ema_kimg),
-            ("ema_rampup", self.ema_rampup),
-        ] {
-            bounds::not_negative(field, value)?;
-        }
+        self.recipe.validate()?;
         let Some(from) = &self.grown_from else {
             return Ok(());
         };
@@ -219,29 +274,28 @@ pub(in crate::train) mod tests {
                 channel_max: 8,
             },
             grown_from: None,
-            batch_size: 4,
-            total_kimg: 1.0,
-            learning_rate: 0.003,
-            r1_gamma: 0.2,
-            r1_interval: 2,
-            ema_kimg: 5.0,
-            ema_rampup: 0.05,
-            style_mixing_prob: 0.9,
-            noise: true,
-            mirror: false,
-            snapshot_kimg: 1.0,
-            seed: 7,
+            recipe: Recipe {
+                batch_size: 4,
+                total_kimg: 1.0,
+                r1_gamma: Some(0.2),
+                r1_interval: 2,
+                style_mixing_prob: 0.9,
+                noise: true,
+                snapshot_kimg: 1.0,
+                seed: 7,
+                ..Recipe::default()
+            },
         }
     }
 
     #[test]
     fn ema_halves_after_its_half_life() {
-        let settings = tiny();
-        let steps = settings.ema_kimg * 1000.0 / settings.batch_size as f64;
-        let late = settings.ema_beta(100_000_000);
+        let recipe = tiny().recipe;
+        let steps = recipe.ema_kimg * 1000.0 / recipe.batch_size as f64;
+        let late = recipe.ema_beta(100_000_000);
         assert!((late.powf(steps) - 0.5).abs() < 1e-9);
         assert!(
-            settings.ema_beta(1000) < late,
+            recipe.ema_beta(1000) < late,
             "early on the average follows faster"
         );
     }
@@ -272,7 +326,7 @@ pub(in crate::train) mod tests {
             assert!(error.len() < 100, "{error}");
         }
         let mut settings = tiny();
-        settings.learning_rate = f64::NAN;
+        settings.recipe.learning_rate = f64::NAN;
         assert_eq!(
             settings.validate().unwrap_err(),
             "learning_rate is NaN, expected more than 0"
@@ -306,7 +360,7 @@ pub(in crate::train) mod tests {
         }
         assert!(old.get("dataset_digest").is_none(), "an old run has no digest");
         let settings: TrainSettings = serde_json::from_value(old).unwrap();
-        assert_eq!(settings.total_kimg, 300.0);
+        assert_eq!(settings.recipe.total_kimg, 300.0);
         assert_eq!(settings.dataset, tiny().dataset);
     }
 }

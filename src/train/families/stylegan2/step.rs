@@ -78,13 +78,13 @@ impl StepFigures for StepStats {
 impl TrainState {
     /// Fresh networks on `device`, which needs no autodiff of its own.
     pub fn init(settings: &TrainSettings, device: &Device) -> Self {
-        random::seed(settings.seed);
+        random::seed(settings.recipe.seed);
         let device = device.clone().autodiff();
         let generator = settings.network.init_generator(&device);
         let discriminator = settings.network.init_discriminator(&device);
         // Lazy regularization steps the discriminator's optimizer r1_interval + 1 times where the
         // papers' schedule means r1_interval: Karras et al. (2020), appendix B.
-        let lazy = settings.r1_interval as f64 / (settings.r1_interval as f64 + 1.0);
+        let lazy = settings.recipe.r1_interval as f64 / (settings.recipe.r1_interval as f64 + 1.0);
         let adam = |exponent: f64| {
             AdamConfig::new()
                 .with_beta_1(TrainSettings::ADAM_BETA_1 as f32)
@@ -107,18 +107,18 @@ impl TrainState {
     pub fn advance(mut self, settings: &TrainSettings, step: u64, real: Tensor<4>) -> (Self, StepStats) {
         // All randomness follows from the seed and the number of the step, so that a resumed run
         // goes on exactly as if it had never stopped.
-        let mut rng = stream(settings.seed, "step", step);
+        let mut rng = stream(settings.recipe.seed, "step", step);
         let device = real.device();
         random::seed(rng.random());
         let real = real.without_autodiff();
         let mut stats = StepStats::default();
         // Without noise its strengths stay at zero, so that the saved noise changes nothing either.
-        let noise = if settings.noise {
+        let noise = if settings.recipe.noise {
             NoiseMode::Random
         } else {
             NoiseMode::None
         };
-        let lazy = settings.r1_interval as f64 / (settings.r1_interval as f64 + 1.0);
+        let lazy = settings.recipe.r1_interval as f64 / (settings.recipe.r1_interval as f64 + 1.0);
 
         let fake = {
             let generator = self.generator.valid();
@@ -135,19 +135,20 @@ impl TrainState {
             return (self, stats);
         }
         let gradients = GradientsParams::from_grads(loss.backward(), &self.discriminator);
-        let rate = settings.learning_rate * lazy;
+        let rate = settings.recipe.learning_rate * lazy;
         self.discriminator = self
             .discriminator_optimizer
             .step(rate, self.discriminator, gradients);
 
-        if step.is_multiple_of(settings.r1_interval as u64) && settings.r1_gamma > 0.0 {
+        let r1_gamma = settings.recipe.r1_gamma(settings.network.resolution);
+        if step.is_multiple_of(settings.recipe.r1_interval as u64) && r1_gamma > 0.0 {
             let real = Tensor::from_inner(real);
             let (penalty, surrogate) = r1_penalty(&self.discriminator, real);
             stats.r1_penalty = Some(penalty);
             if !stats.is_finite() {
                 return (self, stats);
             }
-            let loss = surrogate * (settings.r1_gamma * settings.r1_interval as f64);
+            let loss = surrogate * (r1_gamma * settings.recipe.r1_interval as f64);
             let gradients = GradientsParams::from_grads(loss.backward(), &self.discriminator);
             self.discriminator = self
                 .discriminator_optimizer
@@ -162,12 +163,14 @@ impl TrainState {
             return (self, stats);
         }
         let gradients = GradientsParams::from_grads(loss.backward(), &self.generator);
-        self.generator = self
-            .generator_optimizer
-            .step(settings.learning_rate, self.generator, gradients);
+        self.generator =
+            self.generator_optimizer
+                .step(settings.recipe.learning_rate, self.generator, gradients);
         self.generator.mapping = self.generator.mapping.track_w_avg(w, TrainSettings::W_AVG_BETA);
 
-        let beta = settings.ema_beta(settings.schedule().images_after(step + 1));
+        let beta = settings
+            .recipe
+            .ema_beta(settings.schedule().images_after(step + 1));
         self.g_ema = ema_step(self.g_ema, &self.generator, beta);
         (self, stats)
     }
@@ -186,13 +189,13 @@ fn mixed_ws(
     device: &Device,
 ) -> (Tensor<2>, Tensor<3>) {
     let draw = || {
-        let shape = [settings.batch_size, settings.network.z_dim];
+        let shape = [settings.recipe.batch_size, settings.network.z_dim];
         generator.mapping.w_from_z(random::normal(shape, 1.0, device))
     };
     let w = draw();
     let ws = generator.mapping.broadcast(w.clone());
     let num_ws = settings.network.num_ws();
-    let ws = if rng.random_bool(settings.style_mixing_prob) {
+    let ws = if rng.random_bool(settings.recipe.style_mixing_prob) {
         let cutoff = rng.random_range(1..num_ws);
         let other = generator.mapping.broadcast(draw());
         Tensor::cat(

@@ -1,0 +1,115 @@
+//! The one door to a model: a published one, or the newest snapshot of a run.
+
+use super::{
+    bundle::{self, OpenBundle},
+    memory::Memory,
+    trust::{Purpose, settle_by_itself},
+    words::Words,
+};
+use crate::{
+    networks::generators::Generator,
+    pipeline::{self, Cancel, Event, SampleRequest},
+    train::{Run, load_snapshot},
+    weights::Manifest,
+};
+use anyhow::{bail, ensure};
+use burn::tensor::Device;
+use futures::executor::block_on;
+use image::RgbaImage;
+use indicatif::ProgressBar;
+use std::path::{Path, PathBuf};
+
+/// What runs are drawn with: their snapshots suggest nothing.
+const RUN_TRUNCATION_PSI: f32 = 0.7;
+
+/// A model that is ready to draw.
+pub(super) struct Model {
+    dir: PathBuf,
+    pub(super) generator: Generator,
+    /// What was published with it.
+    pub(super) manifest: Option<Manifest>,
+    pub(super) resolution: usize,
+    /// What to draw with.
+    pub(super) truncation_psi: f32,
+    /// Where to draw: what was asked for, or the next best that computes the model rightly.
+    pub(super) device: Device,
+}
+
+/// The published model, or the newest snapshot of the run, in `dir`.
+pub(super) fn open(dir: &Path, purpose: Purpose, device: &Device, memory: Memory) -> anyhow::Result<Model> {
+    ensure!(
+        dir.is_dir(),
+        "there is no folder {}: --model takes a published model or a run",
+        dir.display()
+    );
+    if dir.join(Run::SETTINGS).exists() {
+        let run = Run::open(dir)?;
+        let load = |device: &Device| Ok(load_snapshot(&run, device)?.0);
+        let (generator, device) = settle_by_itself(dir, RUN_TRUNCATION_PSI, device, load)?;
+        return Ok(Model {
+            dir: dir.to_owned(),
+            generator,
+            manifest: None,
+            resolution: run.settings.network.resolution,
+            truncation_psi: RUN_TRUNCATION_PSI,
+            device,
+        });
+    }
+    let OpenBundle {
+        manifest,
+        generator,
+        device,
+    } = bundle::open(dir, purpose, device, memory)?;
+    Ok(Model {
+        dir: dir.to_owned(),
+        generator,
+        device,
+        resolution: manifest.parts.generator.config.resolution(),
+        truncation_psi: manifest.truncation_psi,
+        manifest: Some(manifest),
+    })
+}
+
+impl Model {
+    /// The towers of the CLIP if there is one, else those that were published with the model.
+    pub(super) fn words(&self, clip: Option<&Path>, memory: Memory) -> anyhow::Result<Words> {
+        match (clip, &self.manifest) {
+            (Some(clip), _) => Words::of_clip(clip, &self.device, memory),
+            (None, Some(manifest)) => Words::of_bundle(&self.dir, manifest, &self.device, memory),
+            (None, None) => bail!("a run understands no words by itself: name a CLIP with --clip"),
+        }
+    }
+}
+
+/// Draws the pictures of `request`, each for `take` with its index, until `take` fails.
+pub(super) fn draw(
+    generator: &Generator,
+    request: &SampleRequest,
+    device: &Device,
+    bar: &ProgressBar,
+    mut take: impl FnMut(usize, RgbaImage) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let cancel = Cancel::default();
+    let mut taken = Ok(());
+    let drawn = block_on(pipeline::sample(
+        generator,
+        request,
+        device,
+        &cancel,
+        async |event| match event {
+            Event::Progress { .. } | Event::Step { .. } => {}
+            Event::Picture { index, image } => {
+                bar.inc(1);
+                if taken.is_ok() {
+                    taken = take(index, image);
+                }
+                if taken.is_err() {
+                    cancel.cancel();
+                }
+            }
+        },
+    ));
+    // What could not be taken is the reason for a cancelled job.
+    taken?;
+    Ok(drawn?)
+}

@@ -1,0 +1,115 @@
+//! `guise train stylegan2`.
+
+use super::{Given, Place, announce, finish, notes};
+use crate::{
+    cli::trust::check_training,
+    data::Dataset,
+    train::{Error, Recipe, Run, RunSettings, StyleGan2Trainer, TrainSettings},
+};
+use anyhow::bail;
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::Ordering,
+};
+
+/// Train a StyleGAN2 generator.
+///
+/// The run folder also gets sample grids, and snapshots to publish.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    place: Place,
+    /// A run on smaller pictures of the same collection to take the coarse layers from. Small pictures train
+    /// several times as fast, so most of the learning can happen there. Sizes of the network are that run's.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["resume", "channel_base", "channel_max"])]
+    grow: Option<PathBuf>,
+    /// A block of side r has channel_base / r channels [default: 1024, or 16 per pixel of resolution].
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    channel_base: Option<usize>,
+    /// The most channels that a block has [default: 96].
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    channel_max: Option<usize>,
+    /// What to do when the generator draws nearly the same picture for every seed.
+    #[arg(long, value_enum, default_value_t)]
+    on_collapse: OnCollapse,
+    #[command(flatten)]
+    recipe: Recipe,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, clap::ValueEnum)]
+enum OnCollapse {
+    /// Say so, and go on.
+    #[default]
+    Warn,
+    /// Say so, and stop at that checkpoint.
+    Stop,
+}
+
+pub(super) fn run(args: Args, given: Given) -> anyhow::Result<()> {
+    args.recipe.validate().map_err(Error::Settings)?;
+    let smaller = args.grow.as_deref().map(Run::open).transpose()?;
+    let (run, dataset) = match &args.place.resume {
+        Some(dir) => resume(&args, given, dir)?,
+        None => start(&args, smaller.as_ref())?,
+    };
+    notes(dataset.notes());
+    let device = args.place.device.open()?;
+    check_training(&device)?;
+    let trainer = match smaller {
+        Some(smaller) => StyleGan2Trainer::grow(run, dataset, &smaller, &device)?,
+        None => StyleGan2Trainer::open(run, dataset, &device)?,
+    };
+    let stop = announce(&trainer)?;
+    let settings = &trainer.run().settings;
+    let r1_gamma = settings.recipe.r1_gamma(settings.network.resolution);
+    finish(
+        trainer,
+        &stop,
+        |stats| format!("D {:.2}, G {:.2}", stats.discriminator_loss, stats.generator_loss),
+        |variety| match variety.warning(r1_gamma) {
+            Some(warning) => {
+                if args.on_collapse == OnCollapse::Stop {
+                    stop.store(true, Ordering::Relaxed);
+                }
+                format!("\nwarning: {warning}")
+            }
+            None => String::new(),
+        },
+        |dir| format!("guise publish {} --out models/NAME", dir.display()),
+    )
+}
+
+fn start(args: &Args, smaller: Option<&Run>) -> anyhow::Result<(Run, Dataset)> {
+    let (dataset, data) = args.place.dataset()?;
+    let mut settings = TrainSettings {
+        hardware: args.place.device.describe(),
+        ..TrainSettings::new(&dataset, data, smaller, args.recipe.clone())
+    };
+    let network = &mut settings.network;
+    network.channel_base = args.channel_base.unwrap_or(network.channel_base);
+    network.channel_max = args.channel_max.unwrap_or(network.channel_max);
+    network.validate()?;
+    if let Some(smaller) = smaller.filter(|smaller| !network.grows_from(&smaller.settings.network)) {
+        bail!(
+            "{} draws {side} x {side} pixels and so does not grow into the {2} x {2} of {1}: --grow takes a run on a \
+             dataset of a lower resolution",
+            smaller.dir.display(),
+            data.display(),
+            network.resolution,
+            side = smaller.settings.network.resolution
+        );
+    }
+    let run = Run::create(&args.place.out, settings)?;
+    Ok((run, dataset))
+}
+
+fn resume(args: &Args, given: Given, dir: &Path) -> anyhow::Result<(Run, Dataset)> {
+    let mut run = Run::resume(dir)?;
+    let settings = &mut run.settings;
+    settings.recipe = given.over(&settings.recipe, &args.recipe);
+    settings.validate().map_err(Error::Settings)?;
+    let resolution = settings.network.resolution;
+    let (dataset, note) = settings.dataset.reopen(args.place.data.as_deref(), resolution)?;
+    notes(note.as_slice());
+    Ok((run, dataset))
+}

@@ -1,11 +1,11 @@
 //! The model card and the summary of a bundle.
 
-use super::{
-    ENLARGED, GENERATOR, IMAGE_TOWER, LEAST_PSNR_DB, MAPPER, SHEET, SHEET_SEEDS, TEXT_TOWER,
-    TEXT_TOWER_LICENCE, UPSCALER,
-};
+use super::{ENLARGED, GENERATOR, IMAGE_TOWER, LEAST_PSNR_DB, MAPPER, SHEET_SEEDS, TEXT_TOWER, UPSCALER};
 use crate::{
-    cli::evaluate::pictures::name as resemblance_name,
+    cli::{
+        bundle::{SHEET, TEXT_TOWER_LICENCE},
+        evaluate::pictures::name as resemblance_name,
+    },
     weights::{
         Manifest, Quantization,
         manifest::{Credit, Part, Training},

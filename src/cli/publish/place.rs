@@ -3,9 +3,10 @@
 //! A folder belongs to others until it is known to be ours, file by file: what a valid manifest lists, and
 //! what publishing puts beside it, under their names. Nothing else is ever removed.
 
-use super::{CARD, FILES, SHEET, TEXT_TOWER_LICENCE};
+use super::FILES;
 use crate::{
     cli::{
+        bundle::{CARD, SHEET, TEXT_TOWER_LICENCE},
         files::read_at_most,
         folder::{lock, reach_the_disk},
     },

@@ -3,9 +3,8 @@
 use super::place::Piece;
 use crate::{
     cli::{
-        bundle,
+        bundle::{self, CARD, SHEET, TEXT_TOWER_LICENCE},
         files::read_at_most,
-        publish::{CARD, SHEET, TEXT_TOWER_LICENCE},
     },
     weights::{Manifest, manifest::File},
 };

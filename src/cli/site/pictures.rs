@@ -3,7 +3,7 @@
 use super::accent::WALLS;
 use crate::{
     cli::{
-        bundle, device::DeviceChoice, generate::draw, memory::Memory, progress, sheet::encode_png,
+        bundle, device::DeviceChoice, memory::Memory, model::draw, progress, sheet::encode_png,
         trust::Purpose,
     },
     pipeline::{SampleRequest, memory::to_draw},

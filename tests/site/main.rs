@@ -396,6 +396,14 @@ fn a_bundle_or_a_page_that_is_damaged_is_refused() {
     bench.fails(&[], "expected a plain file name");
     fs::write(bench.model.join("model.json"), json).unwrap();
 
+    #[cfg(unix)]
+    {
+        let card = bench.model.join("README.md");
+        std::os::unix::fs::symlink("/etc/hostname", &card).unwrap();
+        bench.fails(&[], "README.md is no regular file");
+        fs::remove_file(card).unwrap();
+    }
+
     let index = bench.page.join("index.html");
     let html = fs::read_to_string(&index).unwrap();
     for (from, to, expected) in [

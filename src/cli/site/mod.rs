@@ -132,7 +132,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     if url.is_none() {
         println!("previews of links show no card without --url, which says where the site will be");
     }
-    println!("`guise serve DIR` shows it on this machine, and docs/deploy.md says how to put it online");
+    println!(
+        "`guise serve {}` shows it on this machine, and docs/deploy.md says how to put it online",
+        args.out.display()
+    );
     Ok(())
 }
 

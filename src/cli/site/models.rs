@@ -10,7 +10,10 @@ use crate::{
 };
 use anyhow::{Context, ensure};
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// The list of a site's models.
 pub(super) const LIST: &str = "models/index.json";
@@ -85,7 +88,9 @@ fn read_one(dir: &Path, slug: String) -> anyhow::Result<Model> {
     for name in [CARD, SHEET, TEXT_TOWER_LICENCE] {
         let path = dir.join(name);
         let listed = manifest.files().any(|file| file.name == name);
-        if path.exists() && !listed {
+        if let (Ok(facts), false) = (fs::symlink_metadata(&path), listed) {
+            // Nothing says what it must be, so behind a link it might be any file of this machine.
+            ensure!(facts.is_file(), "{} is no regular file", path.display());
             let file = File::describe(name, &read_at_most(&path, MAX_BESIDE_BYTES)?);
             pieces.push(Piece::copied(place(name), path, &file));
         }

@@ -168,12 +168,15 @@ struct Record(BTreeMap<String, BTreeSet<String>>);
 impl Record {
     fn read(dir: &Path) -> anyhow::Result<Self> {
         let path = dir.join(RECORD);
-        match fs::symlink_metadata(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
-            _ => {}
-        }
-        let bytes = read_at_most(&path, MAX_RECORD_BYTES)?;
-        Self::parse(&String::from_utf8_lossy(&bytes)).with_context(|| {
+        let read = || match fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
+            Ok(facts) if !facts.is_file() => bail!("it is no regular file"),
+            _ => {
+                let bytes = read_at_most(&path, MAX_RECORD_BYTES)?;
+                Self::parse(&String::from_utf8_lossy(&bytes))
+            }
+        };
+        read().with_context(|| {
             format!(
                 "{} is in the way: move it away, or name another folder with --out",
                 path.display()
@@ -315,4 +318,77 @@ pub(super) fn is_plain(path: &str) -> bool {
                 .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
     };
     path == super::NO_JEKYLL || path.len() <= 200 && path.split('/').all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    fn site(index: &str) -> Vec<Piece> {
+        vec![Piece::made("a/b.txt", "b"), Piece::made("index.html", index)]
+    }
+
+    #[test]
+    fn a_run_that_was_ended_is_no_obstacle() {
+        let root = TempDir::new().unwrap();
+        let dir = root.path().join("site");
+        write(&dir, &site("one"), false).unwrap();
+        // As it is after the list and the first of two files were written.
+        let mut both = Record::read(&dir).unwrap();
+        let second = [Piece::made("a/b.txt", "c"), Piece::made("index.html", "two")];
+        second.iter().for_each(|piece| both.add(&piece.file));
+        both.write(&dir).unwrap();
+        fs::write(dir.join("a/b.txt"), "c").unwrap();
+        let written = write(&dir, &site("three"), true).unwrap();
+        assert_eq!(written.changed, 2);
+        assert_eq!(fs::read(dir.join("index.html")).unwrap(), b"three");
+        let record = fs::read_to_string(dir.join(RECORD)).unwrap();
+        assert_eq!(record.lines().count(), 3, "one hash for each file: {record}");
+        // What neither run wrote is of others.
+        fs::write(dir.join("index.html"), "four").unwrap();
+        let said = format!("{:#}", write(&dir, &site("five"), false).unwrap_err());
+        assert!(said.contains("index.html"), "{said}");
+    }
+
+    #[test]
+    fn a_source_that_changes_is_noticed() {
+        let root = TempDir::new().unwrap();
+        let (from, dir) = (root.path().join("from"), root.path().join("site"));
+        fs::write(&from, "as it was").unwrap();
+        let piece = Piece::copied("x", from.clone(), &File::describe("x", b"as it was"));
+        fs::write(&from, "otherwise").unwrap();
+        let pieces = [piece, Piece::made("index.html", "")];
+        let said = format!("{:#}", write(&dir, &pieces, false).unwrap_err());
+        assert!(said.contains("was changed while the site was made"), "{said}");
+        assert!(!dir.join("index.html").exists(), "the document comes last");
+    }
+
+    #[test]
+    fn empty_folders_go_with_their_files() {
+        let root = TempDir::new().unwrap();
+        write(root.path(), &site("one"), false).unwrap();
+        let written = write(root.path(), &site("one")[1..], true).unwrap();
+        assert_eq!(written.old, [("a/b.txt".to_owned(), 1)]);
+        assert!(!root.path().join("a").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn two_runs_do_not_write_at_once() {
+        let root = TempDir::new().unwrap();
+        let _other = lock(root.path()).unwrap();
+        let said = format!("{:#}", write(root.path(), &site("one"), false).unwrap_err());
+        assert!(said.contains("another guise is writing there"), "{said}");
+    }
+
+    #[test]
+    fn names_stay_inside() {
+        for path in ["a", "a/b-c_d.e", ".nojekyll", "-", "_headers"] {
+            assert!(is_plain(path), "{path}");
+        }
+        for path in ["", "/", "a/", "/a", "a//b", "..", "a/..", ".git/a", "a\\b", "c:", "a b", "\u{e4}"] {
+            assert!(!is_plain(path), "{path}");
+        }
+    }
 }

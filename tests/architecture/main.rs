@@ -159,7 +159,7 @@ const FAMILIES: [&str; 4] = [
     "src/networks/generators",
     "src/train/families",
     "src/train/mod.rs",
-    "src/cli/train.rs",
+    "src/cli/train",
 ];
 
 #[test]

@@ -1,5 +1,5 @@
-//! `guise serve`: a plain static file server on this machine only, as bare as the plainest host that a site must
-//! work on: right content types, no special headers, no rewriting.
+//! `guise serve`: a plain static file server on this machine only, as bare as the plainest host that a site
+//! must work on: right content types, no special headers, no rewriting.
 
 use super::files::open_file;
 use anyhow::{Context, ensure};
@@ -32,7 +32,8 @@ const MAX_CLIENTS: usize = 64;
 
 /// Show a site on this machine, at http://127.0.0.1:8080.
 ///
-/// Nothing but this machine can reach it. It serves files as they are, as a plain static host does; Ctrl-C ends it.
+/// Nothing but this machine can reach it. It serves files as they are, as a plain static host does; Ctrl-C
+/// ends it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The folder to serve, such as `guise site` writes it.
@@ -61,7 +62,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let site = Arc::new((root, args.base));
     let clients = Arc::new(AtomicUsize::new(0));
     for stream in listener.incoming() {
-        // A client that left before it was answered is no reason to end; without files to open, waiting helps.
+        // A client that left before it was answered is no reason to end; without files to open, waiting
+        // helps.
         let Ok(stream) = stream else {
             thread::sleep(Duration::from_millis(20));
             continue;
@@ -158,7 +160,8 @@ fn is_this_machine(host: &[u8]) -> bool {
     ["127.0.0.1", "localhost"].contains(&name.to_ascii_lowercase().as_str())
 }
 
-/// The file that a request means, opened. Nothing outside `root`, by whatever name or link, and nothing hidden.
+/// The file that a request means, opened. Nothing outside `root`, by whatever name or link, and nothing
+/// hidden.
 fn find(root: &Path, base: &str, target: &str) -> Option<(PathBuf, File)> {
     let path = target.split(['?', '#']).next()?;
     let path = percent_decode_str(path).decode_utf8().ok()?;

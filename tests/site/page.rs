@@ -38,8 +38,10 @@ pub fn write(parent: &Path, style: &str) -> PathBuf {
     let integrity = |text: &str| format!("sha384-{}", STANDARD.encode(Sha384::digest(text)));
     let built = format!(
         "    <link rel=\"icon\" type=\"image/svg+xml\" href=\"./icon-77.svg\" integrity=\"{}\"/>\n    \
-         <link rel=\"stylesheet\" href=\"./{css}\" integrity=\"{}\"/>\n<script type=\"module\">{SCRIPT}</script>\
-         <link rel=\"modulepreload\" href=\"./page-1a2b.js\" crossorigin=\"anonymous\" integrity=\"{}\"></head>",
+         <link rel=\"stylesheet\" href=\"./{css}\" integrity=\"{}\"/>\n<script \
+         type=\"module\">{SCRIPT}</script>\
+         <link rel=\"modulepreload\" href=\"./page-1a2b.js\" crossorigin=\"anonymous\" \
+         integrity=\"{}\"></head>",
         integrity(files[1].1),
         integrity(style),
         integrity(files[2].1),

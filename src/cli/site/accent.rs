@@ -1,8 +1,8 @@
 //! The one color of the page that a creator chooses.
 //!
 //! It is told to the page by a style sheet of its own, which sets the custom properties that `web/style.css`
-//! draws with. The color itself is moved toward black on the light wall and toward white on the dark one, as far
-//! as text in it takes to be read.
+//! draws with. The color itself is moved toward black on the light wall and toward white on the dark one, as
+//! far as text in it takes to be read.
 
 use super::html::{escape, integrity_of};
 use std::str::FromStr;

@@ -1,5 +1,5 @@
-//! The page's `index.html`: read as a browser reads it, and changed at the tags that are known, while every other
-//! byte stays as it is. So the inline script keeps the hash that the content security policy names.
+//! The page's `index.html`: read as a browser reads it, and changed at the tags that are known, while every
+//! other byte stays as it is. So the inline script keeps the hash that the content security policy names.
 
 use anyhow::{Context, bail, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -150,11 +150,8 @@ impl Html {
             // As a browser: of two the first holds.
             policy.entry(name).or_insert(words);
         }
-        let says = |directive: &str, word: &str| {
-            policy
-                .get(directive)
-                .is_some_and(|words| words.iter().any(|it| *it == word))
-        };
+        let says =
+            |directive: &str, word: &str| policy.get(directive).is_some_and(|words| words.contains(&word));
         for (directive, word) in [
             ("default-src", "'none'"),
             ("script-src", "'self'"),
@@ -167,7 +164,8 @@ impl Html {
         ] {
             ensure!(
                 says(directive, word),
-                "its content security policy lacks {directive} {word}: the page is of another version of guise; \
+                "its content security policy lacks {directive} {word}: the page is of another version of \
+                 guise; \
                  build it again with `./x build`"
             );
         }
@@ -181,15 +179,16 @@ impl Html {
             let word = format!("'{}'", integrity::<Sha256>("sha256", script));
             ensure!(
                 says("script-src", &word),
-                "its content security policy does not name the inline script of the hash {word}, so no browser would \
+                "its content security policy does not name the inline script of the hash {word}, so no \
+                 browser would \
                  run it: build the page again with `./x build`"
             );
         }
         Ok(())
     }
 
-    /// The file with the title and the `content` of `meta` tags changed to these texts, and with markup added to
-    /// the end of the head and of the body.
+    /// The file with the title and the `content` of `meta` tags changed to these texts, and with markup added
+    /// to the end of the head and of the body.
     pub fn with(
         &self,
         title: &str,
@@ -262,14 +261,16 @@ mod tests {
              <!-- <meta name=\"description\" content=\"no tag\"> -->\
              <META http-equiv=Content-Security-Policy content=\"{policy}\">\
              <meta name='description' content='old &amp; gold'>\n<title>Old</title>\
-             <script type=\"module\">{SCRIPT}</script></head><body><svg><title>In a picture</title></svg></body></html>"
+             <script type=\"module\">{SCRIPT}</script></head><body><svg><title>In a \
+             picture</title></svg></body></html>"
         )
     }
 
     fn policy() -> String {
         let hash = integrity::<Sha256>("sha256", SCRIPT.as_bytes());
         format!(
-            "default-src 'none'; script-src 'self' 'wasm-unsafe-eval' '{hash}'; worker-src 'self'; connect-src 'self'; \
+            "default-src 'none'; script-src 'self' 'wasm-unsafe-eval' '{hash}'; worker-src 'self'; \
+             connect-src 'self'; \
              style-src 'self'; img-src 'self' blob:; manifest-src 'self'"
         )
     }

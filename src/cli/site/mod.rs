@@ -30,11 +30,12 @@ const WEB_MANIFEST: &str = "site.webmanifest";
 /// The largest file that Cloudflare Pages takes, the least of the limits in docs/deploy.md.
 const LARGE_BYTES: u64 = 25 << 20;
 
-/// Write a whole static site for published models: the page, the models, and what hosts and previews of links ask for.
+/// Write a whole static site for published models: the page, the models, and what hosts and previews of links
+/// ask for.
 ///
-/// The folder can be put on any static host, at any path; docs/deploy.md says how. Nothing is overwritten that an
-/// earlier run did not write, by the SHA256SUMS that the site holds. A rerun updates in place, and files that the
-/// site needs no more stay until --prune, for visitors who have it open.
+/// The folder can be put on any static host, at any path; docs/deploy.md says how. Nothing is overwritten
+/// that an earlier run did not write, by the SHA256SUMS that the site holds. A rerun updates in place, and
+/// files that the site needs no more stay until --prune, for visitors who have it open.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The folders of published models, as `guise publish` writes them.
@@ -43,8 +44,8 @@ pub(super) struct Args {
     /// The folder to write.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// The page, as `./x build` leaves it in dist/ [default: GUISE_PAGE, or what lies beside the program or in
-    /// its sources].
+    /// The page, as `./x build` leaves it in dist/ [default: GUISE_PAGE, or what lies beside the program or
+    /// in its sources].
     #[arg(long, value_name = "DIR")]
     page: Option<PathBuf>,
     /// The site's title [default: the model's name and a few words].

@@ -133,7 +133,8 @@ fn check_engine(html: &Html, files: &BTreeMap<String, Found>) -> anyhow::Result<
     let hash = engine.strip_prefix("engine-").unwrap_or_default();
     ensure!(
         !hash.is_empty() && hash.bytes().all(|byte| byte.is_ascii_hexdigit()),
-        "its engine is {engine:?}, expected a name such as engine-0123456789abcdef: the build was not finished"
+        "its engine is {engine:?}, expected a name such as engine-0123456789abcdef: the build was not \
+         finished"
     );
     let program = format!("{engine}_bg.wasm");
     for name in [
@@ -188,7 +189,8 @@ fn find_among(places: &[PathBuf]) -> anyhow::Result<PathBuf> {
         None => {
             let looked: Vec<_> = places.iter().map(|dir| dir.display().to_string()).collect();
             bail!(
-                "there is no page to make a site of in {}: `./x build` in the sources of guise leaves one in dist/; \
+                "there is no page to make a site of in {}: `./x build` in the sources of guise leaves one \
+                 in dist/; \
                  name that folder with --page DIR, or in the environment variable {VARIABLE}",
                 looked.join(", ")
             )

@@ -90,8 +90,8 @@ pub(super) struct Written {
     pub changed_by_others: Vec<String>,
 }
 
-/// Writes `pieces` into `dir`, in this order, and reads all of them once more. With `prune`, what earlier runs
-/// wrote and this one does not goes.
+/// Writes `pieces` into `dir`, in this order, and reads all of them once more. With `prune`, what earlier
+/// runs wrote and this one does not goes.
 ///
 /// # Errors
 ///
@@ -106,7 +106,8 @@ pub(super) fn write(dir: &Path, pieces: &[Piece], prune: bool) -> anyhow::Result
         );
         ensure!(
             file.name != RECORD && paths.insert(file.name.to_ascii_lowercase()),
-            "the site would have two files of the name {}: one is of the page, which has no such file of its own",
+            "the site would have two files of the name {}: one is of the page, which has no such file of \
+             its own",
             file.name
         );
     }
@@ -251,7 +252,8 @@ impl Record {
         };
         ensure!(
             in_the_way.is_empty(),
-            "nothing was written, because what guise site did not write, or what was changed since, is in the way: \
+            "nothing was written, because what guise site did not write, or what was changed since, is in \
+             the way: \
              {}{more}. Move it away, or name another folder with --out",
             named.join(", ")
         );
@@ -266,8 +268,8 @@ enum There {
         bytes: u64,
         sha256: String,
     },
-    /// A folder, a link, a pipe, or a file that is too large to be ours; or such a thing where a folder should
-    /// be.
+    /// A folder, a link, a pipe, or a file that is too large to be ours; or such a thing where a folder
+    /// should be.
     Other(PathBuf),
 }
 
@@ -387,7 +389,9 @@ mod tests {
         for path in ["a", "a/b-c_d.e", ".nojekyll", "-", "_headers"] {
             assert!(is_plain(path), "{path}");
         }
-        for path in ["", "/", "a/", "/a", "a//b", "..", "a/..", ".git/a", "a\\b", "c:", "a b", "\u{e4}"] {
+        for path in [
+            "", "/", "a/", "/a", "a//b", "..", "a/..", ".git/a", "a\\b", "c:", "a b", "\u{e4}",
+        ] {
             assert!(!is_plain(path), "{path}");
         }
     }

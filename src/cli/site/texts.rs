@@ -1,5 +1,5 @@
-//! The documents of a site that are not the page's. Names, credits and addresses in them are of others: all of
-//! it comes out as text.
+//! The documents of a site that are not the page's. Names, credits and addresses in them are of others: all
+//! of it comes out as text.
 
 use super::{html::escape, models::Model, pictures::ICONS};
 use crate::weights::manifest::Credit;
@@ -13,7 +13,8 @@ fn document(title: &str, body: &str) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta http-equiv=\"content-security-policy\" content=\"default-src 'none'\">\n\
-         <meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
+         <meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"color-scheme\" content=\"light \
+         dark\">\n\
          <title>{title}</title>\n</head>\n<body>\n<h1>{title}</h1>\n{body}</body>\n</html>\n"
     )
 }

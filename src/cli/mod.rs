@@ -10,6 +10,7 @@ mod doctor;
 mod draw_svg;
 mod evaluate;
 mod files;
+mod folder;
 mod generate;
 mod import;
 mod likeness;
@@ -20,7 +21,9 @@ mod prepare;
 mod progress;
 mod publish;
 mod seeds;
+mod serve;
 mod sheet;
+mod site;
 mod stop;
 mod train;
 mod trust;
@@ -49,6 +52,8 @@ enum Command {
     Upscale(upscale::Args),
     Import(import::Args),
     Publish(publish::Args),
+    Site(site::Args),
+    Serve(serve::Args),
     Doctor(doctor::Args),
     DrawSvg(draw_svg::Args),
 }
@@ -88,6 +93,8 @@ fn run(args: Vec<OsString>) -> anyhow::Result<ExitCode> {
         Command::Upscale(args) => upscale::run(args),
         Command::Import(args) => import::run(args),
         Command::Publish(args) => publish::run(args),
+        Command::Site(args) => site::run(args),
+        Command::Serve(args) => serve::run(args),
         Command::Doctor(args) => doctor::run(args),
         // It answers its parent in a form of its own, and errors are a part of that.
         Command::DrawSvg(_) => unreachable!("it came back above"),

@@ -330,6 +330,7 @@ fn what_the_documents_tell_to_type_exists() {
         "CONTRIBUTING.md",
         "ARCHITECTURE.md",
         "docs/benchmarks.md",
+        "docs/deploy.md",
     ] {
         let path = root().join(document);
         if !path.exists() {

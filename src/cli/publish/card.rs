@@ -1,11 +1,11 @@
 //! The model card and the summary of a bundle.
 
-use super::{
-    ENLARGED, GENERATOR, IMAGE_TOWER, LEAST_PSNR_DB, MAPPER, SHEET, SHEET_SEEDS, TEXT_TOWER,
-    TEXT_TOWER_LICENCE, UPSCALER,
-};
+use super::{ENLARGED, GENERATOR, IMAGE_TOWER, LEAST_PSNR_DB, MAPPER, SHEET_SEEDS, TEXT_TOWER, UPSCALER};
 use crate::{
-    cli::likeness,
+    cli::{
+        bundle::{SHEET, TEXT_TOWER_LICENCE},
+        likeness,
+    },
     weights::{
         Manifest, Quantization,
         manifest::{Credit, Part, Training},

@@ -7,6 +7,7 @@ mod references;
 mod towers;
 
 use super::{
+    bundle::{CARD, SHEET, TEXT_TOWER_LICENCE},
     device::DeviceChoice,
     files::read_at_most,
     likeness::{Sampling, resemblance},
@@ -50,8 +51,6 @@ const UPSCALER: &str = "upscaler.gguf";
 const IMAGE_TOWER: &str = "image_tower.gguf";
 const TEXT_TOWER: &str = "text_tower.gguf";
 const VOCABULARY: &str = "vocabulary.txt";
-/// The licence of the text tower's weights, where it asks to be passed on.
-const TEXT_TOWER_LICENCE: &str = "text_tower-LICENSE.txt";
 const MAPPER: &str = "mapper.gguf";
 /// All of these, whichever a bundle has.
 const FILES: &[&str] = &[
@@ -63,8 +62,6 @@ const FILES: &[&str] = &[
     MAPPER,
     references::FILE,
 ];
-const CARD: &str = "README.md";
-const SHEET: &str = "samples.png";
 
 /// The sheet shows this many avatars, and quantization is judged by them.
 const SHEET_SEEDS: u64 = 64;

@@ -3,8 +3,15 @@
 //! A folder belongs to others until it is known to be ours, file by file: what a valid manifest lists, and
 //! what publishing puts beside it, under their names. Nothing else is ever removed.
 
-use super::{CARD, FILES, SHEET, TEXT_TOWER_LICENCE};
-use crate::{cli::files::read_at_most, weights::Manifest};
+use super::FILES;
+use crate::{
+    cli::{
+        bundle::{CARD, SHEET, TEXT_TOWER_LICENCE},
+        files::read_at_most,
+        folder::{lock, reach_the_disk},
+    },
+    weights::Manifest,
+};
 use anyhow::{Context, bail, ensure};
 use std::{
     collections::BTreeSet,
@@ -241,35 +248,6 @@ fn exchange(a: &Path, b: &Path) -> io::Result<()> {
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 fn exchange(_: &Path, _: &Path) -> io::Result<()> {
     Err(ErrorKind::Unsupported.into())
-}
-
-/// Keeps others from writing to the folder `dir`, if there is one, until what is given is dropped or the
-/// process ends.
-#[cfg(unix)]
-fn lock(dir: &Path) -> anyhow::Result<Option<File>> {
-    match File::open(dir) {
-        Ok(folder) => match folder.try_lock() {
-            Err(fs::TryLockError::WouldBlock) => bail!("another guise is writing there"),
-            // Not every file system has locks.
-            _ => Ok(Some(folder)),
-        },
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("cannot open {}", dir.display())),
-    }
-}
-
-#[cfg(not(unix))]
-fn lock(_: &Path) -> anyhow::Result<Option<File>> {
-    // Folders cannot be opened.
-    Ok(None)
-}
-
-/// Sees that the names in the folder `dir` reach the disk, where a folder can be opened.
-fn reach_the_disk(dir: &Path) -> io::Result<()> {
-    match cfg!(unix) {
-        true => File::open(dir)?.sync_all(),
-        false => Ok(()),
-    }
 }
 
 #[cfg(test)]

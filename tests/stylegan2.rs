@@ -10,9 +10,11 @@ use burn::{
 };
 use guise::{
     networks::generators::stylegan2::{NoiseMode, StyleGan2Config},
-    train::r1_penalty,
+    train::{AugPipe, Augmentation, r1_penalty},
     weights::{apply, collect},
 };
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use safetensors::SafeTensors;
 use std::collections::BTreeMap;
 
@@ -170,7 +172,10 @@ fn r1_penalty_is_that_of_differentiating_twice() {
     let fixture = Fixture::load();
     let discriminator = apply(config().init_discriminator(&device), &fixture.params("d.")).unwrap();
 
-    let (penalty, surrogate) = r1_penalty(&discriminator, fixture.tensor("image", &device));
+    let image: Tensor<4> = fixture.tensor("image", &device);
+    let [n, _, side, _] = image.dims();
+    let nothing = Augmentation::draw(AugPipe::None, 0.0, n, side, &mut ChaCha8Rng::seed_from_u64(0));
+    let (penalty, surrogate) = r1_penalty(&discriminator, image, &nothing);
     fixture.assert_close("r1.penalty", TensorData::from([penalty as f32]));
     // The surrogate's value is E|v|^2, twice the penalty; its gradient is the penalty's.
     assert!((surrogate.clone().into_scalar::<f32>() as f64 - 2.0 * penalty).abs() < 1e-3 * penalty);

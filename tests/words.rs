@@ -368,6 +368,13 @@ fn pictures_are_evaluated_beside_the_collections_own() {
     let varied = figures("1");
     let [model, collection] =
         ["kid256_clip", "kid256_clip_collection"].map(|name| varied[name].as_f64().unwrap());
+    let [distance, least] =
+        ["fid256_clip", "fid256_clip_collection"].map(|name| varied[name].as_f64().unwrap());
+    assert!(distance > 5.0 * least && least > 0.0, "{varied}");
+    for share in ["precision256_clip", "recall256_clip"] {
+        let share = varied[share].as_f64().unwrap();
+        assert!((0.0..0.5).contains(&share), "{varied}");
+    }
     // The model knows nothing of these pictures, whose two halves differ by chance alone.
     assert!(model > 20.0 * collection.abs(), "{varied}");
     // The same avatar again and again resembles a collection less than different ones do.
@@ -383,6 +390,9 @@ fn pictures_are_evaluated_beside_the_collections_own() {
         error(&["--count", "300"])
             .contains("512 pictures, expected 600 for --count 300: ask for at most 256")
     );
+    // A published CLIP's file is no Inception.
+    let no_inception = fs::canonicalize("tests/fixtures/clip/resnet.safetensors").unwrap();
+    assert!(error(&["--inception", utf8(&no_inception)]).contains("guise import inception"));
     assert!(error(&["--count", "1"]).contains("1 is not in 2..=50000"));
     assert!(error(&["--truncation-psi", "3"]).contains("--truncation-psi is 3, expected 0 to 2"));
 }

@@ -7,8 +7,11 @@ use super::{
     words::ensure_clip,
 };
 use crate::{
-    networks::encoders::clip::{Activation, VisualConfig},
-    weights::foreign::{ClipModel, ClipOptions, SuperResolution},
+    networks::encoders::{
+        clip::{Activation, VisualConfig},
+        inception::Inception,
+    },
+    weights::foreign::{ClipModel, ClipOptions, InceptionModel, SuperResolution},
 };
 use anyhow::Context;
 use std::path::PathBuf;
@@ -19,6 +22,8 @@ const MAX_PARAM_BYTES: u64 = 1 << 20;
 const MAX_BIN_BYTES: u64 = 1 << 28;
 /// The largest CLIP that OpenAI published has 1.8 GB.
 const MAX_CLIP_BYTES: u64 = 1 << 32;
+/// FID's Inception has 95 MB.
+const MAX_INCEPTION_BYTES: u64 = 1 << 28;
 
 /// Convert foreign weights to safetensors.
 #[derive(Debug, clap::Args)]
@@ -31,6 +36,7 @@ pub(super) struct Args {
 enum Source {
     RealesrganNcnn(RealesrganNcnn),
     Clip(ClipArgs),
+    Inception(InceptionArgs),
 }
 
 /// Convert a super-resolution model from Real-ESRGAN's ncnn files.
@@ -80,6 +86,24 @@ struct ClipArgs {
     memory: MemoryFlag,
 }
 
+/// Convert the Inception-v3 that FID is measured with, for `guise evaluate pictures --inception`.
+///
+/// It is pt_inception-2015-12-05-6726825d.pth, which pytorch-fid loads; nothing in it is run. Weights that
+/// torchvision trained itself have other features and are refused.
+#[derive(Debug, clap::Args)]
+struct InceptionArgs {
+    /// The weights, a .pth or .safetensors file.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The safetensors file to write.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// The licence of the weights, an SPDX expression; that of TensorFlow, from where they come, is the
+    /// default.
+    #[arg(long, value_name = "SPDX", default_value = "Apache-2.0")]
+    licence: String,
+}
+
 #[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
 enum Gelu {
     #[default]
@@ -91,6 +115,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     match args.source {
         Source::RealesrganNcnn(args) => realesrgan_ncnn(args),
         Source::Clip(args) => clip(args),
+        Source::Inception(args) => inception(args),
     }
 }
 
@@ -146,6 +171,26 @@ fn clip(args: ClipArgs) -> anyhow::Result<()> {
             Activation::QuickGelu => "quick GELU",
             Activation::Gelu => "exact GELU",
         },
+        bytes.len(),
+        model.licence
+    );
+    Ok(())
+}
+
+fn inception(args: InceptionArgs) -> anyhow::Result<()> {
+    check_writable(&args.out)?;
+    let file = read_at_most(&args.file, MAX_INCEPTION_BYTES)?;
+    let name = args.file.file_name().unwrap_or_default().to_string_lossy();
+    let source = format!("Inception-v3 as pytorch-fid has it, converted from {name}");
+    let model = InceptionModel::from_foreign(&file, args.licence, source, &DeviceChoice::default().open()?)
+        .with_context(|| format!("cannot import {}", args.file.display()))?;
+    let bytes = model.to_safetensors()?;
+    write_whole(&args.out, &bytes)?;
+    println!(
+        "{}: pictures of {1} x {1}, features of {2}, {3} bytes, {4}",
+        args.out.display(),
+        Inception::RESOLUTION,
+        Inception::FEATURES,
         bytes.len(),
         model.licence
     );

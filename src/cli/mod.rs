@@ -12,8 +12,10 @@ mod evaluate;
 mod files;
 mod generate;
 mod import;
+mod likeness;
 mod memory;
 mod model;
+mod plot;
 mod prepare;
 mod progress;
 mod publish;
@@ -43,6 +45,7 @@ enum Command {
     Train(Box<train::Args>),
     Generate(Box<generate::Args>),
     Evaluate(evaluate::Args),
+    Plot(plot::Args),
     Upscale(upscale::Args),
     Import(import::Args),
     Publish(publish::Args),
@@ -81,6 +84,7 @@ fn run(args: Vec<OsString>) -> anyhow::Result<ExitCode> {
         Command::Train(args) => train::run(*args, &matches),
         Command::Generate(args) => generate::run(*args),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Plot(args) => plot::run(args),
         Command::Upscale(args) => upscale::run(args),
         Command::Import(args) => import::run(args),
         Command::Publish(args) => publish::run(args),

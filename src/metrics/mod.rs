@@ -1,9 +1,18 @@
 //! Measures of pictures and the statistics behind them.
 
+mod eigenvalues;
+mod features;
+mod frechet;
 mod kid;
+mod precision;
 mod psnr;
+mod ssim;
 mod variety;
 
+pub use features::Features;
+pub use frechet::frechet_distance;
 pub use kid::kid;
+pub use precision::{PrecisionRecall, precision_recall};
 pub use psnr::psnr;
+pub use ssim::{SSIM_WINDOW, ssim};
 pub use variety::Variety;

@@ -1,5 +1,6 @@
 //! Tensor functions that have a name in a paper.
 
+pub mod affine_sample;
 mod bilinear;
 pub mod conv2d;
 mod cpu;

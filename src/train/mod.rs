@@ -1,6 +1,7 @@
 //! Training: one loop, one form of checkpoints and one run folder for every kind, and the kinds.
 
 mod adversarial;
+mod augment;
 mod bounds;
 mod checkpoint;
 mod dataset;
@@ -15,6 +16,7 @@ mod streams;
 mod trainer;
 
 pub use adversarial::{RelativeVariety, discriminator_loss, generator_loss};
+pub use augment::{AdaptiveP, AugPipe, Augmentation};
 pub use checkpoint::{State, Visitor};
 pub use dataset::TrainedOn;
 pub use ema::ema_step;
@@ -28,7 +30,7 @@ pub use families::{
 pub use family::{Family, StepFigures};
 pub use judge::{Answers, Judge, train_judge};
 pub use mapper::{MapperSettings, train_mapper};
-pub use run::{RunFolder, RunSettings, Tick, run_kind};
+pub use run::{Curve, Group, Moment, RunFolder, RunSettings, Tick, read_curves, run_kind};
 pub use schedule::Schedule;
 pub use trainer::{Ended, Event, Trainer};
 

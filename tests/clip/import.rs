@@ -233,7 +233,7 @@ fn other_files_are_refused() {
         ),
         (
             b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.",
-            "format of versions before 1.6",
+            "of a version of the old format that is unknown here",
         ),
         (&bytes("expected.safetensors"), "should be called visual..."),
         (&bytes("openai.pt")[..50_000], "damaged, or truncated"),

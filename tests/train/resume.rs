@@ -44,6 +44,77 @@ fn a_resumed_run_knows_its_own_end() {
     assert_eq!(Run::open(&run).unwrap().settings.recipe.total_kimg, 0.04);
 }
 
+/// `augment_p` and what it has seen since it last moved go on where they were, which is in the middle of an interval.
+#[test]
+fn an_augmented_run_resumes_with_its_probability() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(dir.path());
+    let (whole, halves) = (dir.path().join("whole"), dir.path().join("halves"));
+    let more = ["--augment", "bgcfnc", "--ada-target", "0", "--ada-kimg", "0.1"];
+    done(train(&data, &whole, "0.16", &more));
+    // Steps of four pictures: 18 of them, where augment_p moves after 16 and 20.
+    done(train(&data, &halves, "0.072", &more));
+    let run = only_run(&halves);
+    let state = fs::read_to_string(run.join("checkpoint000000/state.json")).unwrap();
+    assert!(state.contains("\"augment_seen\":8"), "{state}");
+    done(guise(&["train", "--resume", path(&run), "--kimg", "0.16"]));
+    let whole = only_run(&whole);
+    assert_eq!(weights(&run), weights(&whole));
+    let [resumed, never_stopped] = [&run, &whole].map(|run| {
+        let state = fs::read_to_string(run.join("checkpoint000000/state.json")).unwrap();
+        state.split_once("numbers").unwrap().1.to_owned()
+    });
+    assert_eq!(resumed, never_stopped);
+    let ticks = Run::open(&run).unwrap().ticks().unwrap();
+    let p = |at: usize| ticks[at].stats.augment_p.unwrap();
+    assert!(p(0) > 0.0 && p(1) > p(0), "{ticks:?}");
+    assert!(ticks.iter().all(|tick| tick.stats.real_sign.is_some()));
+    let leaks = fs::read_to_string(run.join("leaks000000.json")).unwrap();
+    assert!(leaks.contains("\"leaks\":["), "{leaks}");
+}
+
+/// A run of before there was augmentation goes on without, or with it where it is asked for.
+#[test]
+fn an_old_run_goes_on_with_or_without_augmentation() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(dir.path());
+    let out = dir.path().join("runs");
+    done(train(&data, &out, "0.02", &[]));
+    let run = only_run(&out);
+    let options = run.join("training_options.json");
+    let mut settings: serde_json::Value = serde_json::from_slice(&fs::read(&options).unwrap()).unwrap();
+    for field in ["augment", "ada_target", "ada_kimg"] {
+        settings.as_object_mut().unwrap().remove(field).unwrap();
+    }
+    fs::write(&options, settings.to_string()).unwrap();
+    let checkpoint = run.join("checkpoint000000");
+    fs::write(checkpoint.join("state.json"), r#"{"step":5,"duration_secs":0.1}"#).unwrap();
+    // As one of before there were sums.
+    fs::remove_file(checkpoint.join("SHA256SUMS")).unwrap();
+    done(guise(&["train", "--resume", path(&run), "--kimg", "0.04"]));
+    let last = || Run::open(&run).unwrap().ticks().unwrap().pop().unwrap();
+    assert_eq!((last().kimg, last().stats.augment_p), (0.04, None));
+    done(guise(&[
+        "train",
+        "--resume",
+        path(&run),
+        "--kimg",
+        "0.06",
+        "--augment",
+        "nft",
+    ]));
+    assert_eq!(last().stats.augment_p, Some(0.0));
+    // What a hand wrote is not believed.
+    fs::write(
+        checkpoint.join("state.json"),
+        r#"{"step":5,"duration_secs":0.1,"numbers":{"augment_risen":-4}}"#,
+    )
+    .unwrap();
+    fs::remove_file(checkpoint.join("SHA256SUMS")).unwrap();
+    let said = refused(guise(&["train", "--resume", path(&run), "--kimg", "0.08"]));
+    assert!(said.contains("augment_risen is -4, expected 0 to"), "{said}");
+}
+
 /// At whatever moment a training is killed, the resumed run is the one that was never killed.
 #[test]
 fn kills_change_nothing() {
@@ -93,6 +164,13 @@ fn kills_change_nothing() {
     assert_eq!(only_run(&killed), run);
     assert_eq!(stats(&run), stats(&only_run(&whole)));
     assert_eq!(weights(&run), weights(&only_run(&whole)));
+    // TensorBoard is told each step once, as the statistics are.
+    let ticks = Run::open(&run).unwrap().ticks().unwrap();
+    let images: Vec<u64> = ticks
+        .iter()
+        .map(|tick| (tick.kimg * 1000.0).round() as u64)
+        .collect();
+    assert_eq!(event_steps(&run), images);
     let end = fs::read(run.join("stats.jsonl")).unwrap();
     for kept in kept {
         assert!(
@@ -107,6 +185,22 @@ fn kills_change_nothing() {
         .filter(|name| name.starts_with('.') || name.contains("damaged"))
         .collect();
     assert_eq!(hidden, [".lock"]);
+}
+
+/// The steps of all events but the first, which says the format's version.
+fn event_steps(run: &Path) -> Vec<u64> {
+    let mut bytes = &fs::read(run.join("events.out.tfevents.guise")).unwrap()[..];
+    let mut steps = vec![];
+    while let Some((length, rest)) = bytes.split_first_chunk() {
+        let (record, rest) = rest.split_at(u64::from_le_bytes(*length) as usize + 8);
+        bytes = rest;
+        // A checksum, the wall time as a double, and then the step as the second field.
+        let step = record[4 + 9 + 1..].iter().scan(true, |goes_on, &byte| {
+            std::mem::replace(goes_on, byte >= 128).then_some(u64::from(byte % 128))
+        });
+        steps.push(step.enumerate().map(|(i, digit)| digit << (7 * i)).sum());
+    }
+    steps.split_off(1)
 }
 
 fn is_numbered(run: &Path) -> bool {

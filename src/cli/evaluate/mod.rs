@@ -1,7 +1,8 @@
 //! `guise evaluate`.
 
+mod pair;
 mod panel;
-pub(super) mod pictures;
+mod pictures;
 mod prompts;
 
 use super::{
@@ -16,7 +17,7 @@ use crate::data::Dataset;
 use anyhow::ensure;
 use std::path::{Path, PathBuf};
 
-/// Measure how good a published model is.
+/// Measure how good a published model or a picture is.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -25,12 +26,14 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
+    Pair(pair::Args),
     Pictures(pictures::Args),
     Prompts(prompts::Args),
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
     match args.what {
+        What::Pair(args) => pair::run(args),
         What::Pictures(args) => pictures::run(args),
         What::Prompts(args) => prompts::run(args),
     }
@@ -39,7 +42,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
 /// What is measured, and by what.
 #[derive(Debug, clap::Args)]
 struct Subject {
-    /// The folder of a published model, or of a training run with --clip.
+    /// The folder of a published model, or of a training run.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
     /// The CLIP to use, a run or a file that `guise import clip` wrote [default: the towers in the published
@@ -59,16 +62,14 @@ struct Subject {
 /// A subject that is ready to be measured.
 struct Opened {
     model: Model,
-    words: Words,
     dataset: Dataset,
     memory: Memory,
 }
 
 impl Subject {
-    fn open(&self) -> anyhow::Result<Opened> {
+    fn open(&self, purpose: Purpose) -> anyhow::Result<Opened> {
         let memory = self.memory.limit();
-        let model = model::open(&self.model, Purpose::Guide, &self.device.open()?, memory)?;
-        let words = model.words(self.clip.as_deref(), memory)?;
+        let model = model::open(&self.model, purpose, &self.device.open()?, memory)?;
         let dataset = Dataset::open(&self.data)?;
         let resolution = model.resolution;
         ensure!(
@@ -79,10 +80,14 @@ impl Subject {
         );
         Ok(Opened {
             model,
-            words,
             dataset,
             memory,
         })
+    }
+
+    /// What understands words, and sees pictures as they do.
+    fn words(&self, opened: &Opened) -> anyhow::Result<Words> {
+        opened.model.words(self.clip.as_deref(), opened.memory)
     }
 }
 

@@ -2,33 +2,46 @@
 
 use super::{Opened, Subject, write_figures};
 use crate::{
-    cli::{files::writable, memory::Memory, progress},
-    data::Dataset,
-    metrics::kid,
-    networks::generators::Generate,
-    pipeline::{ImageEncoder, guide::judge, memory::to_judge, sample::z_from_seeds},
-    weights::manifest::Resemblance,
+    cli::{
+        files::{read_at_most, writable},
+        likeness::{Eyes, Sampling, Seen, name, see},
+        memory::Memory,
+        trust::Purpose,
+    },
+    metrics::{frechet_distance, kid, precision_recall},
+    networks::encoders::inception::Inception,
+    weights::foreign::InceptionModel,
 };
-use anyhow::ensure;
-use burn::tensor::{Device, Tensor, TensorData};
-use rand::{SeedableRng, seq::SliceRandom};
-use rand_chacha::ChaCha8Rng;
-use serde_json::json;
-use std::path::PathBuf;
+use anyhow::{Context, ensure};
+use burn::tensor::Device;
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+
+/// Inception has 87 MB in single precision.
+const MAX_INCEPTION_BYTES: u64 = 1 << 28;
+/// Avatars that are drawn where the command does not say how many.
+const WITH_INCEPTION: u64 = 10_000;
+const WITH_CLIP: u64 = 2000;
 
 /// Measure how much a model's pictures resemble its collection.
 ///
-/// Draws avatars and compares them with pictures of the collection as a CLIP sees both, by the Kernel
-/// Inception Distance with its embeddings in Inception's place. What a perfect model would come to is
-/// measured too: as many other pictures of the collection. Compare figures of the same CLIP, dataset and
-/// number of pictures only.
+/// Draws avatars and compares them with pictures of the collection by the Fréchet distance (FID), the kernel
+/// distance (KID), precision and recall, of Inception's features (--inception) or, where that is not at hand,
+/// of a CLIP's. With Inception the whole collection is compared with, as published figures are; with a CLIP
+/// as many pictures as are drawn. What a perfect model would come to is measured too: other pictures of the
+/// collection. Names say method, number of avatars and features, as in fid10k_full and kid2k_clip: compare
+/// figures of the same name and dataset only, and those of a CLIP only by the same CLIP.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     subject: Subject,
-    /// Pictures on each side; the dataset must have twice as many.
-    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(2..=50_000))]
-    count: u64,
+    /// Inception-v3, a file that `guise import inception` wrote.
+    #[arg(long, value_name = "FILE", conflicts_with = "clip")]
+    inception: Option<PathBuf>,
+    /// Avatars to draw [default: 10000 for Inception, 2000 for a CLIP, which needs a dataset of twice as
+    /// many].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=50_000))]
+    count: Option<u64>,
     /// From 0, all avatars alike, to 1, as the model learned them.
     #[arg(long, value_name = "PSI", default_value_t = 1.0)]
     truncation_psi: f32,
@@ -46,141 +59,137 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         (0.0..=2.0).contains(&psi),
         "--truncation-psi is {psi}, expected 0 to 2"
     );
-    let Opened {
-        model,
-        words,
-        dataset,
-        memory,
-    } = args.subject.open()?;
-    let (count, pictures) = (args.count, dataset.len() as u64);
-    ensure!(
-        pictures >= 2 * count,
-        "{} has {pictures} pictures, expected {} for --count {count}: ask for at most {}",
-        args.subject.data.display(),
-        2 * count,
-        pictures / 2
-    );
-    let sampling = Sampling {
-        count,
+    let purpose = match args.inception {
+        Some(_) => Purpose::Draw,
+        None => Purpose::Guide,
+    };
+    let opened = args.subject.open(purpose)?;
+    let sampling = |usual| Sampling {
+        count: args.count.unwrap_or(usual),
         truncation_psi: psi,
         seed: args.seed,
     };
-    let found = resemblance(
-        &model.generator,
-        &*words.image,
-        &dataset,
-        &sampling,
-        &model.device,
-        memory,
-    )?;
-    println!(
-        "{:.2}  {} x 1000, the less the better",
-        found.kid * 1e3,
-        name(&found)
-    );
-    println!(
-        "{:.2}  the same with other pictures of the collection in place of the avatars",
-        found.collection_kid * 1e3
-    );
-    let figures = json!({
-        format!("{}_collection", name(&found)): found.collection_kid,
-        name(&found): found.kid,
-        "truncation_psi": psi,
-        "seed": args.seed,
-    });
-    write_figures(args.out.as_deref(), &figures)
-}
-
-/// What the measure is called: method, number of pictures, features.
-pub(in crate::cli) fn name(Resemblance { pictures, .. }: &Resemblance) -> String {
-    match pictures % 1000 {
-        0 => format!("kid{}k_clip", pictures / 1000),
-        _ => format!("kid{pictures}_clip"),
-    }
-}
-
-/// Which pictures are compared.
-pub(in crate::cli) struct Sampling {
-    /// Pictures on each side.
-    pub count: u64,
-    /// For the avatars.
-    pub truncation_psi: f32,
-    /// The avatars' first seed; determines also which pictures of the collection are looked at.
-    pub seed: u64,
-}
-
-/// Compares avatars with pictures of `dataset`, which has at least twice as many and of the same size.
-pub(in crate::cli) fn resemblance(
-    generator: &dyn Generate,
-    encoder: &dyn ImageEncoder,
-    dataset: &Dataset,
-    sampling: &Sampling,
-    device: &Device,
-    memory: Memory,
-) -> anyhow::Result<Resemblance> {
-    let &Sampling {
-        count,
-        truncation_psi,
-        seed,
-    } = sampling;
-    let together = memory.batch(None, BATCH, |n| to_judge(generator, encoder, n))?;
-    let bar = progress::bar(3 * count, "pictures compared");
-    let mut order: Vec<usize> = (0..dataset.len()).collect();
-    order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-    let side = dataset.resolution();
-    let of_collection = |pictures: &[usize]| -> anyhow::Result<Vec<Vec<f32>>> {
-        let mut all = vec![];
-        for batch in pictures.chunks(together) {
-            let mut values = vec![];
-            for &index in batch {
-                values.extend(
-                    dataset
-                        .read(index)?
-                        .iter()
-                        .map(|&byte| f32::from(byte) / 127.5 - 1.0),
-                );
-            }
-            let images = Tensor::from_data(TensorData::new(values, [batch.len(), 3, side, side]), device);
-            all.extend(features(encoder, images));
-            bar.inc(batch.len() as u64);
+    let pictures = opened.dataset.len() as u64;
+    let (features, count, seen) = match &args.inception {
+        Some(path) => {
+            ensure!(
+                pictures >= 4,
+                "{} has {pictures} pictures, expected at least 4",
+                args.subject.data.display()
+            );
+            let inception = open_inception(path, &opened.model.device)?;
+            look(&opened, &Eyes::Inception(&inception), sampling(WITH_INCEPTION))?
         }
-        Ok(all)
+        None => {
+            let words = args.subject.words(&opened)?;
+            let sampling = sampling(WITH_CLIP);
+            let count = sampling.count;
+            ensure!(
+                pictures >= 2 * count,
+                "{} has {pictures} pictures, expected {} for --count {count}: ask for at most {}",
+                args.subject.data.display(),
+                2 * count,
+                pictures / 2
+            );
+            look(&opened, &Eyes::Clip(&*words.image), sampling)?
+        }
     };
-    let (collection, others) = order[..2 * count as usize].split_at(count as usize);
-    let (collection, others) = (of_collection(collection)?, of_collection(others)?);
-
-    let seeds: Vec<u64> = (0..count).map(|i| seed.wrapping_add(i)).collect();
-    let mut drawn = vec![];
-    for batch in seeds.chunks(together) {
-        let latents = generator.latents_from_z(z_from_seeds(generator, batch, device), truncation_psi);
-        drawn.extend(features(encoder, generator.draw(latents)));
-        bar.inc(batch.len() as u64);
-    }
-    bar.finish_and_clear();
-    let (kid, collection_kid) = (kid(&drawn, &collection), kid(&others, &collection));
-    ensure!(
-        kid.is_finite() && collection_kid.is_finite(),
-        "the distance is {kid}, and {collection_kid} for other pictures of the collection: the generator or the CLIP \
-         computes no numbers, their weights are damaged or far too large"
-    );
-    Ok(Resemblance {
-        pictures: count,
-        kid,
-        collection_kid,
-    })
+    let mut figures = measure(&seen, count, features)?;
+    figures.insert("truncation_psi".into(), json!(psi));
+    figures.insert("seed".into(), json!(args.seed));
+    write_figures(args.out.as_deref(), &Value::Object(figures))
 }
 
-/// Pictures that are looked at together, where there is memory for so many.
-const BATCH: usize = 32;
+fn open_inception(path: &Path, device: &Device) -> anyhow::Result<Inception> {
+    let open = || {
+        anyhow::Ok(
+            InceptionModel::from_safetensors(&read_at_most(path, MAX_INCEPTION_BYTES)?)?.network(device)?,
+        )
+    };
+    open().with_context(|| format!("cannot use the Inception {}", path.display()))
+}
 
-/// The embeddings of `images [n, 3, side, side]`, with a mean square of one instead of their length, which is
-/// the size of features that the kernel is made for.
-fn features(encoder: &dyn ImageEncoder, images: Tensor<4>) -> Vec<Vec<f32>> {
-    let embeddings = judge(encoder, images);
-    let [_, d] = embeddings.dims();
-    let values: Vec<f32> = (embeddings * (d as f64).sqrt())
-        .into_data()
-        .iter::<f32>()
-        .collect();
-    values.chunks_exact(d).map(<[f32]>::to_vec).collect()
+/// What `eyes` see, how many avatars, and what their features are called.
+fn look(opened: &Opened, eyes: &Eyes, sampling: Sampling) -> anyhow::Result<(&'static str, u64, Seen)> {
+    let Opened {
+        model,
+        dataset,
+        memory,
+    } = opened;
+    ensure_features(eyes, dataset.len() as u64, sampling.count, *memory)?;
+    let seen = see(&model.generator, eyes, dataset, &sampling, &model.device, *memory)?;
+    Ok((eyes.name(), sampling.count, seen))
+}
+
+/// Makes sure that there is memory for what is compared.
+fn ensure_features(eyes: &Eyes, pictures: u64, drawn: u64, memory: Memory) -> anyhow::Result<()> {
+    let (looked_at, d) = match eyes {
+        Eyes::Inception(_) => (pictures, Inception::FEATURES as u64),
+        // The widest CLIPs have fewer.
+        Eyes::Clip(_) => (2 * drawn, 1024),
+    };
+    // Single precision, the parts of the collection once more, and one set and its deviations in double
+    // precision; then some matrices of all pairs of features.
+    let bytes = 4 * d * (drawn + 2 * looked_at) + 16 * d * drawn.max(looked_at) + 8 * 8 * d * d;
+    memory.ensure(
+        bytes,
+        "comparing so many pictures",
+        "ask for a smaller --count, or take a smaller dataset",
+    )
+}
+
+/// Measures what was seen, prints it and gives it back by its names.
+fn measure(seen: &Seen, count: u64, features: &str) -> anyhow::Result<Map<String, Value>> {
+    let (drawn, collection, [some, others]) = (&seen.drawn, seen.collection(), &seen.parts);
+    if drawn.pictures().min(collection.pictures()) <= drawn.dimensions() {
+        eprintln!(
+            "note: the Fréchet distance of fewer pictures than the {} features is far too large: \
+             compare it with that of the collection below",
+            drawn.dimensions()
+        );
+    }
+    // Other devices compute in single precision at best.
+    let host = Device::flex();
+    let mut figures = Map::new();
+    let mut keep = |name: String, value: f64| -> anyhow::Result<f64> {
+        ensure!(
+            value.is_finite(),
+            "{name} is {value}: the weights of the generator or of the network that looks at its pictures are \
+             damaged or far too large"
+        );
+        figures.insert(name, json!(value));
+        Ok(value)
+    };
+    let of_collection = |method| format!("{}_collection", name(method, some.pictures() as u64, features));
+    let fid = keep(
+        name("fid", count, features),
+        frechet_distance(drawn, collection, &host),
+    )?;
+    let least_fid = keep(of_collection("fid"), frechet_distance(some, others, &host))?;
+    let kid_drawn = keep(name("kid", count, features), kid(drawn, collection, &host))?;
+    let least_kid = keep(of_collection("kid"), kid(some, others, &host))?;
+    let shares = precision_recall(drawn, collection, &host);
+    let precision = keep(name("precision", count, features), shares.precision)?;
+    let recall = keep(name("recall", count, features), shares.recall)?;
+    let least = format!(
+        "{} other pictures of the collection in place of the avatars",
+        some.pictures()
+    );
+    println!("{fid:9.3}  {}, the less the better", name("fid", count, features));
+    println!("{least_fid:9.3}  the same with {least}");
+    println!(
+        "{:9.3}  {} x 1000, the less the better",
+        kid_drawn * 1e3,
+        name("kid", count, features)
+    );
+    println!("{:9.3}  the same with {least}", least_kid * 1e3);
+    println!(
+        "{precision:9.3}  {}, the share of avatars that could be of the collection",
+        name("precision", count, features)
+    );
+    println!(
+        "{recall:9.3}  {}, the share of the collection that could be drawn",
+        name("recall", count, features)
+    );
+    Ok(figures)
 }

@@ -6,7 +6,7 @@ use super::{
     write_figures,
 };
 use crate::{
-    cli::{files::writable, model::Model, progress},
+    cli::{files::writable, model::Model, progress, trust::Purpose},
     pipeline::{
         self, Cancel, Event, Imagination, ImagineRequest, Quality, SampleRequest, Targets, imagine,
         memory::{to_guide, to_judge},
@@ -91,12 +91,13 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         "--prompts is {}, expected 1 to {MAX_PROMPTS}",
         args.prompts
     );
+    let opened = args.subject.open(Purpose::Guide)?;
+    let words = args.subject.words(&opened)?;
     let Opened {
         model,
-        words,
         dataset,
         memory,
-    } = args.subject.open()?;
+    } = opened;
     let Model {
         generator,
         truncation_psi,

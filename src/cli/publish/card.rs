@@ -5,7 +5,7 @@ use super::{
     TEXT_TOWER_LICENCE, UPSCALER,
 };
 use crate::{
-    cli::evaluate::pictures::name as resemblance_name,
+    cli::likeness,
     weights::{
         Manifest, Quantization,
         manifest::{Credit, Part, Training},
@@ -187,7 +187,7 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
             "- Resemblance to the collection, {} x 1000: {:.2}, the less the better; {:.2} for other pictures of the collection \
              in place of this model's. Drawn at `truncation_psi` 1, compared by the Kernel Inception Distance with the image \
              tower's embeddings in Inception's place, so no other CLIP's figure compares.",
-            resemblance_name(found),
+            likeness::name("kid", found.pictures, "clip"),
             found.kid * 1e3,
             found.collection_kid * 1e3
         )),

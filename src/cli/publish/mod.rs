@@ -8,8 +8,8 @@ mod towers;
 
 use super::{
     device::DeviceChoice,
-    evaluate::pictures::{Sampling, resemblance},
     files::read_at_most,
+    likeness::{Sampling, resemblance},
     memory::{Memory, MemoryFlag},
     model::draw,
     progress,

@@ -55,7 +55,10 @@ pub(super) fn run(args: Args, given: Given) -> anyhow::Result<()> {
         trainer,
         &stop,
         |stats| format!("D {:.2}, G {:.2}", stats.discriminator_loss, stats.generator_loss),
-        |variety| args.on_collapse.obey(variety, &remedy, &stop),
+        |report| {
+            let leak = report.leak.iter().map(|leak| format!("\nwarning: {leak}"));
+            args.on_collapse.obey(&report.variety, &remedy, &stop) + &leak.collect::<String>()
+        },
         |dir| format!("guise publish {} --out models/NAME", dir.display()),
     )
 }

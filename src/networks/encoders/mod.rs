@@ -2,6 +2,7 @@
 
 pub mod clip;
 pub mod collection_clip;
+pub mod inception;
 pub mod minilm;
 
 use burn::tensor::Tensor;

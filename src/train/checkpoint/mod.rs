@@ -12,6 +12,7 @@ pub use state::{State, Visitor};
 
 use super::{Error, advice, file_error, io_error};
 use serde::{Deserialize, Serialize};
+use state::Numbers;
 use std::{
     cell::Cell,
     fs,
@@ -29,6 +30,16 @@ pub(super) struct Progress {
     pub duration_secs: f64,
 }
 
+/// What its file holds.
+#[derive(Serialize, Deserialize)]
+struct ProgressFile {
+    #[serde(flatten)]
+    progress: Progress,
+    /// Checkpoints of before there were any have none.
+    #[serde(default, skip_serializing_if = "Numbers::is_empty")]
+    numbers: Numbers,
+}
+
 impl Progress {
     /// Its file's name.
     pub const FILE: &str = "state.json";
@@ -36,19 +47,24 @@ impl Progress {
     /// More steps than any training takes, few enough to count their pictures.
     const MAX_STEPS: u64 = 1 << 40;
 
-    /// Writes it into the checkpoint folder `dir`.
-    pub fn write(&self, dir: &Path) -> Result<(), Error> {
+    /// Writes it into the checkpoint folder `dir`, with the numbers of the state.
+    fn write(self, dir: &Path, numbers: &Numbers) -> Result<(), Error> {
         let path = dir.join(Self::FILE);
-        let text = serde_json::to_vec(self).expect("progress is plain data");
+        let file = ProgressFile {
+            progress: self,
+            numbers: numbers.clone(),
+        };
+        let text = serde_json::to_vec(&file).expect("progress is plain data");
         fs::write(&path, text).map_err(io_error("write", &path))
     }
 
-    /// Reads it from the checkpoint folder `dir`.
-    pub fn read(dir: &Path) -> Result<Self, Error> {
+    /// Reads both from the checkpoint folder `dir`.
+    fn read(dir: &Path) -> Result<(Self, Numbers), Error> {
         let path = dir.join(Self::FILE);
         let wrong = |reason: String| file_error("read", &path, reason);
         let text = sums::read(&path, Self::MAX_BYTES)?;
-        let progress: Self = serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
+        let file: ProgressFile = serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
+        let ProgressFile { progress, numbers } = file;
         if progress.step > Self::MAX_STEPS {
             return Err(wrong(format!(
                 "step is {}, expected at most {}",
@@ -56,7 +72,7 @@ impl Progress {
                 Self::MAX_STEPS
             )));
         }
-        Ok(progress)
+        Ok((progress, numbers))
     }
 }
 

@@ -3,11 +3,18 @@
 use super::{Progress, check_optimizer};
 use crate::train::{Error, file_error};
 use burn::{module::Module, optim::ModuleOptimizer};
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+};
+
+/// The numbers of a state that are no tensors, by name.
+pub(super) type Numbers = BTreeMap<String, i64>;
 
 /// Everything that a step of some kind of training changes, by name.
 pub trait State {
-    /// Shows every network and every optimizer to `visitor`, always in the same order.
+    /// Shows every network, optimizer and number to `visitor`, always in the same order.
     ///
     /// # Errors
     ///
@@ -19,6 +26,8 @@ pub trait State {
 pub struct Visitor<'a> {
     dir: &'a Path,
     action: Action,
+    /// Those that were written, or are to be read.
+    numbers: Numbers,
 }
 
 enum Action {
@@ -77,6 +86,28 @@ impl<'a> Visitor<'a> {
         Ok(())
     }
 
+    /// A whole number, in `bounds`. A checkpoint of before it was there leaves it as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] when the one that was read is out of its bounds.
+    pub fn number(&mut self, name: &str, value: &mut i64, bounds: RangeInclusive<i64>) -> Result<(), Error> {
+        match &self.action {
+            Action::Name(_) => (),
+            Action::Write => drop(self.numbers.insert(name.into(), *value)),
+            Action::Read(_) => {
+                let read = self.numbers.get(name).copied().unwrap_or(*value);
+                if !bounds.contains(&read) {
+                    let (least, most) = bounds.into_inner();
+                    let reason = format!("{name} is {read}, expected {least} to {most}");
+                    return Err(file_error("read", &self.dir.join(Progress::FILE), reason));
+                }
+                *value = read;
+            }
+        }
+        Ok(())
+    }
+
     fn file(&self, name: &str) -> PathBuf {
         self.dir.join(format!("{name}.bpk"))
     }
@@ -87,6 +118,7 @@ pub(super) fn files(state: &mut impl State) -> Result<Vec<String>, Error> {
     let mut visitor = Visitor {
         dir: Path::new(""),
         action: Action::Name(vec![Progress::FILE.into()]),
+        numbers: Numbers::new(),
     };
     state.visit(&mut visitor)?;
     let Action::Name(mut names) = visitor.action else {
@@ -98,19 +130,22 @@ pub(super) fn files(state: &mut impl State) -> Result<Vec<String>, Error> {
 
 /// Writes all of them into the folder `dir`.
 pub(super) fn write(dir: &Path, state: &mut impl State, progress: Progress) -> Result<(), Error> {
-    state.visit(&mut Visitor {
+    let mut visitor = Visitor {
         dir,
         action: Action::Write,
-    })?;
-    progress.write(dir)
+        numbers: Numbers::new(),
+    };
+    state.visit(&mut visitor)?;
+    progress.write(dir, &visitor.numbers)
 }
 
 /// Reads all of them into `state`.
 pub(super) fn read<S: State>(dir: &Path, mut state: S) -> Result<(S, Progress), Error> {
-    let progress = Progress::read(dir)?;
+    let (progress, numbers) = Progress::read(dir)?;
     state.visit(&mut Visitor {
         dir,
         action: Action::Read(progress.step),
+        numbers,
     })?;
     Ok((state, progress))
 }

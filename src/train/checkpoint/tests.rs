@@ -256,7 +256,7 @@ fn numbers_that_are_not_finite_are_no_checkpoint() {
         step: 500,
         duration_secs: 1.0,
     }
-    .write(&dir)
+    .write(&dir, &Numbers::new())
     .unwrap();
     let files = state::files(&mut state).unwrap();
     sums::write(&dir, &files).unwrap();

@@ -1,16 +1,22 @@
 //! The folder of a run, which explains itself: settings, statistics, grids, checkpoints, snapshots.
 
+mod curves;
+mod events;
 mod hold;
+mod lines;
+
+pub use curves::{Curve, Group, Moment, read_curves};
 
 use super::{Error, Schedule, StepFigures, checkpoint, file_error, io_error};
-use crate::data::{Links, open_regular, read_regular, unfinished};
+use crate::data::{Links, read_regular, unfinished};
 use atomic_write_file::AtomicWriteFile;
 use burn::tensor::Tensor;
 use hold::{Hidden, Lock, clear_hidden};
+use lines::each_line;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     fs,
-    io::{BufRead, BufReader, ErrorKind, Read, Write},
+    io::{ErrorKind, Write},
     path::{Path, PathBuf},
 };
 
@@ -26,6 +32,13 @@ pub struct Tick<T> {
     /// Averages of what the steps measured.
     #[serde(flatten)]
     pub stats: T,
+}
+
+impl<T> Tick<T> {
+    /// Real pictures shown since the start of the run.
+    fn images_seen(&self) -> u64 {
+        (self.kimg * 1000.0).round() as u64
+    }
 }
 
 /// What a kind of training is asked to do, as its run folder holds it.
@@ -117,9 +130,7 @@ pub struct RunFolder<S> {
 impl<S: RunSettings> RunFolder<S> {
     /// Marks a folder as a run, and holds its settings.
     pub const SETTINGS: &str = SETTINGS;
-    const STATS: &str = "stats.jsonl";
-    /// A line of statistics is no longer than this.
-    const MAX_LINE_BYTES: u64 = 1 << 16;
+    const STATS: &str = curves::STATS;
 
     /// Makes a hidden folder in `runs`, which gets its number when the trainer has opened it: a start that
     /// fails leaves nothing behind.
@@ -280,31 +291,15 @@ impl<S: RunSettings> RunFolder<S> {
 
     /// Gives every line of the statistics to `go_on`, with the place where it ends, until that says no.
     fn each_line(&self, mut go_on: impl FnMut(u64, Option<Tick<S::Stats>>) -> bool) -> Result<(), Error> {
-        let path = self.stats_path();
-        let file = match open_regular(&path, Links::Refused) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            opened => opened.map_err(io_error("read", &path))?,
-        };
-        let mut reader = BufReader::new(file);
-        let (mut line, mut end) = (vec![], 0);
-        loop {
-            line.clear();
-            let mut limited = (&mut reader).take(Self::MAX_LINE_BYTES);
-            let length = limited
-                .read_until(b'\n', &mut line)
-                .map_err(io_error("read", &path))?;
-            end += length as u64;
-            // One without its end is not whole, even where it looks so.
-            let tick = line
-                .strip_suffix(b"\n")
-                .and_then(|line| serde_json::from_slice(line).ok());
-            if length == 0 || !go_on(end, tick) {
-                return Ok(());
-            }
-        }
+        each_line(&self.stats_path(), |end, line| {
+            Ok(go_on(
+                end,
+                line.and_then(|line| serde_json::from_slice(line).ok()),
+            ))
+        })
     }
 
-    /// Appends a line to the statistics.
+    /// Appends a line to the statistics, and the same to TensorBoard's events.
     pub fn append(&self, tick: &Tick<S::Stats>) -> Result<(), Error> {
         let path = self.stats_path();
         let mut line = serde_json::to_vec(tick).expect("statistics are plain data");
@@ -314,7 +309,9 @@ impl<S: RunSettings> RunFolder<S> {
             .append(true)
             .open(&path)
             .and_then(|mut file| file.write_all(&line))
-            .map_err(io_error("write", &path))
+            .map_err(io_error("write", &path))?;
+        let fields = serde_json::from_slice(&line).expect("a line of statistics is an object");
+        events::append(&self.dir, tick.images_seen(), &fields)
     }
 
     /// Cuts off the lines after `images_seen` pictures, which a resumed run will write again, and what a kill
@@ -322,7 +319,7 @@ impl<S: RunSettings> RunFolder<S> {
     pub(super) fn rewind(&self, images_seen: u64) -> Result<(), Error> {
         let mut kept = 0;
         self.each_line(|end, tick| match tick {
-            Some(tick) if (tick.kimg * 1000.0).round() > images_seen as f64 => false,
+            Some(tick) if tick.images_seen() > images_seen => false,
             Some(_) => {
                 kept = end;
                 true
@@ -337,7 +334,7 @@ impl<S: RunSettings> RunFolder<S> {
                 .and_then(|file| file.set_len(kept))
                 .map_err(io_error("write", &path))?;
         }
-        Ok(())
+        events::rewind(&self.dir, images_seen)
     }
 
     /// Waits until the statistics are on the disk, because a checkpoint that is there says that they are.

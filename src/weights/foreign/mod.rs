@@ -3,7 +3,9 @@
 //! A foreign model is read once by `guise import`, which checks it layer by layer and writes it as
 //! safetensors under the names of our networks' parameters, with its architecture, licence and source.
 
+mod batch_norm;
 mod clip;
+mod inception;
 mod minilm;
 mod ncnn;
 mod pytorch;
@@ -11,6 +13,7 @@ pub mod safetensors;
 mod srvgg;
 
 pub use clip::{ClipModel, ClipOptions};
+pub use inception::InceptionModel;
 pub use minilm::SentenceEncoder;
 pub use srvgg::SuperResolution;
 
@@ -74,6 +77,9 @@ pub enum Error {
     /// The tensors are those of no CLIP that is known here.
     #[error("this is no CLIP that can be imported: {}", said(.0))]
     Clip(String),
+    /// The tensors are not those of FID's Inception.
+    #[error("this is no Inception that can be imported: {}", said(.0))]
+    Inception(String),
     /// A safetensors file is not what `guise import` writes.
     #[error("the safetensors file {}", said(problem))]
     Safetensors {

@@ -11,6 +11,7 @@ use guise::{
         encoders::minilm::Tokenizer,
     },
     pipeline::{Cancel, SampleRequest, prompt, sample},
+    train::read_curves,
     weights::{
         Manifest, Quantization, Tensors,
         bundle::{load_part, load_vocabulary},
@@ -77,7 +78,19 @@ pub fn formats() -> Vec<Format> {
     let mut formats = bundles();
     formats.extend(foreign::formats());
     formats.extend(collections::formats());
+    formats.push(statistics());
     formats
+}
+
+/// What a run measured, as `guise plot` reads it.
+fn statistics() -> Format {
+    let dir = tempfile::TempDir::new().unwrap();
+    let line = |i: u32| format!("{{\"kimg\":{i},\"duration_secs\":{i}.5,\"a_loss\":-{i}e-3,\"b\":null}}\n");
+    let lines: String = (0..50).map(line).collect();
+    format("statistics", vec![lines.into_bytes()], move |contents| {
+        fs::write(dir.path().join("stats.jsonl"), contents).unwrap();
+        read_curves(dir.path()).map(drop)
+    })
 }
 
 /// A published bundle, file by file.

@@ -1,24 +1,86 @@
 //! The penalty of Mescheder et al. (2018).
 
-use crate::networks::generators::stylegan2::Discriminator;
+use crate::{networks::generators::stylegan2::Discriminator, train::augment::Augmentation};
 use burn::{module::Module, tensor::Tensor};
 
-/// The R1 penalty `E|grad D(real)|^2 / 2`, and a stand-in with the same gradient for the weights.
+/// The R1 penalty `E|grad D(A(real))|^2 / 2`, where `A` is the augmentation, and a stand-in with the same gradient for the
+/// weights.
 ///
-/// `real [n, c, h, w]` lives on a device with autodiff. With `v = grad_x D(x)` held constant, the weight
-/// gradient of `|v|^2 / 2` is that of the directional derivative of `D` along `v`, which the tangent
+/// `real [n, c, h, w]` lives on a device with autodiff. With `v = grad_x D(A(x))` held constant, the weight
+/// gradient of `|v|^2 / 2` is that of the directional derivative of `D(A(x))` along `v`, which the tangent
 /// pass gives exactly; differentiating twice is not needed.
-pub fn r1_penalty(discriminator: &Discriminator, real: Tensor<4>) -> (f64, Tensor<1>) {
+pub fn r1_penalty(
+    discriminator: &Discriminator,
+    real: Tensor<4>,
+    augmentation: &Augmentation,
+) -> (f64, Tensor<1>) {
     let real = real.detach().require_grad();
     let gradients = discriminator
         .clone()
         .no_grad()
-        .forward(real.clone())
+        .forward(augmentation.apply(real.clone()))
         .sum()
         .backward();
     let v = real.grad(&gradients).expect("the logits depend on the pictures");
     let n = v.dims()[0] as f64;
     let penalty = v.clone().square().sum().into_scalar::<f32>() as f64 / (2.0 * n);
-    let (_, tangent) = discriminator.forward_tangent(real.detach(), v);
+    let (seen, direction) = (augmentation.apply(real.detach()), augmentation.along(v));
+    let (_, tangent) = discriminator.forward_tangent(seen, direction);
     (penalty, tangent.mean())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        networks::generators::stylegan2::StyleGan2Config,
+        ops::random,
+        train::{AugPipe, streams::stream},
+    };
+    use burn::tensor::Device;
+
+    /// The stand-in is the derivative of `D(A(x))` along `v`, the augmentation included: its value is `E|v|^2`, and
+    /// its gradient that of a difference along `v`.
+    #[test]
+    fn the_penalty_goes_through_the_augmentation() {
+        let device = Device::flex().autodiff();
+        random::seed(2);
+        let network = StyleGan2Config {
+            z_dim: 8,
+            w_dim: 8,
+            num_mapping_layers: 2,
+            resolution: 16,
+            img_channels: 3,
+            channel_base: 128,
+            channel_max: 8,
+        };
+        let discriminator = network.init_discriminator(&device);
+        let real = random::normal([4, 3, 16, 16], 0.5, &device);
+        let draw = |pipe| Augmentation::draw(pipe, 0.7, 4, 16, &mut stream(1, "augment", 0));
+        let augmentation = draw(AugPipe::Bgcfnc);
+        let (penalty, surrogate) = r1_penalty(&discriminator, real.clone(), &augmentation);
+        let without = r1_penalty(&discriminator, real.clone(), &draw(AugPipe::None)).0;
+        assert!(
+            (penalty - without).abs() > 0.01 * penalty,
+            "it is another penalty than without"
+        );
+        let value = surrogate.clone().into_scalar::<f32>() as f64;
+        assert!(
+            (value - 2.0 * penalty).abs() < 1e-3 * penalty,
+            "{value}, {penalty}"
+        );
+
+        let logits = |x: Tensor<4>| discriminator.forward(augmentation.apply(x));
+        let x = real.clone().require_grad();
+        let v = x.grad(&logits(x.clone()).sum().backward()).unwrap();
+        let v = Tensor::from_inner(v);
+        let step = 1e-2;
+        let ahead = logits(real.clone() + v.clone() * step) - logits(real - v * step);
+        let difference = ahead.mean() / (2.0 * step);
+        let weight = discriminator.from_rgb.weight.val();
+        let [found, expected] = [surrogate, difference].map(|of| weight.grad(&of.backward()).unwrap());
+        let norm = |x: Tensor<4>| x.square().sum().into_scalar::<f32>().sqrt();
+        let (error, size) = (norm(found - expected.clone()), norm(expected));
+        assert!(error < 0.02 * size, "{error} of {size}");
+    }
 }

@@ -1,6 +1,7 @@
 //! StyleGAN2: what a run of it is asked to do, its step, and what goes with its checkpoints.
 
 mod grow;
+mod leaks;
 mod losses;
 mod rehearsal;
 mod settings;
@@ -40,13 +41,23 @@ impl State for TrainState {
             "discriminator_optimizer",
             &mut self.discriminator_optimizer,
             &self.discriminator,
-        )
+        )?;
+        self.augment_p.visit(visitor)
     }
+}
+
+/// What the samples at a checkpoint say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SampleReport {
+    /// How varied they are.
+    pub variety: RelativeVariety,
+    /// A sentence about the augmentation, if it is seen in them.
+    pub leak: Option<String>,
 }
 
 impl Family for TrainState {
     type Settings = TrainSettings;
-    type Report = RelativeVariety;
+    type Report = SampleReport;
 
     fn epoch_len(&self, dataset: &Dataset) -> usize {
         dataset.len()
@@ -65,7 +76,7 @@ impl Family for TrainState {
         Ok(self.advance(settings, step, real))
     }
 
-    /// A sample grid, the snapshot to publish, and whether the samples are varied.
+    /// A sample grid, the snapshot to publish, whether the samples are varied, and whether augmentation is seen in them.
     fn report(
         &self,
         run: &Run,
@@ -73,12 +84,16 @@ impl Family for TrainState {
         images_seen: u64,
         dataset: &Dataset,
         device: &Device,
-    ) -> Result<RelativeVariety, Error> {
+    ) -> Result<SampleReport, Error> {
         let (recipe, g_ema) = (&run.settings.recipe, checkpoint.join(format!("{G_EMA}.bpk")));
         let latents = (recipe.seed, "grid");
         let samples = samples(&self.g_ema, latents, GRID_PSI, recipe.batch_size, device);
         write_report(&run.dir, images_seen / 1000, samples, &g_ema)?;
-        RelativeVariety::measure(&self.g_ema, (recipe.seed, recipe.batch_size), dataset, device)
+        let drawn_as = (recipe.seed, recipe.batch_size);
+        Ok(SampleReport {
+            variety: RelativeVariety::measure(&self.g_ema, drawn_as, dataset, device)?,
+            leak: leaks::look(self, run, images_seen, dataset, device)?,
+        })
     }
 }
 

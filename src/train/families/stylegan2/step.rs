@@ -1,10 +1,16 @@
-//! One training step: the discriminator, now and then its penalty, the generator, the average.
+//! One training step: the discriminator, now and then its penalty, the generator, the average. Both networks see
+//! pictures through the augmentation.
 
 use super::{losses::r1_penalty, settings::TrainSettings};
 use crate::{
     networks::generators::stylegan2::{Discriminator, Generator, NoiseMode},
     ops::random,
-    train::{RunSettings, StepFigures, discriminator_loss, ema_step, generator_loss, streams::stream},
+    train::{
+        RunSettings, StepFigures,
+        augment::{AdaptiveP, AugPipe, Augmentation},
+        discriminator_loss, ema_step, generator_loss,
+        streams::stream,
+    },
 };
 use burn::{
     module::Module,
@@ -27,6 +33,8 @@ pub struct TrainState {
     pub generator_optimizer: ModuleOptimizer,
     /// Adam for the discriminator.
     pub discriminator_optimizer: ModuleOptimizer,
+    /// How often pictures are augmented.
+    pub augment_p: AdaptiveP,
 }
 
 /// What a step measured.
@@ -42,6 +50,13 @@ pub struct StepStats {
     pub fake_logit: f64,
     /// See [`r1_penalty`]; none in most steps.
     pub r1_penalty: Option<f64>,
+    /// The paper's `r_t`: real pictures that the discriminator took for real, less those that it did not, as a
+    /// share of all; figures of before it was measured have none. Towards one it knows the collection by heart.
+    #[serde(default)]
+    pub real_sign: Option<f64>,
+    /// The probability of each operation of the augmentation, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub augment_p: Option<f64>,
 }
 
 impl StepFigures for StepStats {
@@ -68,6 +83,8 @@ impl StepFigures for StepStats {
             real_logit: all(|stats| stats.real_logit),
             fake_logit: all(|stats| stats.fake_logit),
             r1_penalty: mean(&mut steps.iter().filter_map(|stats| stats.r1_penalty)),
+            real_sign: mean(&mut steps.iter().filter_map(|stats| stats.real_sign)),
+            augment_p: mean(&mut steps.iter().filter_map(|stats| stats.augment_p)),
         }
     }
 }
@@ -95,6 +112,7 @@ impl TrainState {
             discriminator,
             generator_optimizer: adam(1.0),
             discriminator_optimizer: adam(lazy),
+            augment_p: AdaptiveP::default(),
         }
     }
 
@@ -116,20 +134,38 @@ impl TrainState {
             NoiseMode::None
         };
         let lazy = settings.recipe.r1_interval as f64 / (settings.recipe.r1_interval as f64 + 1.0);
+        let (pipe, p) = (
+            settings.recipe.augment,
+            self.augment_p.augment_p(settings.recipe.ada_kimg),
+        );
+        let mut draws = stream(settings.recipe.seed, "augment", step);
+        let mut augmentation = || {
+            let (n, side) = (settings.recipe.batch_size, settings.network.resolution);
+            Augmentation::draw(pipe, p, n, side, &mut draws)
+        };
+        let of_real = augmentation();
+        stats.augment_p = (pipe != AugPipe::None).then_some(p);
 
         let fake = {
             let generator = self.generator.valid();
             let ws = mixed_ws(&generator, settings, &mut rng, &device).1;
             generator.synthesis.forward(ws, noise)
         };
-        let real_logits = self.discriminator.forward(real.clone());
-        let fake_logits = self.discriminator.forward(fake);
+        let real_logits = self.discriminator.forward(of_real.apply(real.clone()));
+        let fake_logits = self.discriminator.forward(augmentation().apply(fake));
+        let signs = scalar(real_logits.clone().sign().sum());
+        stats.real_sign = Some(signs / settings.recipe.batch_size as f64);
         stats.real_logit = scalar(real_logits.clone().mean());
         stats.fake_logit = scalar(fake_logits.clone().mean());
         let loss = discriminator_loss(real_logits, fake_logits);
         stats.discriminator_loss = scalar(loss.clone());
         if !stats.is_finite() {
             return (self, stats);
+        }
+        if pipe != AugPipe::None {
+            let (shown, target) = (settings.recipe.batch_size, settings.recipe.ada_target);
+            self.augment_p
+                .observe(step, signs as i64, shown, target, settings.recipe.ada_kimg);
         }
         let gradients = GradientsParams::from_grads(loss.backward(), &self.discriminator);
         let rate = settings.recipe.learning_rate * lazy;
@@ -140,7 +176,7 @@ impl TrainState {
         let r1_gamma = settings.recipe.r1_gamma(settings.network.resolution);
         if step.is_multiple_of(settings.recipe.r1_interval as u64) && r1_gamma > 0.0 {
             let real = Tensor::from_inner(real);
-            let (penalty, surrogate) = r1_penalty(&self.discriminator, real);
+            let (penalty, surrogate) = r1_penalty(&self.discriminator, real, &of_real);
             stats.r1_penalty = Some(penalty);
             if !stats.is_finite() {
                 return (self, stats);
@@ -153,7 +189,7 @@ impl TrainState {
         }
 
         let (w, ws) = mixed_ws(&self.generator, settings, &mut rng, &device);
-        let fake = self.generator.synthesis.forward(ws, noise);
+        let fake = augmentation().apply(self.generator.synthesis.forward(ws, noise));
         let loss = generator_loss(self.discriminator.clone().no_grad().forward(fake));
         stats.generator_loss = scalar(loss.clone());
         if !stats.is_finite() {

@@ -4,7 +4,7 @@
 use super::{Error, Tensors};
 use crate::{
     networks::encoders::clip::{ClipConfig, VisualConfig},
-    weights::foreign::{Found, shortened},
+    weights::foreign::{Found, batch_norm::fold, shortened},
 };
 use burn::tensor::TensorData;
 use std::collections::BTreeMap;
@@ -181,8 +181,7 @@ pub(super) fn ours(tensors: Tensors, config: &ClipConfig) -> Result<Tensors, Err
         .collect())
 }
 
-/// Multiplies every batch norm of the ResNet into the convolution before it:
-/// `y = (conv(x) - mean) / sqrt(variance + epsilon) weight + bias` (Ioffe & Szegedy 2015).
+/// Multiplies every batch norm of the ResNet into the convolution before it.
 fn without_batch_norms(mut tensors: Tensors) -> Result<Tensors, Error> {
     // `conv1` is followed by `bn1`; in a shortcut the two are 0 and 1 of a list.
     let norms: Vec<(String, String, String)> = tensors
@@ -198,51 +197,7 @@ fn without_batch_norms(mut tensors: Tensors) -> Result<Tensors, Error> {
         })
         .collect();
     for (norm, convolution, ours) in norms {
-        let mut take = |name: String| {
-            let data = tensors.remove(&name);
-            data.ok_or_else(|| Error::Clip(format!("the tensor {} is missing", shortened(&name))))
-        };
-        let kernel = take(format!("{convolution}.weight"))?;
-        let shape = kernel.shape().to_vec();
-        let channels = shape.first().copied().unwrap_or(0);
-        let mut vector = |field: &str| {
-            let name = format!("{norm}.{field}");
-            let data = take(name.clone())?;
-            match data.shape()[..] == [channels] {
-                true => Ok(data.iter::<f64>().collect::<Vec<_>>()),
-                false => Err(Error::Clip(format!(
-                    "the tensor {} has the shape {:?}, its convolution {} channels",
-                    shortened(&name),
-                    data.shape().to_vec(),
-                    channels
-                ))),
-            }
-        };
-        let [weight, bias] = [vector("weight")?, vector("bias")?];
-        let [mean, variance] = [vector("running_mean")?, vector("running_var")?];
-        if let Some(value) = variance.iter().find(|&&value| value < 0.0) {
-            return Err(Error::Clip(format!(
-                "{} has the variance {value}, which is none: the file is damaged",
-                shortened(&norm)
-            )));
-        }
-        let factors: Vec<f64> = weight
-            .iter()
-            .zip(&variance)
-            .map(|(weight, variance)| weight / (variance + BATCH_NORM_EPSILON).sqrt())
-            .collect();
-        let values = kernel.iter::<f64>().collect::<Vec<_>>();
-        let size = (values.len() / channels.max(1)).max(1);
-        let folded: Vec<f32> = values
-            .chunks(size)
-            .zip(&factors)
-            .flat_map(|(kernel, factor)| kernel.iter().map(move |value| (value * factor) as f32))
-            .collect();
-        let biases: Vec<f32> = (0..channels)
-            .map(|c| (bias[c] - mean[c] * factors[c]) as f32)
-            .collect();
-        tensors.insert(format!("{ours}.weight"), TensorData::new(folded, shape));
-        tensors.insert(format!("{ours}.bias"), TensorData::new(biases, [channels]));
+        fold(&mut tensors, &norm, &convolution, &ours, BATCH_NORM_EPSILON).map_err(Error::Clip)?;
     }
     Ok(tensors)
 }

@@ -68,18 +68,9 @@ impl ClipModel {
         source: String,
         device: &Device,
     ) -> Result<Self, Error> {
-        let found = match bytes {
-            [b'P', b'K', 3, 4, ..] => pytorch::read(bytes)?,
-            // The number that PyTorch's old format begins with, as a pickle.
-            [0x80, 2, 0x8a, 0x0a, ..] => {
-                return Err(Error::Torch {
-                    problem:
-                        "is in the format of versions before 1.6: load it in Python and write it again with \
-                              torch.save(model.state_dict(), FILE)"
-                            .into(),
-                });
-            }
-            _ => safetensors::read_any(bytes)?.0,
+        let found = match pytorch::is_one(bytes) {
+            true => pytorch::read(bytes)?,
+            false => safetensors::read_any(bytes)?.0,
         };
         let mut tensors = layout::canonical(found)?;
         let config = infer::config(&tensors, options)?;

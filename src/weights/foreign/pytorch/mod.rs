@@ -1,15 +1,18 @@
-//! PyTorch's zip archives: state dicts (`torch.save`, since version 1.6) and TorchScript programs
-//! (`torch.jit.save`), in which OpenAI published CLIP.
+//! PyTorch's files: state dicts (`torch.save`) and TorchScript programs (`torch.jit.save`), in which OpenAI
+//! published CLIP.
 //!
-//! Both hold a pickle, `data.pkl`, that says how the tensors hang together, and the bytes of each storage in
-//! a file of its own.
+//! Since version 1.6 both are zip archives. They hold a pickle, `data.pkl`, that says how the tensors hang
+//! together, and the bytes of each storage in a file of its own. Before, everything stood in one row
+//! ([`legacy`]).
 
+mod legacy;
 mod pickle;
 
 use super::{Error, Float, Found, finite, floats, no_floats, shortened};
 use burn::tensor::TensorData;
 use pickle::View;
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     io::{Cursor, Read},
 };
@@ -24,11 +27,37 @@ fn fail(problem: impl Into<String>) -> Error {
     }
 }
 
-/// All tensors of an archive by their dotted names, floats as `f32`.
+/// Whether a file begins as PyTorch's do.
+pub(super) fn is_one(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04") || legacy::is_one(bytes)
+}
+
+/// All tensors of a file by their dotted names, floats as `f32`.
 pub(super) fn read(bytes: &[u8]) -> Result<Found, Error> {
+    if legacy::is_one(bytes) {
+        let file = legacy::Row::open(bytes)?;
+        return gather(file.tensors, bytes.len(), |key, _| {
+            let storage = file.storages.get(key);
+            let missing = || fail(format!("is damaged: it lacks the storage {}", shortened(key)));
+            storage.map(|&bytes| Cow::Borrowed(bytes)).ok_or_else(missing)
+        });
+    }
     let mut archive = Archive::open(bytes)?;
     let pickle = archive.entry("data.pkl", MAX_PICKLE_BYTES)?;
-    let mut tensors = pickle::tensors(&pickle)?;
+    gather(pickle::tensors(&pickle)?, bytes.len(), |key, limit| {
+        archive
+            .entry(&format!("data/{key}"), limit as u64)
+            .map(Cow::Owned)
+    })
+}
+
+/// Reads `tensors` out of their storages: `storage` gives the bytes of one, of at most so many. The file has
+/// `size` bytes.
+fn gather<'a>(
+    mut tensors: BTreeMap<String, View<'_>>,
+    size: usize,
+    mut storage: impl FnMut(&str, usize) -> Result<Cow<'a, [u8]>, Error>,
+) -> Result<Found, Error> {
     // Checkpoints of a training keep the network among other things.
     if tensors.keys().any(|name| name.starts_with("state_dict.")) {
         tensors = tensors
@@ -45,11 +74,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<Found, Error> {
             None => drop(found.insert(name, Err(no_floats(view.dtype)))),
         }
     }
-    // All tensors together are not larger than the file, and neither are all storages: two of an archive may claim the
-    // same bytes.
-    let [mut values_left, mut storages_left] = [bytes.len(); 2];
+    // All tensors together are not larger than the file, and neither are all storages: two of an archive may
+    // claim the same bytes.
+    let [mut values_left, mut storages_left] = [size; 2];
     for (key, views) in storages {
-        let storage = archive.entry(&format!("data/{key}"), storages_left as u64)?;
+        let storage = storage(key, storages_left)?;
         storages_left -= storage.len();
         for (name, view, float) in views {
             let value = values(&name, &view, float, &storage, &mut values_left)?;

@@ -1,7 +1,7 @@
 //! The pickle of an archive: which tensors there are, and where their bytes lie.
 //!
-//! A pickle is a program; nothing of it is run here. The few instructions that build containers and tensors are
-//! followed, every value is kept once and referred to by its number, and what is of no use becomes
+//! A pickle is a program; nothing of it is run here. The few instructions that build containers and tensors
+//! are followed, every value is kept once and referred to by its number, and what is of no use becomes
 //! [`Node::Other`], so memory stays proportional to the pickle, whatever it says.
 
 use super::{Error, Float, fail};
@@ -18,11 +18,51 @@ const MAX_ENTRIES: usize = 200_000;
 
 /// All tensors below the dictionary or object that a pickle makes, by their dotted names.
 pub(super) fn tensors(pickle: &[u8]) -> Result<BTreeMap<String, View<'_>>, Error> {
-    let mut machine = Machine::new(pickle);
-    let root = machine.run()?;
-    let mut tensors = BTreeMap::new();
-    machine.walk(root, &mut vec![], &mut 0, &mut tensors)?;
-    Ok(tensors)
+    Pickle::read(pickle)?.0.tensors()
+}
+
+/// What a pickle made.
+pub(super) struct Pickle<'p> {
+    machine: Machine<'p>,
+    root: Id,
+}
+
+impl<'p> Pickle<'p> {
+    /// Follows the pickle that `bytes` begin with, and returns what comes after it.
+    pub(super) fn read(bytes: &'p [u8]) -> Result<(Self, &'p [u8]), Error> {
+        let mut machine = Machine::new(bytes);
+        let root = machine.run()?;
+        let rest = &bytes[machine.position..];
+        Ok((Self { machine, root }, rest))
+    }
+
+    /// All tensors below it, by their dotted names.
+    pub(super) fn tensors(&self) -> Result<BTreeMap<String, View<'p>>, Error> {
+        let mut tensors = BTreeMap::new();
+        self.machine.walk(self.root, &mut vec![], &mut 0, &mut tensors)?;
+        Ok(tensors)
+    }
+
+    /// PyTorch's names for the types of all storages that it mentions, by the storages' names.
+    pub(super) fn storages(&self) -> BTreeMap<&'p str, &'p str> {
+        let storage = |node: &Node<'p>| match *node {
+            Node::Storage { dtype, key } => Some((key, dtype)),
+            _ => None,
+        };
+        self.machine.nodes.iter().filter_map(storage).collect()
+    }
+
+    /// Its texts, if it is a list of texts.
+    pub(super) fn texts(&self) -> Option<Vec<&'p str>> {
+        let Node::List(items) = &self.machine.nodes[self.root] else {
+            return None;
+        };
+        let text = |&id: &Id| match self.machine.nodes[id] {
+            Node::Text(text) => Some(text),
+            _ => None,
+        };
+        items.iter().map(text).collect()
+    }
 }
 
 /// A tensor as the pickle describes it: a part of a storage.
@@ -79,6 +119,7 @@ enum Node<'p> {
     Text(&'p str),
     Class(&'p str, &'p str),
     Tuple(Vec<Id>),
+    List(Vec<Id>),
     Dict(Vec<(Id, Id)>),
     /// An object of any class; its attributes are a dictionary.
     Object(Option<Id>),
@@ -111,7 +152,7 @@ impl<'p> Machine<'p> {
 
     fn wrong(&self, problem: &str) -> Error {
         fail(format!(
-            "is damaged: data.pkl {problem} at byte {}",
+            "is damaged: its pickle {problem} at byte {}",
             self.position
         ))
     }
@@ -184,6 +225,15 @@ impl<'p> Machine<'p> {
         Ok(())
     }
 
+    /// Puts `items` at the end of the list on top.
+    fn append(&mut self, items: Vec<Id>) -> Result<(), Error> {
+        let top = self.top()?;
+        if let Node::List(list) = &mut self.nodes[top] {
+            list.extend(items);
+        }
+        Ok(())
+    }
+
     fn pop_tuple(&mut self, count: usize) -> Result<(), Error> {
         let start = self.stack.len().checked_sub(count);
         let start = start.ok_or_else(|| self.wrong("takes values where there are none"))?;
@@ -202,7 +252,8 @@ impl<'p> Machine<'p> {
                 b'(' => self.push(Node::Mark),
                 b'}' => self.push(Node::Dict(vec![])),
                 b')' => self.push(Node::Tuple(vec![])),
-                b']' | b'N' | 0x88 | 0x89 => self.push(Node::Other),
+                b']' => self.push(Node::List(vec![])),
+                b'N' | 0x88 | 0x89 => self.push(Node::Other),
                 b'K' => self.int::<1>()?,
                 b'M' => self.int::<2>()?,
                 b'J' => self.int::<4>()?,
@@ -254,9 +305,14 @@ impl<'p> Machine<'p> {
                     let items = self.pop_to_mark()?;
                     self.set_items(&items)?;
                 }
-                // What lists hold is of no use here.
-                b'a' => drop(self.pop()?),
-                b'e' => drop(self.pop_to_mark()?),
+                b'a' => {
+                    let item = self.pop()?;
+                    self.append(vec![item])?;
+                }
+                b'e' => {
+                    let items = self.pop_to_mark()?;
+                    self.append(items)?;
+                }
                 // A new object, of a class and arguments that do not matter.
                 0x81 => {
                     self.pop()?;
@@ -320,11 +376,15 @@ impl<'p> Machine<'p> {
         }
     }
 
-    /// `("storage", class, key, device, count)`.
+    /// `("storage", class, key, device, count)`, in the old format followed by what part of another storage
+    /// it is.
     fn storage(&self, id: Id) -> Option<Node<'p>> {
-        let &[_, class, key, ..] = self.tuple(id)? else {
+        let &[_, class, key, ref rest @ ..] = self.tuple(id)? else {
             return None;
         };
+        if rest.iter().any(|&id| matches!(self.nodes[id], Node::Tuple(_))) {
+            return None;
+        }
         match (&self.nodes[class], &self.nodes[key]) {
             (&Node::Class(_, dtype), &Node::Text(key)) => Some(Node::Storage { dtype, key }),
             _ => None,

@@ -1,0 +1,134 @@
+//! Inception-v3 as pytorch-fid has it: its PyTorch file in, safetensors out and in.
+
+use super::{
+    Error, Found,
+    batch_norm::fold,
+    pytorch,
+    safetensors::{self, About},
+    shortened,
+};
+use crate::{
+    networks::encoders::inception::Inception,
+    weights::{Tensors, apply, check},
+};
+use burn::{module::Module, tensor::Device};
+
+/// The architecture's name in a safetensors file.
+const ARCHITECTURE: &str = "InceptionV3-FID";
+/// What torchvision adds to the variance in Inception's batch norms.
+const BATCH_NORM_EPSILON: f64 = 1e-3;
+/// Classes of the network that FID is measured with; torchvision's own weights have 1000, and other features.
+const CLASSES: usize = 1008;
+
+/// An Inception on the host.
+#[derive(Debug, Clone)]
+pub struct InceptionModel {
+    /// Its weights by the names of its parameters.
+    pub tensors: Tensors,
+    /// The licence of the weights, an SPDX expression.
+    pub licence: String,
+    /// Where the weights come from, in words.
+    pub source: String,
+}
+
+impl InceptionModel {
+    /// Reads what pytorch-fid loads, a state dict under torchvision's names: a PyTorch file of any version,
+    /// or safetensors. What classifies is left out, because FID looks at the features below it.
+    ///
+    /// No memory is taken on `device`: the network is only described there, to compare names and shapes.
+    ///
+    /// # Errors
+    ///
+    /// When the file is damaged, or its tensors are not exactly those of this network.
+    pub fn from_foreign(
+        bytes: &[u8],
+        licence: String,
+        source: String,
+        device: &Device,
+    ) -> Result<Self, Error> {
+        let found = match pytorch::is_one(bytes) {
+            true => pytorch::read(bytes)?,
+            false => safetensors::read_any(bytes)?.0,
+        };
+        let tensors = ours(found)?;
+        check(&Inception::init(device), &tensors)?;
+        Ok(Self {
+            tensors,
+            licence,
+            source,
+        })
+    }
+
+    /// Writes the model as a safetensors file, whose metadata holds everything but the weights.
+    pub fn to_safetensors(&self) -> Result<Vec<u8>, Error> {
+        let about = About {
+            config: (),
+            licence: self.licence.clone(),
+            source: self.source.clone(),
+        };
+        safetensors::write(&self.tensors, about.to_metadata(ARCHITECTURE)?)
+    }
+
+    /// Reads a file that [`to_safetensors`](Self::to_safetensors) wrote.
+    ///
+    /// # Errors
+    ///
+    /// When the file is damaged, of another architecture, or lacks its licence.
+    pub fn from_safetensors(bytes: &[u8]) -> Result<Self, Error> {
+        let (tensors, metadata) = safetensors::read(bytes)?;
+        let about: About<()> = About::from_metadata(metadata, ARCHITECTURE, "guise import inception")?;
+        Ok(Self {
+            tensors,
+            licence: about.licence,
+            source: about.source,
+        })
+    }
+
+    /// The network on `device`, with frozen weights.
+    ///
+    /// # Errors
+    ///
+    /// When the weights are not those of this network.
+    pub fn network(&self, device: &Device) -> Result<Inception, Error> {
+        Ok(apply(Inception::init(device).no_grad(), &self.tensors)?)
+    }
+}
+
+/// Tensors under the names of our network's parameters, with the batch norms in their convolutions.
+fn ours(found: Found) -> Result<Tensors, Error> {
+    let mut tensors = Tensors::new();
+    for (name, value) in found {
+        if name == "fc.weight"
+            && !value
+                .as_ref()
+                .is_ok_and(|data| data.shape().first() == Some(&CLASSES))
+        {
+            return Err(Error::Inception(format!(
+                "it does not tell {CLASSES} classes apart, so it is another than FID is measured with \
+                 (torchvision's own has other features): take pt_inception-2015-12-05-6726825d.pth, which pytorch-fid uses"
+            )));
+        }
+        // Counters, and the classifiers.
+        if name.ends_with(".num_batches_tracked") || name.starts_with("fc.") || name.starts_with("AuxLogits.")
+        {
+            continue;
+        }
+        let data = value
+            .map_err(|problem| Error::Inception(format!("the tensor {} {problem}", shortened(&name))))?;
+        tensors.insert(name, data);
+    }
+    let layers: Vec<String> = tensors
+        .keys()
+        .filter_map(|name| Some(name.strip_suffix(".bn.running_mean")?.to_owned()))
+        .collect();
+    for layer in layers {
+        let (norm, convolution) = (format!("{layer}.bn"), format!("{layer}.conv"));
+        // Only the first letters of torchvision's names are large.
+        let ours = layer.to_lowercase();
+        fold(&mut tensors, &norm, &convolution, &ours, BATCH_NORM_EPSILON).map_err(Error::Inception)?;
+    }
+    Ok(tensors)
+}
+
+#[cfg(test)]
+mod tests;

@@ -128,7 +128,11 @@ fn a_resumed_run_is_the_run_that_never_stopped() {
     }
     let grid = image::open(whole.join("fakes000000.png")).unwrap();
     assert_eq!((grid.width(), grid.height()), (8 * 16, 8 * 16));
-    assert!(path(&whole).ends_with("00000-dcgan-art"), "{}", whole.display());
+    assert!(
+        path(&whole).ends_with("00000-dcgan-collection"),
+        "{}",
+        whole.display()
+    );
 }
 
 #[test]

@@ -30,13 +30,13 @@ pub(super) struct Question {
 
 impl Question {
     /// The question that `name` stands for in figures, if the collection has such a property.
-    fn new(name: &str, book: &Phrasebook) -> Option<Self> {
+    fn new(name: &str, book: &Phrasebook, pictures: &[Values]) -> Option<Self> {
         let property = book
             .properties
             .iter()
             .position(|property| property.name == name)?;
-        // What a part of the collection wears is asked about as such: 32 pixels do not show which kind it is.
-        let presence = name == "glasses";
+        // What a part of the collection wears is asked about as such: small pictures do not show which kind it is.
+        let presence = book.is_worn(property) && pictures.iter().any(|values| values[property] == 0);
         let labels = match presence {
             true => vec![book.label(property, 0), book.any_label(property)],
             false => {
@@ -80,9 +80,12 @@ impl Panel {
     /// Trains a judge on most pictures of `dataset` for those of `traits` that it has, and tests it on the others.
     pub fn learn(dataset: &Dataset, traits: &[String], device: &Device) -> anyhow::Result<Self> {
         let book = Phrasebook::new((0..dataset.len()).map(|index| dataset.traits(index)));
+        let values: Vec<Values> = (0..dataset.len())
+            .map(|index| book.values(dataset.traits(index)))
+            .collect();
         let mut questions = vec![];
         for name in traits {
-            match Question::new(name.trim(), &book) {
+            match Question::new(name.trim(), &book, &values) {
                 Some(question) => questions.push(question),
                 None => eprintln!("the dataset has no trait {name:?}: it is not asked for"),
             }
@@ -93,12 +96,8 @@ impl Panel {
             traits.join(", ")
         );
         let mut pictures = vec![];
-        for index in 0..dataset.len() {
-            let values = book.values(dataset.traits(index));
-            let answers = questions
-                .iter()
-                .map(|question| question.answer(&values))
-                .collect();
+        for (index, values) in values.iter().enumerate() {
+            let answers = questions.iter().map(|question| question.answer(values)).collect();
             pictures.push((dataset.read(index)?, answers));
         }
         pictures.shuffle(&mut ChaCha8Rng::seed_from_u64(0));

@@ -199,6 +199,11 @@ impl Phrasebook {
         nouns.into_iter().map(str::to_owned).collect()
     }
 
+    /// Whether this property is something to wear, as glasses are, and not a part of its bearer.
+    pub fn is_worn(&self, property: usize) -> bool {
+        WORN.contains(&&*self.properties[property].name)
+    }
+
     /// The shortest words for a property that has any value: "hair", "glasses".
     pub fn any_label(&self, property: usize) -> String {
         let name = thing(&self.properties[property].name);

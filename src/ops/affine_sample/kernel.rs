@@ -17,8 +17,8 @@ pub(super) fn forward(p: &AffineSample, planes: usize, x: &[f32], y: &mut [f32])
     });
 }
 
-/// The transpose: what is at each pixel of the output in `grad` goes to where it came from in `x`, which holds
-/// zeros.
+/// The transpose: what is at each pixel of the output in `grad` goes to where it came from in `x`, which
+/// holds zeros.
 pub(super) fn adjoint(p: &AffineSample, planes: usize, grad: &[f32], x: &mut [f32]) {
     let [from, to] = [p.input, p.output].map(|[h, w]| h * w);
     each(p, x, planes * from, |picture, x| {

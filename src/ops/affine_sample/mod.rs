@@ -1,5 +1,5 @@
-//! Pictures looked up along affine grids by bilinear interpolation: the sampling of Jaderberg et al., "Spatial
-//! Transformer Networks" (2015), equations 1 and 5, where only the picture has a gradient.
+//! Pictures looked up along affine grids by bilinear interpolation: the sampling of Jaderberg et al.,
+//! "Spatial Transformer Networks" (2015), equations 1 and 5, where only the picture has a gradient.
 //!
 //! Pictures go on beyond their edges, so that every position has a value.
 
@@ -12,8 +12,8 @@ use backend::AffineSampleBackend;
 use burn::{backend::Dispatch, tensor::Tensor};
 use std::sync::Arc;
 
-/// From a column and a row of the output to those of the input: `x' = m[0] . (x, y, 1)`, `y' = m[1] . (x, y, 1)`.
-/// Whole numbers are the centers of pixels.
+/// From a column and a row of the output to those of the input: `x' = m[0] . (x, y, 1)`, `y' = m[1] . (x, y,
+/// 1)`. Whole numbers are the centers of pixels.
 pub type AffineGrid = [[f64; 3]; 2];
 
 /// What lies beyond the edges of a picture.
@@ -52,8 +52,8 @@ impl AffineSample {
         [tap(y0, x0), tap(y0, x1), tap(y1, x0), tap(y1, x1)]
     }
 
-    /// The two pixels of an axis of this length between which `position` lies, and their weights. A position that is
-    /// whole gives its pixel the weight one exactly.
+    /// The two pixels of an axis of this length between which `position` lies, and their weights. A position
+    /// that is whole gives its pixel the weight one exactly.
     #[inline(always)]
     fn pair(&self, position: f64, length: usize) -> [(usize, f32); 2] {
         let before = position.floor();

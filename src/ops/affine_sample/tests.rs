@@ -1,4 +1,5 @@
-//! The sampling against its definition in double precision, pixel by pixel, and against burn's own operations.
+//! The sampling against its definition in double precision, pixel by pixel, and against burn's own
+//! operations.
 
 use super::{
     backend::{gathered, scattered},

@@ -26,9 +26,9 @@ impl AdaptiveP {
         (self.risen as f64 / (ada_kimg * 1000.0)).clamp(0.0, 1.0)
     }
 
-    /// Takes note of a step, counted from zero, in which the signs of the logits of `shown` real pictures came to a sum of
-    /// `signs`. Now and then it moves: up where their mean, the paper's `r_t`, is above `ada_target`, down where it
-    /// is below.
+    /// Takes note of a step, counted from zero, in which the signs of the logits of `shown` real pictures
+    /// came to a sum of `signs`. Now and then it moves: up where their mean, the paper's `r_t`, is above
+    /// `ada_target`, down where it is below.
     pub fn observe(&mut self, step: u64, signs: i64, shown: usize, ada_target: f64, ada_kimg: f64) {
         self.signs += signs;
         self.seen += shown as i64;

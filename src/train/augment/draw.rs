@@ -15,8 +15,9 @@ const EXPECTED_POWER: [f64; BANDS] = [10.0 / 13.0, 1.0 / 13.0, 1.0 / 13.0, 1.0 /
 /// What happens to one picture.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct View {
-    /// From the pixels of the result to those of the picture, both counted in columns and rows from the center: the
-    /// inverse of all that moves pixels. Every entry is whole unless an operation that mixes pixels was drawn.
+    /// From the pixels of the result to those of the picture, both counted in columns and rows from the
+    /// center: the inverse of all that moves pixels. Every entry is whole unless an operation that mixes
+    /// pixels was drawn.
     pub placement: Square<3>,
     /// From the colors of the picture to those of the result.
     pub color: Square<4>,
@@ -67,8 +68,8 @@ impl<R: Rng> Draws<'_, R> {
         self.normal(deviation).exp2()
     }
 
-    /// The inverses of all steps, in the order of the steps, so that the last step's is applied first. Each number is
-    /// distributed as that of its inverse, so the inverses are drawn at once.
+    /// The inverses of all steps, in the order of the steps, so that the last step's is applied first. Each
+    /// number is distributed as that of its inverse, so the inverses are drawn at once.
     fn placement(&mut self, blit: f64, geom: f64, side: f64) -> Square<3> {
         // The two rotations together happen with the probability p.
         let rotate = 1.0 - (1.0 - geom).sqrt();
@@ -108,7 +109,8 @@ impl<R: Rng> Draws<'_, R> {
         happened(&steps).fold(identity(), |all, step| product(step, &all))
     }
 
-    /// Each band in turn is made louder or quieter, and all together then as loud as before by the expected power.
+    /// Each band in turn is made louder or quieter, and all together then as loud as before by the expected
+    /// power.
     fn gains(&mut self, p: f64) -> [f64; BANDS] {
         let mut gains = [1.0; BANDS];
         for band in 0..BANDS {

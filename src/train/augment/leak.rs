@@ -1,9 +1,9 @@
-//! Whether what was meant for the discriminator's eyes is seen in what the generator draws: section 3 of the paper
-//! calls it a leak, and expects it where an operation happens to most pictures.
+//! Whether what was meant for the discriminator's eyes is seen in what the generator draws: section 3 of the
+//! paper calls it a leak, and expects it where an operation happens to most pictures.
 //!
-//! Of each kind of operation a judge asks whether a picture is nearer to augmented real ones than to real ones, by a few
-//! plain statistics. It errs, and how often it does is known of pictures that were held out. So the share of samples
-//! that are augmented is an estimate with an error, not a verdict on one picture.
+//! Of each kind of operation a judge asks whether a picture is nearer to augmented real ones than to real
+//! ones, by a few plain statistics. It errs, and how often it does is known of pictures that were held out.
+//! So the share of samples that are augmented is an estimate with an error, not a verdict on one picture.
 
 use super::{
     AugPipe, Augmentation,
@@ -42,11 +42,12 @@ const BATCH: usize = 16;
 /// A judge that tells augmented pictures from others less often than this is not asked.
 const LEAST_POWER: f64 = 0.3;
 
-/// Looks for every kind of operation of `pipe` in `samples`, by comparison with `real`, both `[n, 3, side, side]` in
-/// `[-1, 1]`. Kinds that cannot be told from real pictures of this collection are left out, as are all of them where
-/// there are fewer than four real pictures or no samples.
+/// Looks for every kind of operation of `pipe` in `samples`, by comparison with `real`, both `[n, 3, side,
+/// side]` in `[-1, 1]`. Kinds that cannot be told from real pictures of this collection are left out, as are
+/// all of them where there are fewer than four real pictures or no samples.
 ///
-/// What differs from the collection for other reasons, as the samples of the first kimg do, may look augmented.
+/// What differs from the collection for other reasons, as the samples of the first kimg do, may look
+/// augmented.
 pub fn leaks(pipe: AugPipe, real: Tensor<4>, samples: Tensor<4>, rng: &mut impl Rng) -> Vec<Leak> {
     let [n, _, side, _] = real.dims();
     if n < 4 || samples.dims()[0] == 0 {
@@ -137,7 +138,8 @@ impl Statistics {
                 .sum::<f64>();
         }
         all.push((colorfulness / (3 * pixels) as f64).sqrt());
-        // Fine and coarser detail, and the fine detail where there is least of it, which is where noise shows.
+        // Fine and coarser detail, and the fine detail where there is least of it, which is where noise
+        // shows.
         let detail = |distance: usize, rows: std::ops::Range<usize>, columns: std::ops::Range<usize>| {
             let (mut sum, mut count) = (1e-6, 1e-6);
             for row in rows.clone() {
@@ -162,7 +164,8 @@ impl Statistics {
         all.push(quiet.fold(f64::INFINITY, f64::min));
         // How much it looks like the collection's mean as it is, mirrored, and turned.
         let last = side - 1;
-        let turned: [fn(usize, usize, usize) -> [usize; 2]; 5] = [
+        type Place = fn(usize, usize, usize) -> [usize; 2];
+        let turned: [Place; 5] = [
             |row, column, _| [row, column],
             |row, column, last| [row, last - column],
             |row, column, last| [column, last - row],

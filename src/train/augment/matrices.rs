@@ -41,8 +41,8 @@ fn turn(cos: f64, sin: f64) -> Square<3> {
     [[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]]
 }
 
-/// `own I + (all - own) v v^T` on colors, where `v` is the gray axis `(1, 1, 1) / sqrt(3)`: gray times `all`, and what
-/// differs from it times `own`.
+/// `own I + (all - own) v v^T` on colors, where `v` is the gray axis `(1, 1, 1) / sqrt(3)`: gray times `all`,
+/// and what differs from it times `own`.
 pub(super) fn around_gray(own: f64, all: f64) -> Square<4> {
     let mut matrix = diagonal([own, own, own, 1.0]);
     for row in &mut matrix[..3] {

@@ -1,10 +1,11 @@
-//! The augmentation of Karras et al., "Training Generative Adversarial Networks with Limited Data" (2020): the
-//! discriminator sees all pictures, real and generated, through operations that happen with a probability `p`, so
-//! that it cannot learn a small collection by heart. As long as `p` is below about 0.8, the generator learns to draw
-//! pictures that were not augmented (section 3).
+//! The augmentation of Karras et al., "Training Generative Adversarial Networks with Limited Data" (2020):
+//! the discriminator sees all pictures, real and generated, through operations that happen with a probability
+//! `p`, so that it cannot learn a small collection by heart. As long as `p` is below about 0.8, the generator
+//! learns to draw pictures that were not augmented (section 3).
 //!
-//! What happens is drawn on the host for a batch at a time ([`draw`]). Applying it is a function of the pictures alone,
-//! which is differentiable on every device, and affine: so the R1 penalty goes through it as well.
+//! What happens is drawn on the host for a batch at a time ([`draw`]). Applying it is a function of the
+//! pictures alone, which is differentiable on every device, and affine: so the R1 penalty goes through it as
+//! well.
 
 mod control;
 mod draw;
@@ -37,8 +38,8 @@ pub struct Augmentation {
 }
 
 impl Augmentation {
-    /// Draws what happens to each of `n` pictures of this side: every operation of `pipe` with the probability `p`. The same
-    /// state of `rng` gives the same on every device.
+    /// Draws what happens to each of `n` pictures of this side: every operation of `pipe` with the
+    /// probability `p`. The same state of `rng` gives the same on every device.
     pub fn draw(pipe: AugPipe, p: f64, n: usize, side: usize, rng: &mut impl Rng) -> Self {
         let views = (0..n).map(|_| View::draw(pipe, p, side, rng));
         Self {
@@ -46,17 +47,18 @@ impl Augmentation {
         }
     }
 
-    /// `images [n, 3, side, side]` in `[-1, 1]`, augmented; the values may leave the range. Pictures, and whole batches, to
-    /// which nothing happens keep every bit.
+    /// `images [n, 3, side, side]` in `[-1, 1]`, augmented; the values may leave the range. Pictures, and
+    /// whole batches, to which nothing happens keep every bit.
     ///
     /// # Panics
-    /// When the pictures are not those that it was drawn for: their number, three channels, at least two pixels a side.
+    /// When the pictures are not as many as it was drawn for, or not squares of at least two pixels a side in
+    /// three channels.
     pub fn apply(&self, images: Tensor<4>) -> Tensor<4> {
         self.run(images, true)
     }
 
-    /// The derivative of [`apply`](Self::apply) along `v`, which has the shape of the pictures: the same operations without what they
-    /// add. It does not depend on the pictures.
+    /// The derivative of [`apply`](Self::apply) along `v`, which has the shape of the pictures: the same
+    /// operations without what they add. It does not depend on the pictures.
     ///
     /// # Panics
     /// As [`apply`](Self::apply).
@@ -106,7 +108,8 @@ impl Augmentation {
                     let rows = values.len() / columns;
                     Tensor::<4>::from_data(TensorData::new(values, [1, 1, rows, columns]), &device)
                 };
-                // A picture and its mirror image, on and on, are the same at twice the rate after a period of it.
+                // A picture and its mirror image, on and on, are the same at twice the rate after a period of
+                // it.
                 let up = matrix(wavelets::upsampling(side), side);
                 let x = up.clone().matmul(x).matmul(up.transpose()); // [k, 3, period, period]
                 // From samples to pixels, through the placement, and to samples again.
@@ -208,7 +211,8 @@ impl Augmentation {
         )
     }
 
-    /// Has `f` change the pictures whose view is `chosen`, and puts them back among the others, which are not touched.
+    /// Has `f` change the pictures whose view is `chosen`, and puts them back among the others, which are not
+    /// touched.
     fn on(
         &self,
         x: Tensor<4>,

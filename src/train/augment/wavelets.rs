@@ -1,10 +1,12 @@
-//! Filters made of Daubechies' symlets ("Ten Lectures on Wavelets", 1992), as matrices for one axis. Pictures go on
-//! beyond their edges as their mirror images.
+//! Filters made of Daubechies' symlets ("Ten Lectures on Wavelets", 1992), as matrices for one axis. Pictures
+//! go on beyond their edges as their mirror images.
 
-/// Bands that a picture's frequencies fall into: up to an eighth of the highest one, and an octave each from there.
+/// Bands that a picture's frequencies fall into: up to an eighth of the highest one, and an octave each from
+/// there.
 pub(super) const BANDS: usize = 4;
 
-/// The low-pass filter sym2, of a sum of `sqrt(2)`: `(1 - s, 3 - s, 3 + s, 1 + s) / (4 sqrt(2))`, where `s = sqrt(3)`.
+/// The low-pass filter sym2, of a sum of `sqrt(2)`: `(1 - s, 3 - s, 3 + s, 1 + s) / (4 sqrt(2))`, where `s =
+/// sqrt(3)`.
 const SYM2: [f64; 4] = [
     -0.12940952255126037,
     0.2241438680420134,
@@ -28,7 +30,8 @@ pub(super) const SYM6: [f64; 12] = [
     -0.007800708325034148,
 ];
 
-/// Taps of the filter before the one that the samples of the picture come from: half of them, as it has an even number.
+/// Taps of the filter before the one that the samples of the picture come from: half of them, as it has an
+/// even number.
 const BEFORE: usize = SYM6.len() / 2 - 1;
 
 /// Samples of a picture of this side at twice its rate, after which it and its mirror image repeat.
@@ -36,7 +39,8 @@ pub(super) fn period(side: usize) -> usize {
     4 * (side - 1)
 }
 
-/// From a picture's axis to a [`period`] at twice its rate: zeros between the samples, then sym6. `[period, side]`
+/// From a picture's axis to a [`period`] at twice its rate: zeros between the samples, then sym6. `[period,
+/// side]`
 ///
 /// Sample `j` lies where pixel `j / 2 - 1 / 4` would.
 pub(super) fn upsampling(side: usize) -> Vec<f32> {
@@ -97,8 +101,8 @@ pub(super) fn band_filter(gains: &[f64; BANDS], side: usize) -> Vec<f32> {
     single(&matrix)
 }
 
-/// The filter of each band, the lowest frequencies first. They are symmetric, of the same odd length, and their sum is one at
-/// the center.
+/// The filter of each band, the lowest frequencies first. They are symmetric, of the same odd length, and
+/// their sum is one at the center.
 pub(super) fn bands() -> [Vec<f64>; BANDS] {
     let high: Vec<f64> = (0..SYM2.len())
         .map(|k| if k % 2 == 0 { SYM2[k] } else { -SYM2[k] })

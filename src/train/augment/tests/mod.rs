@@ -50,9 +50,9 @@ fn as_many_pictures_are_touched_as_p_says() {
     for p in [0.0f64, 0.2, 0.7, 1.0] {
         let still = 1.0 - p;
         for (pipe, kind) in KINDS {
-            // What leaves a picture alone: each operation that does not happen, and those that come out as nothing:
-            // one mirroring in two, one turn in four, one shift of up to two pixels in four on each axis, one lightness in
-            // two.
+            // What leaves a picture alone: each operation that does not happen, and those that come out as
+            // nothing: one mirroring in two, one turn in four, one shift of up to two pixels in four on each
+            // axis, one lightness in two.
             let alone = match kind {
                 Kind::Blit => (1.0 - p / 2.0) * (1.0 - p * 3.0 / 4.0) * (1.0 - p * 15.0 / 16.0),
                 Kind::Color => still.powi(4) * (1.0 - p / 2.0),
@@ -146,7 +146,8 @@ fn a_picture_is_augmented_as_if_it_were_alone() {
     }
 }
 
-/// `along` and the gradient are the derivative of `apply`; it is affine, so a difference over any distance is exact.
+/// `along` and the gradient are the derivative of `apply`; it is affine, so a difference over any distance is
+/// exact.
 #[test]
 fn the_derivatives_are_those_of_finite_differences() {
     let device = Device::flex().autodiff();

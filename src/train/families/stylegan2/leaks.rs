@@ -17,8 +17,8 @@ use serde::Serialize;
 /// Real pictures that are looked at, at most.
 const REAL: usize = 256;
 
-/// Below this `augment_p` most pictures of every kind are as they were, and nothing leaks; what looks augmented there is only not
-/// drawn well yet.
+/// Below this `augment_p` most pictures of every kind are as they were, and nothing leaks; what looks
+/// augmented there is only not drawn well yet.
 const LEAST_P: f64 = 0.5;
 
 /// What is written beside the sample grid.
@@ -28,7 +28,8 @@ struct Found {
     leaks: Vec<Leak>,
 }
 
-/// Writes what the samples show of the augmentation to `leaks<kimg>.json`, and says in a sentence if it is seen.
+/// Writes what the samples show of the augmentation to `leaks<kimg>.json`, and says in a sentence if it is
+/// seen.
 pub(super) fn look(
     state: &TrainState,
     run: &Run,
@@ -81,8 +82,8 @@ pub(super) fn look(
     write_whole(&path, &text)?;
     Ok((!seen.is_empty()).then(|| {
         format!(
-            "the samples look augmented ({}) at an augment_p of {augment_p:.2}: if their grid does too, more pictures, fewer \
-             operations or a lower --ada-target help",
+            "the samples look augmented ({}) at an augment_p of {augment_p:.2}: if their grid does too, more \
+             pictures, fewer operations or a lower --ada-target help",
             seen.join(", ")
         )
     }))

@@ -3,8 +3,8 @@
 use crate::{networks::generators::stylegan2::Discriminator, train::augment::Augmentation};
 use burn::{module::Module, tensor::Tensor};
 
-/// The R1 penalty `E|grad D(A(real))|^2 / 2`, where `A` is the augmentation, and a stand-in with the same gradient for the
-/// weights.
+/// The R1 penalty `E|grad D(A(real))|^2 / 2`, where `A` is the augmentation, and a stand-in with the same
+/// gradient for the weights.
 ///
 /// `real [n, c, h, w]` lives on a device with autodiff. With `v = grad_x D(A(x))` held constant, the weight
 /// gradient of `|v|^2 / 2` is that of the directional derivative of `D(A(x))` along `v`, which the tangent
@@ -39,8 +39,8 @@ mod tests {
     };
     use burn::tensor::Device;
 
-    /// The stand-in is the derivative of `D(A(x))` along `v`, the augmentation included: its value is `E|v|^2`, and
-    /// its gradient that of a difference along `v`.
+    /// The stand-in is the derivative of `D(A(x))` along `v`, the augmentation included: its value is
+    /// `E|v|^2`, and its gradient that of a difference along `v`.
     #[test]
     fn the_penalty_goes_through_the_augmentation() {
         let device = Device::flex().autodiff();

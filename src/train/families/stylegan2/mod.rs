@@ -76,7 +76,8 @@ impl Family for TrainState {
         Ok(self.advance(settings, step, real))
     }
 
-    /// A sample grid, the snapshot to publish, whether the samples are varied, and whether augmentation is seen in them.
+    /// A sample grid, the snapshot to publish, whether the samples are varied, and whether augmentation is
+    /// seen in them.
     fn report(
         &self,
         run: &Run,

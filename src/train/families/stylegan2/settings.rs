@@ -56,8 +56,8 @@ pub struct Recipe {
     /// The half-life is at most this share of the pictures seen so far.
     #[arg(skip = Self::default().ema_rampup)]
     pub ema_rampup: f64,
-    /// Share of the steps whose pictures take their coarse and fine layers from two latents. More lets avatars
-    /// be mixed freely; less leaves shapes that span several layers easier to learn.
+    /// Share of the steps whose pictures take their coarse and fine layers from two latents. More lets
+    /// avatars be mixed freely; less leaves shapes that span several layers easier to learn.
     #[arg(long, value_name = "SHARE", default_value_t = Self::default().style_mixing_prob)]
     pub style_mixing_prob: f64,
     /// Give the layers per-pixel noise, for art with grain or brush strokes; flat art is better without.
@@ -66,13 +66,13 @@ pub struct Recipe {
     /// Show every picture mirrored as often as not. Not for art that has a left and a right.
     #[arg(long)]
     pub mirror: bool,
-    /// What the discriminator sees all pictures through, as often as it takes to keep it from learning a small
-    /// collection by heart.
+    /// What the discriminator sees all pictures through, as often as it takes to keep it from learning a
+    /// small collection by heart.
     #[arg(long, value_enum, default_value_t)]
     #[serde(default)]
     pub augment: AugPipe,
-    /// What --augment keeps: the real pictures that the discriminator takes for real, less those that it does not,
-    /// as a share of all.
+    /// What --augment keeps: the real pictures that the discriminator takes for real, less those that it does
+    /// not, as a share of all.
     #[arg(long, value_name = "SHARE", default_value_t = Self::default().ada_target)]
     #[serde(default = "Recipe::default_ada_target")]
     pub ada_target: f64,

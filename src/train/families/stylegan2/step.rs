@@ -1,5 +1,5 @@
-//! One training step: the discriminator, now and then its penalty, the generator, the average. Both networks see
-//! pictures through the augmentation.
+//! One training step: the discriminator, now and then its penalty, the generator, the average. Both networks
+//! see pictures through the augmentation.
 
 use super::{losses::r1_penalty, settings::TrainSettings};
 use crate::{
@@ -50,8 +50,9 @@ pub struct StepStats {
     pub fake_logit: f64,
     /// See [`r1_penalty`]; none in most steps.
     pub r1_penalty: Option<f64>,
-    /// The paper's `r_t`: real pictures that the discriminator took for real, less those that it did not, as a
-    /// share of all; figures of before it was measured have none. Towards one it knows the collection by heart.
+    /// The paper's `r_t`: real pictures that the discriminator took for real, less those that it did not, as
+    /// a share of all; figures of before it was measured have none. Towards one it knows the collection by
+    /// heart.
     #[serde(default)]
     pub real_sign: Option<f64>,
     /// The probability of each operation of the augmentation, if there is one.

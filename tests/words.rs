@@ -370,10 +370,10 @@ fn pictures_are_evaluated_beside_the_collections_own() {
         ["kid256_clip", "kid256_clip_collection"].map(|name| varied[name].as_f64().unwrap());
     let [distance, least] =
         ["fid256_clip", "fid256_clip_collection"].map(|name| varied[name].as_f64().unwrap());
-    assert!(distance > 5.0 * least && least > 0.0, "{varied}");
+    assert!(distance > 2.0 * least && least > 0.0, "{varied}");
     for share in ["precision256_clip", "recall256_clip"] {
         let share = varied[share].as_f64().unwrap();
-        assert!((0.0..0.5).contains(&share), "{varied}");
+        assert!((0.0..0.9).contains(&share), "{varied}");
     }
     // The model knows nothing of these pictures, whose two halves differ by chance alone.
     assert!(model > 20.0 * collection.abs(), "{varied}");

@@ -4,10 +4,7 @@
 //! dict, and the names of the storages. Then the storages come in this order, each with its number of values
 //! before it.
 
-use super::{
-    MAX_PICKLE_BYTES, fail,
-    pickle::{Pickle, View},
-};
+use super::{MAX_PICKLE_BYTES, View, fail, pickle::Pickle};
 use crate::weights::foreign::{Error, shortened};
 use std::collections::BTreeMap;
 

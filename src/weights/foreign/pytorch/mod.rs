@@ -7,15 +7,16 @@
 
 mod legacy;
 mod pickle;
+mod view;
 
 use super::{Error, Float, Found, finite, floats, no_floats, shortened};
 use burn::tensor::TensorData;
-use pickle::View;
 use std::{
     borrow::Cow,
     collections::BTreeMap,
     io::{Cursor, Read},
 };
+use view::View;
 use zip::ZipArchive;
 
 /// The pickles of the largest models have a tenth of this.

@@ -336,12 +336,15 @@ mod tests {
         let root = TempDir::new().unwrap();
         let dir = root.path().join("site");
         write(&dir, &site("one"), false).unwrap();
-        // As it is after the list and the first of two files were written.
-        let mut both = Record::read(&dir).unwrap();
-        let second = [Piece::made("a/b.txt", "c"), Piece::made("index.html", "two")];
-        second.iter().for_each(|piece| both.add(&piece.file));
-        both.write(&dir).unwrap();
-        fs::write(dir.join("a/b.txt"), "c").unwrap();
+        // It writes the first of two files and cannot write the second.
+        let lost = Piece::copied(
+            "index.html",
+            root.path().join("gone"),
+            &File::describe("", b"two"),
+        );
+        write(&dir, &[Piece::made("a/b.txt", "c"), lost], false).unwrap_err();
+        assert_eq!(fs::read(dir.join("a/b.txt")).unwrap(), b"c");
+        assert_eq!(fs::read(dir.join("index.html")).unwrap(), b"one");
         let written = write(&dir, &site("three"), true).unwrap();
         assert_eq!(written.changed, 2);
         assert_eq!(fs::read(dir.join("index.html")).unwrap(), b"three");

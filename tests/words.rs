@@ -392,7 +392,7 @@ fn pictures_are_evaluated_beside_the_collections_own() {
     );
     // A published CLIP's file is no Inception.
     let no_inception = fs::canonicalize("tests/fixtures/clip/resnet.safetensors").unwrap();
-    assert!(error(&["--inception", utf8(&no_inception)]).contains("guise import inception"));
+    assert!(error(&["--inception", utf8(&no_inception)]).contains("cannot use the Inception"));
     assert!(error(&["--count", "1"]).contains("1 is not in 2..=50000"));
     assert!(error(&["--truncation-psi", "3"]).contains("--truncation-psi is 3, expected 0 to 2"));
 }

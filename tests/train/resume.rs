@@ -67,7 +67,8 @@ fn an_augmented_run_resumes_with_its_probability() {
     assert_eq!(resumed, never_stopped);
     let ticks = Run::open(&run).unwrap().ticks().unwrap();
     let p = |at: usize| ticks[at].stats.augment_p.unwrap();
-    assert!(p(0) > 0.0 && p(1) > p(0), "{ticks:?}");
+    // At first the discriminator takes even real pictures for drawn ones.
+    assert!(p(1) > p(0), "{ticks:?}");
     assert!(ticks.iter().all(|tick| tick.stats.real_sign.is_some()));
     let leaks = fs::read_to_string(run.join("leaks000000.json")).unwrap();
     assert!(leaks.contains("\"leaks\":["), "{leaks}");

@@ -39,8 +39,10 @@ mod tests {
     };
     use burn::tensor::Device;
 
-    /// The stand-in is the derivative of `D(A(x))` along `v`, the augmentation included: its value is
-    /// `E|v|^2`, and its gradient that of a difference along `v`.
+    /// The tangent pass itself is held against PyTorch in tests/stylegan2. What the augmentation adds is the
+    /// direction: `A` v must be to the logits what v is to the pictures, so the stand-in's value is `E|v|^2`. A
+    /// difference of weight gradients would say nothing, because each rectifier that turns between its two sides
+    /// adds a jump to it.
     #[test]
     fn the_penalty_goes_through_the_augmentation() {
         let device = Device::flex().autodiff();
@@ -69,18 +71,5 @@ mod tests {
             (value - 2.0 * penalty).abs() < 1e-3 * penalty,
             "{value}, {penalty}"
         );
-
-        let logits = |x: Tensor<4>| discriminator.forward(augmentation.apply(x));
-        let x = real.clone().require_grad();
-        let v = x.grad(&logits(x.clone()).sum().backward()).unwrap();
-        let v = Tensor::from_inner(v);
-        let step = 1e-2;
-        let ahead = logits(real.clone() + v.clone() * step) - logits(real - v * step);
-        let difference = ahead.mean() / (2.0 * step);
-        let weight = discriminator.from_rgb.weight.val();
-        let [found, expected] = [surrogate, difference].map(|of| weight.grad(&of.backward()).unwrap());
-        let norm = |x: Tensor<4>| x.square().sum().into_scalar::<f32>().sqrt();
-        let (error, size) = (norm(found - expected.clone()), norm(expected));
-        assert!(error < 0.02 * size, "{error} of {size}");
     }
 }

@@ -192,6 +192,34 @@ fn a_run_is_resumed_across_devices() {
     assert_same(&go_on(&gpu, "0.072", "cpu"), &go_on(&cpu, "0.072", "cpu"), false);
 }
 
+/// The same through the augmentation, whose lookups are gathered and scattered there, and its penalty.
+#[test]
+fn an_augmented_step_is_the_same() {
+    let dir = TempDir::new().unwrap();
+    let data = dataset(dir.path());
+    let out = dir.path().join("runs");
+    let start = ["train", "--data", utf8(&data), "--out", utf8(&out)];
+    let tiny = ["--batch-size", "4", "--channel-base", "128", "--channel-max", "8"];
+    let augment = [
+        "--augment",
+        "bgcfnc",
+        "--ada-target",
+        "0",
+        "--ada-kimg",
+        "0.02",
+        "--seed",
+        "2",
+    ];
+    guise(&[&start[..], &tiny, &augment, &["--kimg", "0.064"]].concat());
+    let cpu = last(&out, "0");
+    let gpu = dir.path().join("gpu");
+    copy(&cpu, &gpu);
+    let expected = go_on(&cpu, "0.068", "cpu");
+    let augment_p = expected.0.stats.augment_p.unwrap();
+    assert!(augment_p > 0.3, "{augment_p}: most pictures are augmented");
+    assert_same(&go_on(&gpu, "0.068", "webgpu"), &expected, true);
+}
+
 /// The collection's CLIP: losses and every weight after two steps.
 #[test]
 fn the_towers_learn_the_same() {

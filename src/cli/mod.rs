@@ -61,9 +61,22 @@ enum Command {
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     run(std::env::args_os().collect()).unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        eprintln!("error: {}", in_words(&error));
         ExitCode::FAILURE
     })
+}
+
+/// An error with its causes, each said once: some errors of ours name their cause themselves.
+fn in_words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if words.is_empty() {
+            words = cause;
+        } else if !words.ends_with(&cause) {
+            words = format!("{words}: {cause}");
+        }
+    }
+    words
 }
 
 fn run(args: Vec<OsString>) -> anyhow::Result<ExitCode> {
@@ -100,4 +113,19 @@ fn run(args: Vec<OsString>) -> anyhow::Result<ExitCode> {
         Command::DrawSvg(_) => unreachable!("it came back above"),
     }?;
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_said_once() {
+        let error = anyhow::anyhow!("no such file").context("cannot read x: no such file");
+        assert_eq!(in_words(&error), "cannot read x: no such file");
+        assert_eq!(
+            in_words(&error.context("cannot train")),
+            "cannot train: cannot read x: no such file"
+        );
+    }
 }

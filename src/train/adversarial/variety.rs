@@ -23,7 +23,7 @@ pub struct RelativeVariety {
 }
 
 impl RelativeVariety {
-    /// Less is a collapse. Runs that went well were seen above 0.8 from 20 kimg on.
+    /// Less is a collapse: a DCGAN whose faces were all alike was seen at 0.43.
     pub const LEAST: f64 = 0.5;
 
     /// Of samples without truncation.

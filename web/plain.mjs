@@ -112,14 +112,40 @@ function takeApart(body, parameters) {
   return Buffer.concat([Buffer.from([...number(variables.length), ...declared]), ...parts, body.subarray(done)]);
 }
 
-// The program without relaxed SIMD.
-export function plain(program) {
+// The sections of a program, each with the place where its content begins.
+function* sections(program) {
   const reader = new Reader(program, 8);
-  const sections = [program.subarray(0, 8)];
-  let parameters, types;
   while (reader.at < program.length) {
     const id = reader.byte();
-    let content = reader.take(reader.number());
+    const length = reader.number();
+    yield { id, at: reader.at, content: reader.take(length) };
+  }
+}
+
+// The places of a program's fused operations. Their bytes alone may also be a part of something else.
+export function fusedOperations(program) {
+  const places = [];
+  for (const { id, at, content } of sections(program)) {
+    if (id !== CODE) continue;
+    const reader = new Reader(content);
+    reader.list(() => {
+      const length = reader.number();
+      const end = reader.at + length;
+      reader.list(() => [reader.number(), reader.byte()]); // variables
+      while (reader.at < end) {
+        const place = at + reader.at;
+        if (step(reader) === RELAXED_MADD) places.push(place);
+      }
+    });
+  }
+  return places;
+}
+
+// The program without relaxed SIMD.
+export function plain(program) {
+  const parts = [program.subarray(0, 8)];
+  let parameters, types;
+  for (let { id, content } of sections(program)) {
     const inside = new Reader(content);
     if (id === TYPES) {
       parameters = inside.list(() => {
@@ -135,7 +161,7 @@ export function plain(program) {
       const bodies = inside.list(() => withLength(takeApart(inside.take(inside.number()), parameters[types[index++]])));
       content = Buffer.concat([Buffer.from(number(bodies.length)), ...bodies]);
     }
-    sections.push(Buffer.from([id]), withLength(content));
+    parts.push(Buffer.from([id]), withLength(content));
   }
-  return Buffer.concat(sections);
+  return Buffer.concat(parts);
 }

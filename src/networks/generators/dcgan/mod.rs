@@ -171,7 +171,7 @@ mod tests {
             ("resolution", 48),
             ("resolution", 256),
             ("z_dim", 0),
-            ("z_dim", 1 << 40),
+            ("z_dim", usize::MAX >> 2),
             ("img_channels", 5),
             ("ngf", 0),
             ("ngf", 257),

@@ -51,8 +51,13 @@ struct RealesrganNcnn {
     /// The safetensors file to write.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// The licence of the weights, an SPDX expression; Real-ESRGAN's own is the default.
-    #[arg(long, value_name = "SPDX", default_value = "BSD-3-Clause")]
+    /// The license of the weights, an SPDX expression; Real-ESRGAN's own is the default.
+    #[arg(
+        long = "license",
+        alias = "licence",
+        value_name = "SPDX",
+        default_value = "BSD-3-Clause"
+    )]
     licence: String,
 }
 
@@ -69,8 +74,13 @@ struct ClipArgs {
     /// The safetensors file to write.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// The licence of the weights, an SPDX expression; OpenAI's and most of open_clip's is the default.
-    #[arg(long, value_name = "SPDX", default_value = "MIT")]
+    /// The license of the weights, an SPDX expression; OpenAI's and most of open_clip's is the default.
+    #[arg(
+        long = "license",
+        alias = "licence",
+        value_name = "SPDX",
+        default_value = "MIT"
+    )]
     licence: String,
     /// The nonlinearity: quick in OpenAI's models, exact in most that others trained (`hidden_act` or
     /// `quick_gelu` in their configuration says which).
@@ -98,9 +108,14 @@ struct InceptionArgs {
     /// The safetensors file to write.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// The licence of the weights, an SPDX expression; that of TensorFlow, from where they come, is the
+    /// The license of the weights, an SPDX expression; that of TensorFlow, from where they come, is the
     /// default.
-    #[arg(long, value_name = "SPDX", default_value = "Apache-2.0")]
+    #[arg(
+        long = "license",
+        alias = "licence",
+        value_name = "SPDX",
+        default_value = "Apache-2.0"
+    )]
     licence: String,
 }
 

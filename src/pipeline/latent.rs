@@ -19,10 +19,10 @@ pub fn z_from_seed(seed: u64, z_dim: usize) -> Vec<f32> {
 
 /// `count` avatars on the ways between two; all are `[layers width]`, row by row.
 ///
-/// Where there are several layers, each avatar takes its coarse ones (shape, pose) from one of the two and its fine
-/// ones (colors) from the other: first from the first and the second, then the other way around. A single layer
-/// cannot be taken apart. There they lie on the arc from the first to the second, because normal latents of many
-/// numbers are all about as long, and a straight line would pass where none are.
+/// Where there are several layers, each avatar takes its coarse ones (shape, pose) from one of the two and
+/// its fine ones (colors) from the other: first from the first and the second, then the other way around. A
+/// single layer cannot be taken apart. There they lie on the arc from the first to the second, because normal
+/// latents of many numbers are all about as long, and a straight line would pass where none are.
 ///
 /// # Errors
 ///

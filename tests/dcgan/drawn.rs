@@ -34,8 +34,8 @@ fn config() -> DcganConfig {
     }
 }
 
-/// `module` with normal values of the deviation that `scale` gives for a name, the same everywhere; a scale of
-/// zero leaves it alone.
+/// `module` with normal values of the deviation that `scale` gives for a name, the same everywhere; a scale
+/// of zero leaves it alone.
 fn randomize<M: Module>(module: M, scale: impl Fn(&str) -> f32) -> M {
     let mut tensors = block_on(collect(&module)).unwrap();
     for (index, (name, data)) in tensors

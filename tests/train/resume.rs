@@ -44,7 +44,8 @@ fn a_resumed_run_knows_its_own_end() {
     assert_eq!(Run::open(&run).unwrap().settings.recipe.total_kimg, 0.04);
 }
 
-/// `augment_p` and what it has seen since it last moved go on where they were, which is in the middle of an interval.
+/// `augment_p` and what it has seen since it last moved go on where they were, which is in the middle of an
+/// interval.
 #[test]
 fn an_augmented_run_resumes_with_its_probability() {
     let dir = tempfile::tempdir().unwrap();

@@ -35,7 +35,8 @@ impl Question {
             .properties
             .iter()
             .position(|property| property.name == name)?;
-        // What a part of the collection wears is asked about as such: small pictures do not show which kind it is.
+        // What a part of the collection wears is asked about as such: small pictures do not show which kind
+        // it is.
         let presence = book.is_worn(property) && pictures.iter().any(|values| values[property] == 0);
         let labels = match presence {
             true => vec![book.label(property, 0), book.any_label(property)],
@@ -70,14 +71,16 @@ impl Question {
 /// Questions about pictures, and a judge who answers them.
 pub(super) struct Panel {
     pub questions: Vec<Question>,
-    /// How often the judge is right about each question, on pictures of the collection that it did not learn from.
+    /// How often the judge is right about each question, on pictures of the collection that it did not learn
+    /// from.
     pub accuracy: Vec<f64>,
     judge: Judge,
     device: Device,
 }
 
 impl Panel {
-    /// Trains a judge on most pictures of `dataset` for those of `traits` that it has, and tests it on the others.
+    /// Trains a judge on most pictures of `dataset` for those of `traits` that it has, and tests it on the
+    /// others.
     pub fn learn(dataset: &Dataset, traits: &[String], device: &Device) -> anyhow::Result<Self> {
         let book = Phrasebook::new((0..dataset.len()).map(|index| dataset.traits(index)));
         let values: Vec<Values> = (0..dataset.len())

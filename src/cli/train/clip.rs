@@ -23,8 +23,8 @@ const MINILM_SOURCE: &str = "https://huggingface.co/sentence-transformers/all-Mi
 
 /// Train a CLIP: it knows which sentences fit which pictures of a dataset, whose pictures must have traits.
 ///
-/// The image tower is trained, and a projection of a sentence encoder that stays as it is. The run folder also
-/// gets evaluation.json: how well pictures are found and described that were held out.
+/// The image tower is trained, and a projection of a sentence encoder that stays as it is. The run folder
+/// also gets evaluation.json: how well pictures are found and described that were held out.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -98,11 +98,8 @@ fn resume(args: &Args, given: Given, dir: &Path) -> anyhow::Result<(ClipRun, Dat
         settings.text_encoder = whole(text_encoder);
     }
     let resolution = settings.image_tower.resolution;
-    let (dataset, note) = settings.dataset.reopen(args.place.data.as_deref(), resolution)?;
-    if let Some(note) = note {
-        let held_out = "pictures that it was trained with may be among those that are held out now";
-        notes(&[format!("{note}; {held_out}")]);
-    }
+    let held_out = "; pictures that it was trained with may be among those that are held out now";
+    let dataset = args.place.reopen(&mut settings.dataset, resolution, held_out)?;
     let encoder = TextEncoder::open(&settings.text_encoder)?;
     Ok((run, dataset, encoder))
 }

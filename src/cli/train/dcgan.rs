@@ -11,8 +11,8 @@ use crate::{
 };
 use std::path::Path;
 
-/// Train a DCGAN generator, the plain ancestor of the others: larger and quicker to explain than StyleGAN2, and
-/// less sharp.
+/// Train a DCGAN generator, the plain ancestor of the others: larger and quicker to explain than StyleGAN2,
+/// and less sharp.
 ///
 /// The run folder also gets sample grids, and snapshots to publish. Datasets have 16, 32, 64 or 128 pixels.
 #[derive(Debug, clap::Args)]
@@ -25,7 +25,8 @@ pub(super) struct Args {
     /// Channels of the generator's last map before the picture; they double toward the first [default: 64].
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     ngf: Option<usize>,
-    /// Channels of the discriminator's first map after the picture; they double toward the last [default: 64].
+    /// Channels of the discriminator's first map after the picture; they double toward the last [default:
+    /// 64].
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     ndf: Option<usize>,
     /// What to do when the generator draws nearly the same picture for every seed.
@@ -81,7 +82,6 @@ fn resume(args: &Args, given: Given, dir: &Path) -> anyhow::Result<(DcganRun, Da
     settings.recipe = given.over(&settings.recipe, &args.recipe);
     settings.validate().map_err(Error::Settings)?;
     let resolution = settings.network.resolution;
-    let (dataset, note) = settings.dataset.reopen(args.place.data.as_deref(), resolution)?;
-    notes(note.as_slice());
+    let dataset = args.place.reopen(&mut settings.dataset, resolution, "")?;
     Ok((run, dataset))
 }

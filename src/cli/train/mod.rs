@@ -7,7 +7,7 @@ mod stylegan2;
 use super::{device::DeviceChoice, progress, stop::on_ctrl_c};
 use crate::{
     data::Dataset,
-    train::{Ended, Event, Family, RelativeVariety, RunSettings, Trainer, run_kind},
+    train::{Ended, Event, Family, RelativeVariety, RunSettings, TrainedOn, Trainer, run_kind},
 };
 use anyhow::Context;
 use clap::{ArgMatches, parser::ValueSource};
@@ -66,6 +66,13 @@ impl Place {
     fn dataset(&self) -> anyhow::Result<(Dataset, &Path)> {
         let data = self.data.as_deref().context("--data is missing")?;
         Ok((Dataset::open(data)?, data))
+    }
+
+    /// The dataset of a run that goes on. If it is another than before that is said, with what `follows`.
+    fn reopen(&self, before: &mut TrainedOn, resolution: usize, follows: &str) -> anyhow::Result<Dataset> {
+        let (dataset, note) = before.reopen(self.data.as_deref(), resolution)?;
+        notes(note.map(|note| note + follows).as_slice());
+        Ok(dataset)
     }
 }
 

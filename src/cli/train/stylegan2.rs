@@ -93,7 +93,6 @@ fn resume(args: &Args, given: Given, dir: &Path) -> anyhow::Result<(Run, Dataset
     settings.recipe = given.over(&settings.recipe, &args.recipe);
     settings.validate().map_err(Error::Settings)?;
     let resolution = settings.network.resolution;
-    let (dataset, note) = settings.dataset.reopen(args.place.data.as_deref(), resolution)?;
-    notes(note.as_slice());
+    let dataset = args.place.reopen(&mut settings.dataset, resolution, "")?;
     Ok((run, dataset))
 }

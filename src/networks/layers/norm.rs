@@ -39,10 +39,10 @@ impl LayerNorm {
 
 /// Batch norm over the channels of maps (Ioffe and Szegedy 2015).
 ///
-/// In training a channel is normalized by the mean and variance of the batch at hand, afterwards by averages of
-/// those, which are parameters like the others here: they are saved, published and loaded with the network.
-/// burn's own layer keeps them in memory that its clones share and brings them up to date one step late, so that
-/// what a checkpoint holds would depend on when it is written.
+/// In training a channel is normalized by the mean and variance of the batch at hand, afterwards by averages
+/// of those, which are parameters like the others here: they are saved, published and loaded with the
+/// network. burn's own layer keeps them in memory that its clones share and brings them up to date one step
+/// late, so that what a checkpoint holds would depend on when it is written.
 #[derive(Module, Debug)]
 pub struct BatchNorm {
     /// `[channels]`, the scale.

@@ -83,8 +83,8 @@ impl<B: ConvBackend, C: CheckpointStrategy> ConvBackend for Autodiff<B, C> {
         weight: FloatTensor<Self>,
         sizes: ConvSizes,
     ) -> FloatTensor<Self> {
-        // The adjoint of a convolution: its own input gradient is that convolution, and in the weight gradient the roles
-        // are swapped.
+        // The adjoint of a convolution: its own input gradient is that convolution, and in the weight
+        // gradient the roles are swapped.
         Bilinear::<B, ConvSizes> {
             forward: B::convolve_input_grad,
             x_grad: B::convolve,

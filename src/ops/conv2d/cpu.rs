@@ -11,10 +11,12 @@ use crate::ops::{
 };
 use std::sync::Arc;
 
-/// Fewer 4x4 tiles than this are computed directly: reading four times as many weights would cost more than it saves.
+/// Fewer 4x4 tiles than this are computed directly: reading four times as many weights would cost more than
+/// it saves.
 const FEWEST_TILES: usize = 4;
 
-/// Whether Winograd's way serves: 3x3, stride 1, a padding for which the gradient's is not negative, enough tiles.
+/// Whether Winograd's way serves: 3x3, stride 1, a padding for which the gradient's is not negative, enough
+/// tiles.
 fn is_winograd(sizes: &ConvSizes, n: usize) -> bool {
     let tiles = |side: usize| side.div_ceil(4);
     let [h, w] = sizes.output();
@@ -24,7 +26,8 @@ fn is_winograd(sizes: &ConvSizes, n: usize) -> bool {
         && n * tiles(h) * tiles(w) >= FEWEST_TILES
 }
 
-/// The convolution of `n` pictures of `c` channels to `k` as one on whole planes, if it is one and that serves.
+/// The convolution of `n` pictures of `c` channels to `k` as one on whole planes, if it is one and that
+/// serves.
 fn pointwise(sizes: &ConvSizes, n: usize, [c, k]: [usize; 2]) -> Option<Pointwise> {
     let [h, w] = sizes.input;
     let p = Pointwise {
@@ -149,7 +152,8 @@ pub(super) fn convolve_input_grad(grad: Tensor, weight: Tensor, sizes: ConvSizes
     )
 }
 
-/// The weights `[k, c, 3, 3]` transformed for a convolution, or for the gradient of its input: channels swapped, taps reversed.
+/// The weights `[k, c, 3, 3]` transformed for a convolution, or for the gradient of its input: channels
+/// swapped, taps reversed.
 pub(super) fn winograd_weights(isa: Isa, weight: &Tensor, of_input_grad: bool) -> Arc<Vec<Line>> {
     let [k, c, ..] = dims::<4>(weight);
     kept(weight, isa, Form::Winograd { of_input_grad }, || {
@@ -175,7 +179,8 @@ pub(super) fn winograd_weights(isa: Isa, weight: &Tensor, of_input_grad: bool) -
     })
 }
 
-/// By Winograd, or nothing: an infinity or NaN has spread over its tile, and only the definition says where it belongs.
+/// By Winograd, or nothing: an infinity or NaN has spread over its tile, and only the definition says where
+/// it belongs.
 fn winograd(p: &Problem, x: &Tensor, weight: &Tensor, of_input_grad: bool, around: Around) -> Option<Tensor> {
     let isa = Isa::current();
     let u = winograd_weights(isa, weight, of_input_grad);
@@ -222,7 +227,8 @@ fn direct(p: &Plan, x: &Tensor, weight: &Tensor, view: DirectView, form: Form, a
     from_values(y, [p.n, p.c_out, oh, ow])
 }
 
-/// The gradient of the weight, `[k, c, kh, kw]`, with the factors that the input was convolved with, if there were any.
+/// The gradient of the weight, `[k, c, kh, kw]`, with the factors that the input was convolved with, if there
+/// were any.
 pub(super) fn convolve_weight_grad(
     x: Tensor,
     grad: Tensor,

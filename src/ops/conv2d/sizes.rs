@@ -26,7 +26,8 @@ impl ConvSizes {
         ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], 1)
     }
 
-    /// These sizes as burn's transposed convolution of an output gradient of `grad` rows and columns takes them.
+    /// These sizes as burn's transposed convolution of an output gradient of `grad` rows and columns takes
+    /// them.
     pub(super) fn transpose_options(&self, grad: [usize; 2]) -> ConvTransposeOptions<2> {
         let output_padding = [0, 1].map(|axis| {
             let smallest = (grad[axis] - 1) * self.stride + self.kernel[axis];

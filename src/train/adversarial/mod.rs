@@ -1,4 +1,5 @@
-//! What adversarial trainings of every family share: their losses, the pictures of a step, samples, snapshots.
+//! What adversarial trainings of every family share: their losses, the pictures of a step, samples,
+//! snapshots.
 
 mod variety;
 
@@ -21,8 +22,8 @@ use std::{fs::File, io, path::Path};
 /// Pictures on a side of the sample grid.
 const GRID_SIDE: usize = 8;
 
-/// `E[softplus(-D(fake))]`: the non-saturating loss of the generator (Goodfellow et al. 2014), which is the binary
-/// cross-entropy to the label of real pictures. `logits [n, 1] -> [1]`.
+/// `E[softplus(-D(fake))]`: the non-saturating loss of the generator (Goodfellow et al. 2014), which is the
+/// binary cross-entropy to the label of real pictures. `logits [n, 1] -> [1]`.
 pub fn generator_loss(fake_logits: Tensor<2>) -> Tensor<1> {
     softplus(-fake_logits, 1.0).mean()
 }
@@ -79,8 +80,8 @@ pub(super) fn batch(
     ))
 }
 
-/// Pictures of latents that stay the same for the whole run, `[64, 3, resolution, resolution]`; others for each
-/// purpose.
+/// Pictures of latents that stay the same for the whole run, `[64, 3, resolution, resolution]`; others for
+/// each purpose.
 pub(super) fn samples(
     generator: &impl Generate,
     (seed, purpose): (u64, &str),
@@ -98,8 +99,8 @@ pub(super) fn samples(
     Tensor::cat(drawn.collect(), 0)
 }
 
-/// Writes what goes with a checkpoint of so many kimg into the folder `run`: `samples` as a grid, and `network`, a
-/// file of the checkpoint, as the snapshot to publish.
+/// Writes what goes with a checkpoint of so many kimg into the folder `run`: `samples` as a grid, and
+/// `network`, a file of the checkpoint, as the snapshot to publish.
 pub(super) fn write_report(run: &Path, kimg: u64, samples: Tensor<4>, network: &Path) -> Result<(), Error> {
     write_with(&run.join(format!("snapshot{kimg:06}.bpk")), |file| {
         io::copy(&mut File::open(network)?, file).map(drop)

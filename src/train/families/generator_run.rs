@@ -54,8 +54,8 @@ impl GeneratorRun {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when it cannot be read, [`Error::File`] when it is no generator's or its settings are not
-    /// valid.
+    /// [`Error::Io`] when it cannot be read, [`Error::File`] when it is no generator's or its settings are
+    /// not valid.
     pub fn open(dir: &Path) -> Result<Self, Error> {
         match &*run_kind(dir)? {
             TrainSettings::KIND => Self::of::<TrainSettings>(dir),

@@ -27,8 +27,8 @@ pub struct DiscriminatorBlock {
 pub struct Discriminator {
     /// From the full resolution down to 4x4.
     ///
-    /// The paper and the PyTorch tutorial leave the first one without batch norm. The lecture's discriminator of
-    /// 2,765,696 parameters has it everywhere, and so has this one.
+    /// The paper and the PyTorch tutorial leave the first one without batch norm. The lecture's discriminator
+    /// of 2,765,696 parameters has it everywhere, and so has this one.
     pub blocks: Vec<DiscriminatorBlock>,
     /// `[1, c_in, 4, 4]`, the convolution that leaves one number of a 4x4 map.
     pub out: Param<Tensor<4>>,
@@ -50,8 +50,8 @@ impl Discriminator {
         }
     }
 
-    /// `image [n, channels, resolution, resolution] -> logits [n, 1]`, normalized by the statistics of the batch,
-    /// which the running ones move toward.
+    /// `image [n, channels, resolution, resolution] -> logits [n, 1]`, normalized by the statistics of the
+    /// batch, which the running ones move toward.
     ///
     /// Real and generated pictures are never one batch: each kind is normalized by its own statistics.
     pub fn forward_train(&mut self, image: Tensor<4>) -> Tensor<2> {

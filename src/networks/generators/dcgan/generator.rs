@@ -53,7 +53,8 @@ impl GeneratorBlock {
 pub struct Generator {
     /// The first makes 4x4 of `z`, each of the others doubles the side.
     pub blocks: Vec<GeneratorBlock>,
-    /// `[c_in, channels, 4, 4]`, the transposed convolution that doubles the side once more and draws the picture.
+    /// `[c_in, channels, 4, 4]`, the transposed convolution that doubles the side once more and draws the
+    /// picture.
     pub to_rgb: Param<Tensor<4>>,
 }
 

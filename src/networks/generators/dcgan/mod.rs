@@ -1,9 +1,9 @@
-//! DCGAN: Radford et al., "Unsupervised Representation Learning with Deep Convolutional Generative Adversarial
-//! Networks" (2015).
+//! DCGAN: Radford et al., "Unsupervised Representation Learning with Deep Convolutional Generative
+//! Adversarial Networks" (2015).
 //!
-//! Images are `[n, channels, h, w]` in `[-1, 1]`, latents are `z [n, z_dim]`. Differences from the paper: `z` is
-//! normal instead of uniform, the first layer of the discriminator is normalized as well, and there are blocks
-//! for pictures of 16, 32 and 128 pixels besides the paper's 64.
+//! Images are `[n, channels, h, w]` in `[-1, 1]`, latents are `z [n, z_dim]`. Differences from the paper: `z`
+//! is normal instead of uniform, the first layer of the discriminator is normalized as well, and there are
+//! blocks for pictures of 16, 32 and 128 pixels besides the paper's 64.
 
 mod discriminator;
 mod generator;
@@ -23,9 +23,9 @@ const KERNEL: usize = 4;
 
 /// The shape of a generator and of the discriminator that trains it.
 ///
-/// Channels double with every halving of the side: a map of side `s` has `ngf resolution / (2 s)` channels in the
-/// generator, and `ndf` in the place of `ngf` in the discriminator. At 64 pixels these are the 512, 256, 128 and
-/// 64 of the PyTorch tutorial.
+/// Channels double with every halving of the side: a map of side `s` has `ngf resolution / (2 s)` channels in
+/// the generator, and `ndf` in the place of `ngf` in the discriminator. At 64 pixels these are the 512, 256,
+/// 128 and 64 of the PyTorch tutorial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DcganConfig {
@@ -53,7 +53,8 @@ impl DcganConfig {
         }
     }
 
-    /// Checks every field, so that [`init_generator`](Self::init_generator) neither panics nor exhausts memory.
+    /// Checks every field, so that [`init_generator`](Self::init_generator) neither panics nor exhausts
+    /// memory.
     ///
     /// # Errors
     ///
@@ -71,8 +72,8 @@ impl DcganConfig {
         Ok(())
     }
 
-    /// Channels of the maps whose sides are 4, 8 and so on up to half the resolution, where `narrowest` is those
-    /// of the last.
+    /// Channels of the maps whose sides are 4, 8 and so on up to half the resolution, where `narrowest` is
+    /// those of the last.
     fn channels(&self, narrowest: usize) -> Vec<usize> {
         let blocks = self.resolution.ilog2() - 2;
         (0..blocks).rev().map(|halvings| narrowest << halvings).collect()

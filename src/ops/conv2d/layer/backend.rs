@@ -33,10 +33,11 @@ use crate::ops::{
 /// The CPU backend with whole layers in one pass.
 #[backend_extension(Flex, Autodiff)]
 pub trait LayerBackend: Backend {
-    /// `side(v) v` with `v = conv(x styles, weight) scale + noise strength + bias`, where `side` is the first of `sides` for
-    /// positive `v` and the second for negative: `x [n, c, h, w]`, `weight [k, c, kh, kw]`, `bias [k]`, `styles [n, c]`,
-    /// `scale [n, k]`, `noise [n or 1, 1, oh, ow]` with its `strength [1]`. A tensor without elements is one that is not
-    /// there: there are no styles, no scale or no noise. No gradient flows to the noise.
+    /// `side(v) v` with `v = conv(x styles, weight) scale + noise strength + bias`, where `side` is the first
+    /// of `sides` for positive `v` and the second for negative: `x [n, c, h, w]`, `weight [k, c, kh, kw]`,
+    /// `bias [k]`, `styles [n, c]`, `scale [n, k]`, `noise [n or 1, 1, oh, ow]` with its `strength [1]`. A
+    /// tensor without elements is one that is not there: there are no styles, no scale or no noise. No
+    /// gradient flows to the noise.
     fn conv_layer(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,

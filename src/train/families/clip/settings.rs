@@ -41,8 +41,8 @@ pub type ClipRun = RunFolder<ClipSettings>;
 /// How a CLIP is trained: the flags of `guise train clip`, as a run stores them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, clap::Args)]
 pub struct ClipRecipe {
-    /// Thousands of pictures to show, counted from the start of the run, by the end of which the step size has
-    /// fallen to zero along a cosine.
+    /// Thousands of pictures to show, counted from the start of the run, by the end of which the step size
+    /// has fallen to zero along a cosine.
     #[arg(long = "kimg", value_name = "KIMG", default_value_t = Self::default().total_kimg)]
     pub total_kimg: f64,
     /// Pictures in a step, each against the captions of all.

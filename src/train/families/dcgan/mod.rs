@@ -59,8 +59,8 @@ impl Family for DcganState {
         Ok(self.advance(settings, step, real))
     }
 
-    /// A sample grid, drawn as the published generator draws, the snapshot to publish, and whether the samples are
-    /// varied.
+    /// A sample grid, drawn as the published generator draws, the snapshot to publish, and whether the
+    /// samples are varied.
     fn report(
         &self,
         run: &DcganRun,

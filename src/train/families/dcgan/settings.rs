@@ -29,8 +29,8 @@ pub struct DcganSettings {
 /// The run folder of a DCGAN.
 pub type DcganRun = RunFolder<DcganSettings>;
 
-/// How a DCGAN is trained: the flags of `guise train dcgan`, as a run stores them. The defaults are those of the
-/// paper.
+/// How a DCGAN is trained: the flags of `guise train dcgan`, as a run stores them. The defaults are those of
+/// the paper.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, clap::Args)]
 pub struct DcganRecipe {
     /// Train until this many thousand real pictures were shown, counted from the start of the run.

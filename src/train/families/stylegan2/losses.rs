@@ -40,9 +40,9 @@ mod tests {
     use burn::tensor::Device;
 
     /// The tangent pass itself is held against PyTorch in tests/stylegan2. What the augmentation adds is the
-    /// direction: `A` v must be to the logits what v is to the pictures, so the stand-in's value is `E|v|^2`. A
-    /// difference of weight gradients would say nothing, because each rectifier that turns between its two sides
-    /// adds a jump to it.
+    /// direction: `A` v must be to the logits what v is to the pictures, so the stand-in's value is `E|v|^2`.
+    /// A difference of weight gradients would say nothing, because each rectifier that turns between its two
+    /// sides adds a jump to it.
     #[test]
     fn the_penalty_goes_through_the_augmentation() {
         let device = Device::flex().autodiff();

@@ -20,16 +20,21 @@ pub struct RelativeVariety {
     pub shapes: f64,
     /// In color.
     pub colors: f64,
+    /// Thousands of pictures that the generator was trained for.
+    pub kimg: f64,
 }
 
 impl RelativeVariety {
     /// Less is a collapse: a DCGAN whose faces were all alike was seen at 0.43.
     pub const LEAST: f64 = 0.5;
+    /// Before this a generator has not learned to vary yet: that DCGAN was at 15 kimg, and varied at 45.
+    pub const FIRST_KIMG: f64 = 20.0;
 
-    /// Of samples without truncation.
+    /// Of samples without truncation, after so many pictures were shown.
     pub(in crate::train) fn measure(
         generator: &impl Generate,
         (seed, batch_size): (u64, usize),
+        images_seen: u64,
         dataset: &Dataset,
         device: &Device,
     ) -> Result<Self, Error> {
@@ -56,12 +61,14 @@ impl RelativeVariety {
         Ok(Self {
             shapes: ratio(drawn.shapes, real.shapes),
             colors: ratio(drawn.colors, real.colors),
+            kimg: images_seen as f64 / 1000.0,
         })
     }
 
     /// What to tell the user, if this is a collapse against which `remedy` may help.
     pub fn warning(&self, remedy: &str) -> Option<String> {
         let what = match self {
+            Self { kimg, .. } if *kimg < Self::FIRST_KIMG => return None,
             Self { shapes, .. } if *shapes < Self::LEAST => "shape",
             Self { colors, .. } if *colors < Self::LEAST => "color",
             _ => return None,
@@ -72,5 +79,26 @@ impl RelativeVariety {
              with {remedy}",
             self.shapes.min(self.colors) * 100.0
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generator_that_has_just_begun_is_not_said_to_collapse() {
+        let warned = |shapes, colors, kimg| {
+            let variety = RelativeVariety { shapes, colors, kimg };
+            variety.warning("a remedy")
+        };
+        assert_eq!(warned(0.0, 0.0, 10.0), None);
+        assert_eq!(warned(0.6, 0.9, 30.0), None);
+        let said = warned(0.3, 0.9, 30.0).unwrap();
+        assert!(
+            said.contains("in shape: 30 %") && said.ends_with("with a remedy"),
+            "{said}"
+        );
+        assert!(warned(0.9, 0.3, 30.0).unwrap().contains("in color: 30 %"));
     }
 }

@@ -74,7 +74,8 @@ impl Family for DcganState {
         let samples = samples(&generator, latents, GRID_PSI, recipe.batch_size, device);
         let network = checkpoint.join(format!("{GENERATOR}.bpk"));
         write_report(&run.dir, images_seen / 1000, samples, &network)?;
-        RelativeVariety::measure(&generator, (recipe.seed, recipe.batch_size), dataset, device)
+        let drawn_as = (recipe.seed, recipe.batch_size);
+        RelativeVariety::measure(&generator, drawn_as, images_seen, dataset, device)
     }
 }
 

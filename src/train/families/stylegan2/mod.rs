@@ -92,7 +92,7 @@ impl Family for TrainState {
         write_report(&run.dir, images_seen / 1000, samples, &g_ema)?;
         let drawn_as = (recipe.seed, recipe.batch_size);
         Ok(SampleReport {
-            variety: RelativeVariety::measure(&self.g_ema, drawn_as, dataset, device)?,
+            variety: RelativeVariety::measure(&self.g_ema, drawn_as, images_seen, dataset, device)?,
             leak: leaks::look(self, run, images_seen, dataset, device)?,
         })
     }

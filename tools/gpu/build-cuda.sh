@@ -1,14 +1,20 @@
 #!/usr/bin/env bash
 # Builds `guise --features cuda` without a GPU, and without the LLVM that its crates would fetch from GitHub.
 #
-#   tools/gpu/build-cuda.sh [FOLDER]
+#   tools/gpu/build-cuda.sh [--unoptimized] [FOLDER]
 #
-# FOLDER (default: target/cuda) receives the program, `guise`, and everything that was needed on the way to it. What it takes:
+# FOLDER (default: target/cuda) receives the program, `guise`, and everything that was needed on the way to it. --unoptimized
+# compiles it far sooner, to see that it links and what it hands to the driver; such a program is slow. What it takes:
 # root (for chroot and mounts), mmdebstrap, the Rust of rust-toolchain.toml, Debian's packages and crates.io, and some GB of disk.
 # docs/gpu.md says why it is done like this.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 repo=$PWD
+profile=release built=release
+if [ "${1:-}" = --unoptimized ]; then
+    profile=dev built=debug
+    shift
+fi
 work=${1:-target/cuda}
 mkdir -p "$work"
 work=$(cd "$work" && pwd)
@@ -87,7 +93,7 @@ unshare --mount bash -euc '
     mount -t proc proc "$root/proc"
     [ -e "$root/dev/null" ] || mount --rbind /dev "$root/dev"
     exec chroot "$root" env -i HOME=/root PATH=/toolchain/bin:/usr/bin:/bin CARGO_TARGET_DIR=/target CARGO_TERM_COLOR=never \
-        sh -c "cd /guise && exec cargo build --release --locked --offline --features cuda --bin guise"
-' bash "$root" "$repo" "$crates" "$toolchain" "$work/target"
-cp "$work/target/release/guise" "$work/guise"
+        CARGO_PROFILE_DEV_DEBUG=false sh -c "cd /guise && exec cargo build --profile $6 --locked --offline --features cuda --bin guise"
+' bash "$root" "$repo" "$crates" "$toolchain" "$work/target" "$profile"
+cp "$work/target/$built/guise" "$work/guise"
 "$work/guise" --version

@@ -9,7 +9,10 @@ use burn::{
     tensor::{Device, Gradients, Tensor, TensorData, activation::softplus},
 };
 use guise::{
-    networks::generators::stylegan2::{NoiseMode, StyleGan2Config},
+    networks::generators::{
+        Generate,
+        stylegan2::{NoiseMode, StyleGan2Config},
+    },
     train::{AugPipe, Augmentation, r1_penalty},
     weights::{apply, collect},
 };
@@ -32,11 +35,32 @@ fn config() -> StyleGan2Config {
     }
 }
 
+/// For pictures of 24 pixels, whose smallest maps are 3x3.
+fn config_24() -> StyleGan2Config {
+    StyleGan2Config {
+        z_dim: 6,
+        w_dim: 7,
+        num_mapping_layers: 2,
+        resolution: 24,
+        img_channels: 3,
+        channel_base: 72,
+        channel_max: 6,
+    }
+}
+
+/// The networks that have a fixture, each with it.
+fn cases() -> [(StyleGan2Config, Fixture); 2] {
+    [
+        (config(), Fixture::load("stylegan2")),
+        (config_24(), Fixture::load("stylegan2-24")),
+    ]
+}
+
 struct Fixture(BTreeMap<String, TensorData>);
 
 impl Fixture {
-    fn load() -> Self {
-        let bytes = std::fs::read("tests/fixtures/stylegan2/stylegan2.safetensors").unwrap();
+    fn load(name: &str) -> Self {
+        let bytes = std::fs::read(format!("tests/fixtures/stylegan2/{name}.safetensors")).unwrap();
         let file = SafeTensors::deserialize(&bytes).unwrap();
         let tensor = |view: safetensors::tensor::TensorView| {
             let values: Vec<f32> = view
@@ -131,75 +155,81 @@ impl ModuleVisitor for Gradient<'_> {
 #[test]
 fn generator_draws_and_learns_as_the_reference() {
     let device = Device::flex().autodiff();
-    let fixture = Fixture::load();
-    let mut params = fixture.params("g.");
-    params.insert("mapping.w_avg".into(), TensorData::from([0f32; 10]));
-    let generator = apply(config().init_generator(&device), &params).unwrap();
+    for (config, fixture) in cases() {
+        let mut params = fixture.params("g.");
+        params.insert(
+            "mapping.w_avg".into(),
+            TensorData::new(vec![0f32; config.w_dim], [config.w_dim]),
+        );
+        let generator = apply(config.init_generator(&device), &params).unwrap();
 
-    let fake = generator.forward(fixture.tensor("z", &device), 1.0, NoiseMode::Const);
-    fixture.assert_close("fake", fake.to_data());
+        let fake = generator.forward(fixture.tensor("z", &device), 1.0, NoiseMode::Const);
+        fixture.assert_close("fake", fake.to_data());
 
-    let gradients = (fake * fixture.tensor("probe", &device)).sum().backward();
-    let compared = fixture.assert_gradients("grad.g.", &generator, &gradients);
-    assert_eq!(
-        compared,
-        fixture.params("grad.g.").len(),
-        "every trained parameter has a gradient"
-    );
+        let gradients = (fake * fixture.tensor("probe", &device)).sum().backward();
+        let compared = fixture.assert_gradients("grad.g.", &generator, &gradients);
+        assert_eq!(
+            compared,
+            fixture.params("grad.g.").len(),
+            "every trained parameter has a gradient"
+        );
+    }
 }
 
 #[test]
 fn discriminator_judges_and_learns_as_the_reference() {
     let device = Device::flex().autodiff();
-    let fixture = Fixture::load();
-    let discriminator = apply(config().init_discriminator(&device), &fixture.params("d.")).unwrap();
+    for (config, fixture) in cases() {
+        let discriminator = apply(config.init_discriminator(&device), &fixture.params("d.")).unwrap();
 
-    let logits = discriminator.forward(fixture.tensor("image", &device));
-    fixture.assert_close("logits", logits.to_data());
+        let logits = discriminator.forward(fixture.tensor("image", &device));
+        fixture.assert_close("logits", logits.to_data());
 
-    let gradients = softplus(-logits, 1.0).mean().backward();
-    let compared = fixture.assert_gradients("grad.d.", &discriminator, &gradients);
-    assert_eq!(
-        compared,
-        fixture.params("grad.d.").len(),
-        "every parameter has a gradient"
-    );
+        let gradients = softplus(-logits, 1.0).mean().backward();
+        let compared = fixture.assert_gradients("grad.d.", &discriminator, &gradients);
+        assert_eq!(
+            compared,
+            fixture.params("grad.d.").len(),
+            "every parameter has a gradient"
+        );
+    }
 }
 
 #[test]
 fn r1_penalty_is_that_of_differentiating_twice() {
     let device = Device::flex().autodiff();
-    let fixture = Fixture::load();
-    let discriminator = apply(config().init_discriminator(&device), &fixture.params("d.")).unwrap();
+    for (config, fixture) in cases() {
+        let discriminator = apply(config.init_discriminator(&device), &fixture.params("d.")).unwrap();
 
-    let image: Tensor<4> = fixture.tensor("image", &device);
-    let [n, _, side, _] = image.dims();
-    let nothing = Augmentation::draw(AugPipe::None, 0.0, n, side, &mut ChaCha8Rng::seed_from_u64(0));
-    let (penalty, surrogate) = r1_penalty(&discriminator, image, &nothing);
-    fixture.assert_close("r1.penalty", TensorData::from([penalty as f32]));
-    // The surrogate's value is E|v|^2, twice the penalty; its gradient is the penalty's.
-    assert!((surrogate.clone().into_scalar::<f32>() as f64 - 2.0 * penalty).abs() < 1e-3 * penalty);
+        let image: Tensor<4> = fixture.tensor("image", &device);
+        let [n, _, side, _] = image.dims();
+        let nothing = Augmentation::draw(AugPipe::None, 0.0, n, side, &mut ChaCha8Rng::seed_from_u64(0));
+        let (penalty, surrogate) = r1_penalty(&discriminator, image, &nothing);
+        fixture.assert_close("r1.penalty", TensorData::from([penalty as f32]));
+        // The surrogate's value is E|v|^2, twice the penalty; its gradient is the penalty's.
+        assert!((surrogate.clone().into_scalar::<f32>() as f64 - 2.0 * penalty).abs() < 1e-3 * penalty);
 
-    let gradients = surrogate.backward();
-    let mut compared = Gradient {
-        path: vec![],
-        found: vec![],
-        gradients: &gradients,
-    };
-    discriminator.visit(&mut compared);
-    let found: BTreeMap<_, _> = compared.found.into_iter().collect();
-    for (name, expected) in fixture.params("r1.grad.d.") {
-        match found.get(&name) {
-            Some(gradient) => fixture.assert_close(&format!("r1.grad.d.{name}"), gradient.clone()),
-            // A bias only shifts the kinks of the rectifiers, so its gradient is zero almost everywhere,
-            // and the tangent pass need not even see it.
-            None => assert!(
-                expected.iter::<f32>().all(|value| value == 0.0),
-                "{name} has no gradient"
-            ),
+        let gradients = surrogate.backward();
+        let mut compared = Gradient {
+            path: vec![],
+            found: vec![],
+            gradients: &gradients,
+        };
+        discriminator.visit(&mut compared);
+        let found: BTreeMap<_, _> = compared.found.into_iter().collect();
+        for (name, expected) in fixture.params("r1.grad.d.") {
+            match found.get(&name) {
+                Some(gradient) => fixture.assert_close(&format!("r1.grad.d.{name}"), gradient.clone()),
+                // A bias only shifts the kinks of the rectifiers, so its gradient is zero almost everywhere,
+                // and the tangent pass need not even see it.
+                None => assert!(
+                    expected.iter::<f32>().all(|value| value == 0.0),
+                    "{name} has no gradient"
+                ),
+            }
         }
+        assert!(found.contains_key("from_rgb.weight") && found.contains_key("epilogue.out.weight"));
     }
-    assert!(found.contains_key("from_rgb.weight") && found.contains_key("epilogue.out.weight"));
 }
 
 #[test]
@@ -227,4 +257,51 @@ fn parameters_survive_by_name() {
         generator.forward(z.clone(), 0.7, NoiseMode::Const).into_data()
     };
     draw(&generator).assert_eq(&draw(&loaded), true);
+}
+
+#[test]
+fn every_side_that_is_taken_has_its_network() {
+    let device = Device::flex();
+    for (resolution, base, blocks) in [
+        (16, 4, 3),
+        (20, 5, 3),
+        (24, 3, 4),
+        (28, 7, 3),
+        (48, 3, 5),
+        (64, 4, 5),
+    ] {
+        let config = StyleGan2Config {
+            resolution,
+            channel_base: 128,
+            channel_max: 4,
+            ..config()
+        };
+        config.validate().unwrap();
+        assert_eq!(
+            (config.base(), config.num_ws()),
+            (base, 2 * blocks),
+            "{resolution}"
+        );
+        let generator = config.init_generator(&device);
+        assert_eq!(generator.resolution(), resolution);
+        assert_eq!(generator.latent_shape(), [2 * blocks, config.w_dim]);
+        let z = Tensor::<2>::ones([2, 8], &device);
+        let image = generator.forward(z, 1.0, NoiseMode::Const);
+        assert_eq!(image.dims(), [2, 3, resolution, resolution]);
+        let logits = config.init_discriminator(&device).forward(image);
+        assert_eq!(logits.dims(), [2, 1]);
+    }
+    for resolution in [12, 18, 36, 44, 100, 2048] {
+        let error = StyleGan2Config::small(resolution)
+            .validate()
+            .unwrap_err()
+            .to_string();
+        let said =
+            format!("resolution is {resolution}, expected 16 to 1024, 3, 4, 5 or 7 times a power of two");
+        assert!(error.starts_with(&said), "{error}");
+    }
+    // Coarse layers are taken over by networks of the same smallest maps only.
+    let small = StyleGan2Config::small;
+    assert!(small(32).grows_from(&small(16)) && small(48).grows_from(&small(24)));
+    assert!(!small(24).grows_from(&small(16)) && !small(32).grows_from(&small(24)));
 }

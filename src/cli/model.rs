@@ -7,12 +7,13 @@ use super::{
     words::Words,
 };
 use crate::{
+    art::PixelArt,
     networks::generators::Generator,
-    pipeline::{self, Cancel, Event, SampleRequest},
+    pipeline::{self, Cancel, Event, SampleRequest, Snap},
     train::GeneratorRun,
     weights::Manifest,
 };
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use futures::executor::block_on;
 use image::RgbaImage;
@@ -29,6 +30,8 @@ pub(super) struct Model {
     /// What was published with it.
     pub(super) manifest: Option<Manifest>,
     pub(super) resolution: usize,
+    /// The grid and the palette of what it draws, if that is pixel art.
+    pub(super) pixel_art: Option<PixelArt>,
     /// What to draw with.
     pub(super) truncation_psi: f32,
     /// Where to draw: what was asked for, or the next best that computes the model rightly.
@@ -51,6 +54,7 @@ pub(super) fn open(dir: &Path, purpose: Purpose, device: &Device, memory: Memory
             generator,
             manifest: None,
             resolution: run.facts.generator.resolution(),
+            pixel_art: run.facts.dataset.pixel_art,
             truncation_psi: RUN_TRUNCATION_PSI,
             device,
         });
@@ -65,12 +69,19 @@ pub(super) fn open(dir: &Path, purpose: Purpose, device: &Device, memory: Memory
         generator,
         device,
         resolution: manifest.parts.generator.config.resolution(),
+        pixel_art: manifest.pixel_art(),
         truncation_psi: manifest.truncation_psi,
         manifest: Some(manifest),
     })
 }
 
 impl Model {
+    /// What makes of its pictures the pixel art that they mean, if they mean some.
+    pub(super) fn snap(&self) -> anyhow::Result<Option<Snap>> {
+        snap(self.pixel_art.as_ref(), self.resolution)
+            .with_context(|| format!("cannot use {}", self.dir.display()))
+    }
+
     /// The towers of the CLIP if there is one, else those that were published with the model.
     pub(super) fn words(&self, clip: Option<&Path>, memory: Memory) -> anyhow::Result<Words> {
         match (clip, &self.manifest) {
@@ -79,6 +90,11 @@ impl Model {
             (None, None) => bail!("a run understands no words by itself: name a CLIP with --clip"),
         }
     }
+}
+
+/// What snaps pictures of the side `resolution` to the grid and the palette of pixel art, if they are some.
+pub(super) fn snap(art: Option<&PixelArt>, resolution: usize) -> anyhow::Result<Option<Snap>> {
+    Ok(art.map(|art| Snap::new(art, resolution)).transpose()?)
 }
 
 /// Draws the pictures of `request`, each for `take` with its index, until `take` fails.

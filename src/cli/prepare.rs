@@ -7,7 +7,10 @@ use anyhow::Context;
 use indicatif::HumanCount;
 
 use super::progress;
-use crate::data::{PrepareEvent, PrepareOptions, Skipped, prepare, printable};
+use crate::{
+    art::Color,
+    data::{PixelArtChoice, PrepareEvent, PrepareOptions, PrepareSummary, Skipped, prepare, printable},
+};
 
 /// Turn a collection of pictures into a training dataset.
 ///
@@ -21,33 +24,69 @@ pub(super) struct Args {
     /// The folder to write the dataset to.
     #[arg(long, value_name = "DATASET")]
     out: PathBuf,
-    /// The side of every picture in pixels: a power of two from 16 to 1024.
-    #[arg(long, default_value_t = 64)]
-    resolution: usize,
+    /// The side of every picture in pixels, 16 to 1024: 3, 4, 5 or 7 times a power of two, such as 24, 32, 40 or 64
+    /// [default: 64; for pixel art its own grid, or the next multiple that can be trained on].
+    #[arg(long)]
+    resolution: Option<usize>,
+    /// Whether the pictures are pixel art, published with each of its pixels as a block: `auto` looks for their
+    /// grid, `off` takes each picture as it is, and a number says how many pixels the art has along a side, also
+    /// where JPEG has blurred them.
+    #[arg(long, value_name = "auto|off|N", default_value = "auto", value_parser = parse_pixel_art)]
+    pixel_art: PixelArtChoice,
     /// What shows through transparent pixels: `white`, `black` or `#rrggbb`.
     #[arg(long, default_value = "white", value_parser = parse_color)]
     background: Color,
 }
 
-/// RGB; a type of its own because clap reads `Vec`s and arrays as many values.
-#[derive(Debug, Clone, Copy)]
-struct Color([u8; 3]);
-
 fn parse_color(text: &str) -> Result<Color, String> {
     match text {
-        "white" => return Ok(Color([255; 3])),
-        "black" => return Ok(Color([0; 3])),
-        _ => {}
+        "white" => Ok(Color([255; 3])),
+        "black" => Ok(Color([0; 3])),
+        _ => text
+            .parse()
+            .map_err(|_| "expected white, black or six hexadecimal digits like #ffeedd".into()),
     }
-    let digits = text
-        .strip_prefix('#')
-        .filter(|digits| digits.len() == 6 && digits.is_ascii());
-    let channel = |index: usize| u8::from_str_radix(digits?.get(2 * index..2 * index + 2)?, 16).ok();
-    match (channel(0), channel(1), channel(2)) {
-        // from_str_radix also takes a sign.
-        (Some(red), Some(green), Some(blue)) if !text.contains('+') => Ok(Color([red, green, blue])),
-        _ => Err("expected white, black or six hexadecimal digits like #ffeedd".into()),
+}
+
+fn parse_pixel_art(text: &str) -> Result<PixelArtChoice, String> {
+    match text {
+        "auto" => Ok(PixelArtChoice::Auto),
+        "off" => Ok(PixelArtChoice::Off),
+        number => number
+            .parse()
+            .map(PixelArtChoice::Grid)
+            .map_err(|_| "expected auto, off or the pixels along a side, such as 24".into()),
     }
+}
+
+/// What was found out about pixel art, in a sentence.
+fn found(summary: &PrepareSummary) -> Option<String> {
+    let grid = summary.grid?;
+    let on_grid = format!("pixel art on a grid of {grid} x {grid} pixels");
+    let resolution = summary.resolution;
+    Some(match &summary.pixel_art {
+        Some(art) => {
+            let colors = match art.palette.len() {
+                0 => "more colors than a palette holds".into(),
+                colors => format!("a palette of {colors} colors"),
+            };
+            match resolution / grid {
+                1 => format!("{on_grid}, with {colors}"),
+                times => format!("{on_grid}, each {times} x {times} here, with {colors}"),
+            }
+        }
+        None => {
+            let exact: Vec<String> = PrepareSummary::resolutions_on(grid)
+                .take(3)
+                .map(|side| side.to_string())
+                .collect();
+            let instead = match exact.is_empty() {
+                true => "no resolution that can be trained on is a multiple of it".into(),
+                false => format!("--resolution {} keeps it exact", exact.join(" or ")),
+            };
+            format!("{on_grid}, which {resolution} is no multiple of, so it is lost here: {instead}")
+        }
+    })
 }
 
 fn shown(path: &Path) -> String {
@@ -58,6 +97,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let options = PrepareOptions {
         resolution: args.resolution,
         background: args.background.0,
+        pixel_art: args.pixel_art,
         program: std::env::current_exe().context("cannot find the program that is running")?,
     };
     let bar = progress::bar(0, "pictures");
@@ -104,8 +144,11 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         count(summary.kept),
         count(summary.duplicates.len()),
         count(skipped.len()),
-        side = args.resolution,
+        side = summary.resolution,
     );
+    if let Some(found) = found(&summary) {
+        println!("{found}");
+    }
     let of_all = |described: usize| format!("{} of {} pictures", count(described), count(summary.pictures));
     println!("{} have traits", of_all(summary.with_traits));
     if summary.with_captions > 0 {

@@ -8,7 +8,11 @@ use super::{
 };
 use crate::{
     data::{Colors, Picture},
-    pipeline::{Cancel, Event, upscale::Upscale},
+    pipeline::{
+        Cancel, Event,
+        pixel_art::{enlarge, factor},
+        upscale::Upscale,
+    },
     weights::{
         Manifest,
         bundle::{SrvggNetCompact, load_part},
@@ -19,7 +23,7 @@ use anyhow::Context;
 use atomic_write_file::AtomicWriteFile;
 use burn::tensor::Device;
 use futures::executor::block_on;
-use image::DynamicImage;
+use image::{DynamicImage, RgbaImage};
 use std::{
     borrow::Cow,
     io::{BufWriter, Write},
@@ -33,6 +37,8 @@ const MAX_MODEL_BYTES: u64 = 1 << 29;
 ///
 /// The picture goes through the model in tiles, so its size is limited by time rather than by memory. Its
 /// color profile is kept; of an animation the first frame is enlarged, and 16 bits a channel become 8.
+///
+/// Avatars of a model that draws pixel art are enlarged exactly, every pixel to a block, without any network.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The picture: PNG, JPEG, WebP or GIF, at most 100 megapixels.
@@ -44,6 +50,9 @@ pub(super) struct Args {
     /// The model: a safetensors file that `guise import` wrote, or a published bundle or its `upscaler.gguf`.
     #[arg(long, value_name = "FILE|BUNDLE")]
     model: PathBuf,
+    /// How many times larger pixel art becomes [default: as many times as give at most 1024 pixels].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    times: Option<u32>,
     /// Side of a tile in pixels of IN, 16 to 1024: smaller ones need less memory and more time.
     #[arg(long, default_value_t = 256)]
     tile: usize,
@@ -61,10 +70,25 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         args.output.display()
     );
     let device = args.device.open()?;
-    let network = load(&args.model, &device)
+    let model = load(&args.model, &device)
         .with_context(|| format!("cannot use the model {}", args.model.display()))?;
     let Picture { pixels, profile, .. } = open_picture(&args.input, Colors::Stored)?;
     let image = pixels.into_rgba8();
+    let network = match model {
+        Model::PixelArt => {
+            let times = args
+                .times
+                .unwrap_or_else(|| factor(image.width().max(image.height())));
+            return write_exact(enlarge(&image, times)?, profile, &args.output);
+        }
+        Model::Network(network) => network,
+    };
+    anyhow::ensure!(
+        args.times.is_none(),
+        "{} enlarges {} times and cannot do otherwise: leave --times out, which is for models of pixel art",
+        args.model.display(),
+        network.scale()
+    );
     let job = Upscale::new(&network, &image, args.tile)?;
 
     let cancel = Cancel::default();
@@ -74,8 +98,16 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     write(job, profile, &args.output, &cancel)
 }
 
-/// The network in `path`: an imported file, a bundle, or the file of a bundle that holds its upscaler.
-fn load(path: &Path, device: &Device) -> anyhow::Result<SrvggNetCompact> {
+/// What enlarges.
+enum Model {
+    /// A super-resolution network.
+    Network(SrvggNetCompact),
+    /// Nothing but arithmetic: the pixels of pixel art become blocks.
+    PixelArt,
+}
+
+/// The model in `path`: an imported file, a bundle, or the file of a bundle that holds its upscaler.
+fn load(path: &Path, device: &Device) -> anyhow::Result<Model> {
     let is_gguf = path
         .extension()
         .is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"));
@@ -84,20 +116,61 @@ fn load(path: &Path, device: &Device) -> anyhow::Result<SrvggNetCompact> {
         (false, true) => path.parent().unwrap_or(Path::new("")),
         (false, false) => {
             let file = read_at_most(path, MAX_MODEL_BYTES)?;
-            return Ok(SuperResolution::from_safetensors(&file)?.network(device)?);
+            let network = SuperResolution::from_safetensors(&file)?.network(device)?;
+            return Ok(Model::Network(network));
         }
     };
     // Its shape stands in the manifest, not in the file.
     let manifest = dir.join(Manifest::FILE_NAME);
     let manifest = Manifest::parse(&read_at_most(&manifest, Manifest::MAX_BYTES)?)
         .with_context(|| format!("cannot use {}", manifest.display()))?;
+    if path.is_dir() && manifest.pixel_grid.is_some() {
+        return Ok(Model::PixelArt);
+    }
     let part = manifest
         .parts
         .upscaler
         .as_ref()
         .filter(|part| path.is_dir() || path.file_name() == Some(part.file.name.as_ref()))
         .with_context(|| format!("it is no upscaler of the bundle in {}", dir.display()))?;
-    Ok(load_part(part, &bundle::read(dir, &part.file)?, device)?)
+    let network = load_part(part, &bundle::read(dir, &part.file)?, device)?;
+    Ok(Model::Network(network))
+}
+
+/// Writes a picture that fits into memory, whole or not at all; `profile` says what its colors mean.
+fn write_exact(image: RgbaImage, profile: Option<Vec<u8>>, path: &Path) -> anyhow::Result<()> {
+    let context = || format!("cannot write {}", path.display());
+    let mut file = AtomicWriteFile::open(path).with_context(context)?;
+    let (width, height) = image.dimensions();
+    let is_opaque = image.pixels().all(|pixel| pixel[3] == 255);
+    let encoder = encoder(&mut file, [width, height], is_opaque, profile).with_context(context)?;
+    let mut encoder = encoder.write_header().with_context(context)?;
+    let pixels = match is_opaque {
+        true => DynamicImage::from(image).into_rgb8().into_raw(),
+        false => image.into_raw(),
+    };
+    encoder.write_image_data(&pixels).with_context(context)?;
+    encoder.finish().with_context(context)?;
+    file.commit().with_context(context)?;
+    println!("{}: {width} x {height} pixels", path.display());
+    Ok(())
+}
+
+/// What writes a PNG to `file`.
+fn encoder(
+    file: &mut AtomicWriteFile,
+    [width, height]: [u32; 2],
+    is_opaque: bool,
+    profile: Option<Vec<u8>>,
+) -> Result<png::Encoder<'static, BufWriter<&mut AtomicWriteFile>>, png::EncodingError> {
+    let mut info = png::Info::with_size(width, height);
+    info.icc_profile = profile.map(Cow::Owned);
+    let mut encoder = png::Encoder::with_info(BufWriter::new(file), info)?;
+    encoder.set_color(match is_opaque {
+        true => png::ColorType::Rgb,
+        false => png::ColorType::Rgba,
+    });
+    Ok(encoder)
 }
 
 /// Runs `job` and writes what it gives, row by row, beside `path` first; `profile` says what its colors mean.
@@ -105,14 +178,7 @@ fn write(mut job: Upscale, profile: Option<Vec<u8>>, path: &Path, cancel: &Cance
     let context = || format!("cannot write {}", path.display());
     let mut file = AtomicWriteFile::open(path).with_context(context)?;
     let [width, height] = job.output_size();
-    let mut info = png::Info::with_size(width, height);
-    info.icc_profile = profile.map(Cow::Owned);
-    let mut encoder = png::Encoder::with_info(BufWriter::new(&mut file), info).with_context(context)?;
-    encoder.set_color(if job.is_opaque() {
-        png::ColorType::Rgb
-    } else {
-        png::ColorType::Rgba
-    });
+    let encoder = encoder(&mut file, [width, height], job.is_opaque(), profile).with_context(context)?;
     let mut encoder = encoder.write_header().with_context(context)?;
     let mut rows = encoder.stream_writer().with_context(context)?;
 

@@ -21,7 +21,7 @@ pub use dataset::{Dataset, Entry};
 pub use files::{Links, open_regular, read_regular, unfinished};
 pub use phrasing::{Claim, Phrase, Phrasebook, Property, Values, Words};
 pub use picture::{Colors, Picture, PictureLimits};
-pub use prepare::{PrepareEvent, PrepareOptions, PrepareSummary, Skipped, prepare};
+pub use prepare::{PixelArtChoice, PrepareEvent, PrepareOptions, PrepareSummary, Skipped, prepare};
 pub use printable::printable;
 pub use provenance::Provenance;
 pub use svg::draw_for_parent;

@@ -1,7 +1,7 @@
 //! Which dataset a run learns from, and whether it is still the one.
 
 use super::{Error, bounds};
-use crate::data::Dataset;
+use crate::{art::PixelArt, data::Dataset};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,10 @@ pub struct TrainedOn {
     /// Its [`digest`](Dataset::digest); runs of before there was one have none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub dataset_digest: String,
+    /// The grid and the colors of its pictures, if they are pixel art; runs of before that was looked for have
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pixel_art: Option<PixelArt>,
 }
 
 impl TrainedOn {
@@ -25,6 +29,7 @@ impl TrainedOn {
             data: path.canonicalize().unwrap_or_else(|_| path.to_owned()),
             dataset_len: dataset.len(),
             dataset_digest: dataset.digest().to_owned(),
+            pixel_art: dataset.pixel_art().cloned(),
         }
     }
 
@@ -41,7 +46,10 @@ impl TrainedOn {
                 self.dataset_digest
             ));
         }
-        Ok(())
+        match &self.pixel_art {
+            Some(art) => art.validate().map_err(|error| error.to_string()),
+            None => Ok(()),
+        }
     }
 
     /// Opens the dataset to go on with, and says in a sentence if it is another. To give it again is to agree

@@ -71,8 +71,8 @@ impl Judge {
     }
 }
 
-/// Trains a judge for pictures of `side` pixels, a power of two from 8, on `pictures` (as [`Judge::answers`]
-/// takes them) with their answers; question number `i` has `counts[i]` answers. `progress` hears of steps:
+/// Trains a judge for pictures of `side` pixels, one that [`ImageTowerConfig`] takes, on `pictures` (as
+/// [`Judge::answers`] takes them) with their answers; question number `i` has `counts[i]` answers. `progress` hears of steps:
 /// done, and in all.
 pub fn train_judge(
     side: usize,

@@ -1,5 +1,6 @@
 //! Bundles from networks to bytes and back: what comes out draws the same, and what lies is refused.
 
+mod manifest;
 mod numbers;
 mod tiny;
 mod towers;
@@ -14,7 +15,7 @@ use guise::{
     },
     pipeline::{self, Cancel, Event, SampleRequest, sample},
     weights::{
-        Error, Manifest, Quantization, apply,
+        Error, Quantization, apply,
         bundle::{load_part, pack},
         collect,
         manifest::Credit,
@@ -255,155 +256,4 @@ fn collecting_and_applying_leaves_pictures_alone() {
     let tensors = block_on(collect(&generator)).unwrap();
     let copy = apply(config.init(&device), &tensors).unwrap();
     assert_eq!(draw(&copy, &[3], 1), draw(&generator, &[3], 1));
-}
-
-/// Parses the manifest of the tiny bundle with one value replaced, which must be refused with `expected`.
-fn refused(pointer: &str, value: serde_json::Value, expected: &str) {
-    let mut json = serde_json::to_value(TinyBundle::new().manifest).unwrap();
-    *json
-        .pointer_mut(pointer)
-        .unwrap_or_else(|| panic!("no {pointer}")) = value;
-    let error = Manifest::parse(json.to_string().as_bytes())
-        .unwrap_err()
-        .to_string();
-    assert!(error.contains(expected), "{pointer}: {error}");
-}
-
-/// In version 1 every generator was a StyleGAN2 without saying so.
-#[test]
-fn manifests_of_version_1_are_read() {
-    let manifest = TinyBundle::new().manifest;
-    let mut json = serde_json::to_value(&manifest).unwrap();
-    json["version"] = 1.into();
-    let config = json.pointer_mut("/parts/generator/config").unwrap();
-    let architecture = config.as_object_mut().unwrap().remove("architecture");
-    assert_eq!(architecture, Some("stylegan2".into()));
-    assert_eq!(Manifest::parse(json.to_string().as_bytes()).unwrap(), manifest);
-}
-
-#[test]
-fn lying_manifests_are_refused() {
-    let json = serde_json::to_vec(&TinyBundle::new().manifest).unwrap();
-    assert_eq!(Manifest::parse(&json).unwrap(), TinyBundle::new().manifest);
-    for length in 0..json.len() {
-        assert!(Manifest::parse(&json[..length]).is_err());
-    }
-    assert!(
-        Manifest::parse(&[b' '; 2 << 20])
-            .unwrap_err()
-            .to_string()
-            .contains("at most 1 MiB")
-    );
-    assert!(Manifest::parse("[".repeat(100_000).as_bytes()).is_err());
-
-    refused("/version", 3.into(), "version is 3, expected 1 or 2");
-    refused(
-        "/parts/generator/config/architecture",
-        "stylegan9".into(),
-        "unknown variant `stylegan9`",
-    );
-    for name in [
-        "../generator.gguf",
-        "/etc/passwd.gguf",
-        "a/b.gguf",
-        "a\\b.gguf",
-        "C:x.gguf",
-        ".gguf",
-        "model.json",
-        "",
-    ] {
-        refused(
-            "/parts/generator/file",
-            name.into(),
-            "expected a plain file name that ends in .gguf",
-        );
-    }
-    refused(
-        "/parts/upscaler/file",
-        "generator.gguf".into(),
-        "expected a file of its own",
-    );
-    refused("/parts/generator/bytes", 0.into(), "parts.generator.bytes is 0");
-    refused(
-        "/parts/generator/bytes",
-        (1u64 << 40).into(),
-        "parts.generator.bytes is 1099511627776",
-    );
-    refused(
-        "/parts/generator/sha256",
-        "00".into(),
-        "64 lower-case hexadecimal digits",
-    );
-    refused(
-        "/parts/generator/parameters",
-        u64::MAX.into(),
-        "parts.generator.parameters",
-    );
-    refused(
-        "/parts/generator/config/resolution",
-        48.into(),
-        "resolution is 48",
-    );
-    refused(
-        "/parts/generator/config/resolution",
-        (1u64 << 40).into(),
-        "resolution",
-    );
-    refused(
-        "/parts/generator/config/img_channels",
-        4.into(),
-        "img_channels is 4, expected 3",
-    );
-    refused(
-        "/parts/upscaler/config/num_conv",
-        1_000_000.into(),
-        "num_conv is 1000000",
-    );
-    refused(
-        "/parts/image_tower/config/resolution",
-        32.into(),
-        "parts.image_tower.config.resolution is 32, expected 16",
-    );
-    refused(
-        "/parts/text_tower/config/embed_dim",
-        16.into(),
-        "parts.text_tower.config.embed_dim is 16, expected 32",
-    );
-    refused(
-        "/parts/text_tower/config/minilm/vocab_size",
-        (1u64 << 40).into(),
-        "vocab_size is 1099511627776",
-    );
-    // Nothing can be read in two positions, which the sentence's ends take.
-    refused(
-        "/parts/text_tower/config/minilm/max_position_embeddings",
-        2.into(),
-        "max_position_embeddings is 2, expected 3 to 128",
-    );
-    refused(
-        "/parts/vocabulary/file",
-        "../vocabulary.txt".into(),
-        "expected a plain file name that ends in .txt",
-    );
-    refused(
-        "/parts/text_tower",
-        serde_json::Value::Null,
-        "image_tower, text_tower and vocabulary together",
-    );
-    refused("/metrics/quantized_cosine", 2.into(), "quantized_cosine is 2");
-    let resemblance = serde_json::json!({"pictures": 4, "kid": 1e12, "collection_kid": 0.0});
-    let metrics = serde_json::json!({
-        "quantized_psnr_db": 50.0, "quantized_psnr_pictures": 4, "resemblance": resemblance
-    });
-    refused("/metrics", metrics, "resemblance.kid is 1000000000000");
-    refused("/parts/generator/quantization", "q2_k".into(), "cannot be read");
-    refused("/art/license", " ".into(), "art.license");
-    refused("/name", "x".repeat(1000).into(), "name is");
-    refused("/name", "a\u{0}b".into(), "printable");
-    refused(
-        "/truncation_psi",
-        7.into(),
-        "truncation_psi is 7, expected 0 to 2",
-    );
-    refused("/training/total_kimg", (-1).into(), "training.total_kimg is -1");
 }

@@ -94,6 +94,8 @@ impl TinyBundle {
                 resemblance: None,
             },
             truncation_psi: 0.7,
+            pixel_grid: None,
+            palette: vec![],
             examples: vec![],
             self_check: committed().self_check,
         };

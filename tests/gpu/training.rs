@@ -74,8 +74,8 @@ fn weights_that_were_read_stay_what_they_were() {
     }
 }
 
-/// Pictures of 16 pixels.
-fn dataset(dir: &Path) -> PathBuf {
+/// Pictures of 16 pixels, prepared at a resolution.
+fn dataset(dir: &Path, resolution: &str) -> PathBuf {
     let art = dir.join("art");
     fs::create_dir_all(&art).unwrap();
     for i in 0..8u8 {
@@ -86,7 +86,14 @@ fn dataset(dir: &Path) -> PathBuf {
         picture.save(art.join(format!("{i}.png"))).unwrap();
     }
     let data = dir.join("data");
-    guise(&["prepare", utf8(&art), "--out", utf8(&data), "--resolution", "16"]);
+    guise(&[
+        "prepare",
+        utf8(&art),
+        "--out",
+        utf8(&data),
+        "--resolution",
+        resolution,
+    ]);
     data
 }
 
@@ -173,7 +180,7 @@ fn assert_same(gpu: &(Tick<StepStats>, Tensors), cpu: &(Tick<StepStats>, Tensors
 #[test]
 fn a_run_is_resumed_across_devices() {
     let dir = TempDir::new().unwrap();
-    let data = dataset(dir.path());
+    let data = dataset(dir.path(), "16");
     let out = dir.path().join("runs");
     let start = ["train", "--data", utf8(&data), "--out", utf8(&out)];
     let tiny = ["--batch-size", "4", "--channel-base", "128", "--channel-max", "8"];
@@ -192,11 +199,27 @@ fn a_run_is_resumed_across_devices() {
     assert_same(&go_on(&gpu, "0.072", "cpu"), &go_on(&cpu, "0.072", "cpu"), false);
 }
 
+/// The same where the smallest maps are 3x3, which powers of two never have.
+#[test]
+fn a_step_at_24_pixels_is_the_same() {
+    let dir = TempDir::new().unwrap();
+    let data = dataset(dir.path(), "24");
+    let out = dir.path().join("runs");
+    let start = ["train", "--data", utf8(&data), "--out", utf8(&out)];
+    let tiny = ["--batch-size", "4", "--channel-base", "128", "--channel-max", "8"];
+    guise(&[&start[..], &tiny, &["--kimg", "0.064"]].concat());
+    let cpu = last(&out, "0");
+    let gpu = dir.path().join("gpu");
+    copy(&cpu, &gpu);
+    let expected = go_on(&cpu, "0.068", "cpu");
+    assert_same(&go_on(&gpu, "0.068", "webgpu"), &expected, true);
+}
+
 /// The same through the augmentation, whose lookups are gathered and scattered there, and its penalty.
 #[test]
 fn an_augmented_step_is_the_same() {
     let dir = TempDir::new().unwrap();
-    let data = dataset(dir.path());
+    let data = dataset(dir.path(), "16");
     let out = dir.path().join("runs");
     let start = ["train", "--data", utf8(&data), "--out", utf8(&out)];
     let tiny = ["--batch-size", "4", "--channel-base", "128", "--channel-max", "8"];
@@ -237,6 +260,7 @@ fn the_towers_learn_the_same() {
             data: PathBuf::new(),
             dataset_len: N,
             dataset_digest: String::new(),
+            pixel_art: None,
         },
         provenance: Provenance::default(),
         hardware: String::new(),

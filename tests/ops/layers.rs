@@ -141,6 +141,11 @@ fn layers_in_one_pass_are_their_parts() {
         (2, 6, 3, 1, [12, 5], false, 1),
         (2, 3, 18, 1, [12, 5], false, 2),
         (1, 2, 1, 3, [1, 1], false, 1),
+        // The smallest maps of networks for pictures of 24, 40 and 56 pixels.
+        (4, 18, 20, 3, [3, 3], false, 1),
+        (4, 18, 33, 3, [3, 3], true, 4),
+        (2, 20, 17, 3, [5, 5], true, 1),
+        (2, 17, 20, 3, [7, 7], true, 1),
     ] {
         let [out_h, out_w] = [h, w].map(|side| if up { 2 * side } else { side });
         let noise = || {

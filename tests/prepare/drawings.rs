@@ -230,8 +230,9 @@ fn svgs_need_the_program_that_draws_them() {
     let folders = Folders::new();
     folders.put("a.svg", CRISP);
     let options = PrepareOptions {
-        resolution: 32,
+        resolution: Some(32),
         background: [255; 3],
+        pixel_art: Default::default(),
         program: folders.dir.path().join("not-there"),
     };
     let error = prepare(&folders.art(), &folders.dataset(), &options, &|_| {}).unwrap_err();

@@ -12,6 +12,7 @@ use image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 mod drawings;
 mod hostile;
 mod pictures;
+mod pixel_art;
 mod rerun;
 mod traits;
 
@@ -47,8 +48,9 @@ impl Folders {
 
     fn prepare(&self, resolution: usize) -> Result<PrepareSummary, Error> {
         let options = PrepareOptions {
-            resolution,
+            resolution: Some(resolution),
             background: [255; 3],
+            pixel_art: Default::default(),
             program: env!("CARGO_BIN_EXE_guise").into(),
         };
         prepare(&self.art(), &self.dataset(), &options, &|_| {})

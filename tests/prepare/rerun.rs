@@ -141,8 +141,9 @@ fn foreign_folders_are_left_alone() {
     assert!(folders.dataset().join("thesis.txt").exists());
 
     let options = PrepareOptions {
-        resolution: 32,
+        resolution: Some(32),
         background: [0; 3],
+        pixel_art: Default::default(),
         program: env!("CARGO_BIN_EXE_guise").into(),
     };
     let inside = prepare(
@@ -188,10 +189,15 @@ fn the_command_says_what_it_did_and_what_is_wrong() {
 
     for (arguments, expected) in [
         (
-            ["--resolution", "48"],
-            "48, expected a power of two from 16 to 1024",
+            ["--resolution", "36"],
+            "36, expected 16 to 1024 pixels, 3, 4, 5 or 7 times a power of two",
         ),
-        (["--resolution", "2048"], "2048, expected a power of two"),
+        (["--resolution", "2048"], "2048, expected 16 to 1024 pixels"),
+        (
+            ["--pixel-art", "some"],
+            "expected auto, off or the pixels along a side",
+        ),
+        (["--pixel-art", "7"], "pixel_grid is 7, expected 8 to 128 pixels"),
         (["--background", "mauve"], "six hexadecimal digits"),
         (["--background", "#+f+f+f"], "six hexadecimal digits"),
         (["--background", "#fffff\u{e9}"], "six hexadecimal digits"),
@@ -208,8 +214,9 @@ fn the_command_says_what_it_did_and_what_is_wrong() {
     assert_eq!(Dataset::open(&folders.dataset()).unwrap().len(), 1);
 
     let options = PrepareOptions {
-        resolution: 32,
+        resolution: Some(32),
         background: [0; 3],
+        pixel_art: Default::default(),
         program: env!("CARGO_BIN_EXE_guise").into(),
     };
     let nowhere = prepare(

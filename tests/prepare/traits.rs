@@ -183,8 +183,9 @@ fn captions_of_an_image_folder_are_kept() {
     // A dataset is such a folder, so that it can be prepared again, smaller.
     let again = folders.dir.path().join("again");
     let options = PrepareOptions {
-        resolution: 16,
+        resolution: Some(16),
         background: [255; 3],
+        pixel_art: Default::default(),
         program: env!("CARGO_BIN_EXE_guise").into(),
     };
     let summary = prepare(&folders.dataset(), &again, &options, &|_| {}).unwrap();

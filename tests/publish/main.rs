@@ -1,6 +1,7 @@
 //! `guise publish` and `guise generate` as people run them: a run is trained for a moment, published, and
 //! drawn from; what must not be published is refused and leaves nothing behind.
 
+mod pixel_art;
 mod place;
 mod towers;
 

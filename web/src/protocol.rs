@@ -168,8 +168,10 @@ pub struct ModelFacts {
     pub credits: Vec<Credit>,
     /// The truncation psi at which its pictures look best.
     pub truncation_psi: f32,
-    /// By how much one enlargement grows a side, or nothing if the bundle brings no such network.
+    /// By how much one enlargement grows a side, or nothing if it cannot enlarge.
     pub upscale_factor: Option<u32>,
+    /// Whether it draws pixel art, whose pixels stay squares at every size.
+    pub is_pixel_art: bool,
     /// Sentences that this model can draw, to begin with; none if it understands no words.
     pub examples: Vec<String>,
     /// Whether it understands words.

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::pipeline::{SampleRequest, memory::to_draw};
 use anyhow::{Context, ensure};
+use clap::ValueEnum;
 use image::RgbaImage;
 use std::path::PathBuf;
 use wish::{Limits, Wish, draw_wish};
@@ -39,11 +40,24 @@ pub(super) struct Args {
     batch_size: Option<u16>,
     #[command(flatten)]
     memory: MemoryFlag,
+    /// What becomes of the pictures of models that draw pixel art.
+    #[arg(long, value_enum, default_value_t)]
+    snap: SnapTo,
     /// Where to draw.
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
     #[command(flatten)]
     wish: Wish,
+}
+
+/// What pixel art is snapped to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum SnapTo {
+    /// Each pixel of the art's grid gets one color, the most similar one of the collection's.
+    #[default]
+    Palette,
+    /// They stay as the generator draws them.
+    None,
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
@@ -73,6 +87,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         let model = (&*args.model, opened.manifest.as_ref());
         bundle::blame(error, model, args.wish.clip.as_deref(), args.device)
     };
+    let snap = match args.snap {
+        SnapTo::Palette => opened.snap()?,
+        SnapTo::None => None,
+    };
     let batch_size = args.batch_size.map(usize::from);
     if args.wish.is_some() {
         let words = opened.words(args.wish.clip.as_deref(), memory)?;
@@ -82,7 +100,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             &words,
             (generator, resolution),
             truncation_psi,
-            (&args.out, folder),
+            (&args.out, folder, snap.as_ref()),
             (device, limits),
         )
         .map_err(blame);
@@ -102,12 +120,17 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         false => Some(Sheet::new(seeds.len(), resolution)?),
     };
     let bar = progress::bar(seeds.len() as u64, "avatars");
-    let take = |index: usize, picture: RgbaImage| match &mut sheet {
-        Some(sheet) => {
-            sheet.place(index, &picture);
-            Ok(())
+    let take = |index: usize, mut picture: RgbaImage| {
+        if let Some(snap) = &snap {
+            snap.apply(&mut picture);
         }
-        None => write_png(&args.out.join(format!("seed{:04}.png", seeds[index])), &picture),
+        match &mut sheet {
+            Some(sheet) => {
+                sheet.place(index, &picture);
+                Ok(())
+            }
+            None => write_png(&args.out.join(format!("seed{:04}.png", seeds[index])), &picture),
+        }
     };
     draw(generator, &request, device, &bar, take).map_err(blame)?;
     if let Some(sheet) = sheet {

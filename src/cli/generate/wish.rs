@@ -11,7 +11,7 @@ use crate::{
     networks::generators::Generator,
     ops::cutouts::CutoutConfig,
     pipeline::{
-        Cancel, Event, GuideSettings, Imagination, ImagineRequest, Quality,
+        Cancel, Event, GuideSettings, Imagination, ImagineRequest, Quality, Snap,
         guide::{Loss, Optimizer, Space},
         imagine,
         memory::{to_guide, to_judge},
@@ -162,13 +162,13 @@ pub(super) struct Limits {
     pub(super) batch_size: Option<usize>,
 }
 
-/// Draws what is wished for to `out`, a PNG file or a folder.
+/// Draws what is wished for to `out`, a PNG file or a folder, snapped by `snap`.
 pub(super) fn draw_wish(
     wish: &Wish,
     words: &Words,
     (generator, resolution): (&Generator, usize),
     truncation_psi: f32,
-    (out, folder): (&Path, bool),
+    (out, folder, snap): (&Path, bool, Option<&Snap>),
     (device, limits): (&Device, Limits),
 ) -> anyhow::Result<()> {
     let mut request = wish.request(truncation_psi);
@@ -242,7 +242,10 @@ pub(super) fn draw_wish(
                 let step = done;
                 stats.push(StepStats { step, scores, losses });
             }
-            Event::Picture { index, image } => {
+            Event::Picture { index, mut image } => {
+                if let Some(snap) = snap {
+                    snap.apply(&mut image);
+                }
                 if let Some(strip) = &mut strip {
                     strip.place(index * columns + shown[index], &image);
                 }

@@ -55,6 +55,16 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
         generator.parameters,
         generator.quantization.name()
     ));
+    if let Some(art) = manifest.pixel_art() {
+        let grid = art.pixel_grid;
+        let colors = match art.palette.len() {
+            0 => String::new(),
+            colors => format!(" and {colors} colors, to which pictures are snapped"),
+        };
+        line(&format!(
+            "- Pixel art on a grid of {grid} x {grid} pixels{colors}. Pictures are enlarged exactly, pixel by pixel."
+        ));
+    }
     if let Some(upscaler) = &parts.upscaler {
         line(&format!(
             "- An SRVGGNetCompact network that enlarges them {} times: {} parameters, stored as {} (`{UPSCALER}`).",
@@ -200,7 +210,9 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
         "- Some seeds come out with flaws; a lower `truncation_psi` makes them rarer and the avatars more alike.",
     );
     line("- An avatar may come out very similar to one of the collection.");
-    line("- Enlarging sharpens what is there. It cannot know what a larger original would have shown.");
+    if parts.upscaler.is_some() {
+        line("- Enlarging sharpens what is there. It cannot know what a larger original would have shown.");
+    }
 
     if let Some(upscaler) = &parts.upscaler
         && upscaler.weights.license == "BSD-3-Clause"

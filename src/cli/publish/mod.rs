@@ -4,6 +4,7 @@ mod card;
 mod mapper;
 mod place;
 mod references;
+mod shown;
 mod towers;
 
 use super::{
@@ -14,7 +15,7 @@ use super::{
     memory::{Memory, MemoryFlag},
     model::draw,
     progress,
-    sheet::{Sheet, encode_png},
+    sheet::encode_png,
     trust,
 };
 use crate::{
@@ -42,6 +43,7 @@ use image::RgbaImage;
 use mapper::pack_mapper;
 use place::Place;
 use references::references;
+use shown::{pixel_art, sheet};
 use std::path::{Path, PathBuf};
 use towers::pack_towers;
 
@@ -72,9 +74,6 @@ const TILE: usize = 128;
 
 /// So many are compared with as many of the collection.
 const COMPARED: u64 = 2000;
-
-/// The sheet is at most this many pixels wide, so that a model card opens quickly.
-const SHEET_MAX_SIDE: usize = 4096;
 
 /// A bundle whose pictures are further than this from the trained network's is not published.
 const LEAST_PSNR_DB: f64 = 35.0;
@@ -177,6 +176,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let place = Place::new(out)?;
     let run = GeneratorRun::open(run)?;
     let art = art_credit(&args, &run)?;
+    let (pixel_art, snap) = pixel_art(&run.facts, args.sr.is_some())?;
     let memory = args.memory.limit();
     let device = args.device.open()?;
     let (trained, kimg) = run.load_snapshot(&device)?;
@@ -298,6 +298,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             resemblance,
         },
         truncation_psi: args.truncation_psi,
+        pixel_grid: pixel_art.as_ref().map(|art| art.pixel_grid),
+        palette: pixel_art.map(|art| art.palette).unwrap_or_default(),
         examples,
         self_check: Some(self_check),
     };
@@ -311,7 +313,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         card::write(&manifest, run.facts.generator.resolution()).into_bytes(),
     ));
 
-    files.push((SHEET, encode_png(&sheet(&quantized)?)?));
+    files.push((SHEET, encode_png(&sheet(quantized, snap.as_ref())?)?));
     place.write(&files)?;
     print!("{}", card::summary(&manifest, &place.dir));
     Ok(())
@@ -450,15 +452,4 @@ fn judge(
         quantization.name()
     );
     Ok((db.min(MOST_PSNR_DB) * 10.0).round() / 10.0)
-}
-
-/// A sheet of the first pictures; of very large ones it shows fewer.
-fn sheet(pictures: &[RgbaImage]) -> anyhow::Result<RgbaImage> {
-    let side = pictures[0].width() as usize;
-    let shown = (SHEET_MAX_SIDE / side).clamp(1, 8).pow(2);
-    let mut sheet = Sheet::new(shown, side)?;
-    for (index, picture) in pictures[..shown].iter().enumerate() {
-        sheet.place(index, picture);
-    }
-    Ok(sheet.into_image())
 }

@@ -3,7 +3,12 @@
 use super::accent::WALLS;
 use crate::{
     cli::{
-        bundle, device::DeviceChoice, memory::Memory, model::draw, progress, sheet::encode_png,
+        bundle,
+        device::DeviceChoice,
+        memory::Memory,
+        model::{draw, snap},
+        progress,
+        sheet::encode_png,
         trust::Purpose,
     },
     pipeline::{SampleRequest, memory::to_draw},
@@ -45,16 +50,27 @@ impl Pictures {
             truncation_psi: open.manifest.truncation_psi,
             batch_size: Memory::LEFT.batch(None, 8, |n| to_draw(&open.generator, n))?,
         };
+        let art = open.manifest.pixel_art();
+        let snap = snap(art.as_ref(), open.manifest.parts.generator.config.resolution())?;
         let bar = progress::bar(count.into(), "samples");
         let mut card = RgbaImage::from_pixel(CARD[0], CARD[1], wall());
         let mut first = None;
-        draw(&open.generator, &request, &open.device, &bar, |index, picture| {
-            let [column, row] = [index as u32 % GRID[0], index as u32 / GRID[0]];
-            let cell = [CARD[0] / GRID[0], CARD[1] / GRID[1]];
-            put(&mut card, &picture, [column * cell[0], row * cell[1]], cell, TILE);
-            first.get_or_insert(picture);
-            Ok(())
-        })
+        draw(
+            &open.generator,
+            &request,
+            &open.device,
+            &bar,
+            |index, mut picture| {
+                if let Some(snap) = &snap {
+                    snap.apply(&mut picture);
+                }
+                let [column, row] = [index as u32 % GRID[0], index as u32 / GRID[0]];
+                let cell = [CARD[0] / GRID[0], CARD[1] / GRID[1]];
+                put(&mut card, &picture, [column * cell[0], row * cell[1]], cell, TILE);
+                first.get_or_insert(picture);
+                Ok(())
+            },
+        )
         .map_err(|error| bundle::blame(error, (dir, Some(&open.manifest)), None, device))?;
         bar.finish_and_clear();
         let first = first.unwrap_or_default();

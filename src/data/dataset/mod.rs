@@ -14,11 +14,14 @@ use sha2::{Digest, Sha256};
 
 use self::place::Place;
 use super::{Error, Provenance, Trait, io_error};
+use crate::art::PixelArt;
 
 /// Datasets whose pixels fit into this much memory are decoded once.
 const CACHE_BYTES: usize = 1 << 30;
 /// A million pictures with long captions have less.
 const MAX_JSON_BYTES: u64 = 1 << 28;
+/// No grid with its palette is longer.
+const MAX_PIXEL_ART_BYTES: u64 = 1 << 16;
 /// No caption with its traits is longer.
 const MAX_LINE_BYTES: u64 = 1 << 20;
 
@@ -43,6 +46,7 @@ pub struct Dataset {
     entries: Vec<Entry>,
     digest: String,
     provenance: Provenance,
+    pixel_art: Option<PixelArt>,
     notes: Vec<String>,
     /// One cell a picture, or none when the whole set would not fit.
     cache: Vec<OnceLock<Vec<u8>>>,
@@ -53,6 +57,8 @@ impl Dataset {
     pub const LABELS_FILE_NAME: &str = "dataset.json";
     /// The captions.
     pub const METADATA_FILE_NAME: &str = "metadata.jsonl";
+    /// Grid and palette, for pixel art. Other trainers know no file of this name and read the pictures alone.
+    pub const PIXEL_ART_FILE_NAME: &str = "pixel_art.json";
 
     /// Opens the dataset in the folder or zip `path`.
     ///
@@ -127,6 +133,16 @@ impl Dataset {
         let provenance = place.text(Provenance::FILE_NAME, Provenance::MAX_BYTES, |reader| {
             serde_json::from_reader(reader).map_err(json_error(Provenance::FILE_NAME))
         })?;
+        let pixel_art: Option<PixelArt> =
+            place.text(Self::PIXEL_ART_FILE_NAME, MAX_PIXEL_ART_BYTES, |reader| {
+                serde_json::from_reader(reader).map_err(json_error(Self::PIXEL_ART_FILE_NAME))
+            })?;
+        if let Some(art) = &pixel_art
+            && let Err(error) = art.validate().and_then(|()| art.cell(resolution))
+        {
+            let name = Self::PIXEL_ART_FILE_NAME;
+            return Err(not_a_dataset(format!("in its {name}, {error}")));
+        }
 
         let fits = entries.len().saturating_mul(3 * resolution * resolution) < CACHE_BYTES;
         let cache = if fits {
@@ -144,6 +160,7 @@ impl Dataset {
                 .map(|byte| format!("{byte:02x}"))
                 .collect(),
             provenance: provenance.unwrap_or_default(),
+            pixel_art,
             notes,
             cache,
         })
@@ -170,7 +187,7 @@ impl Dataset {
         self.entries.is_empty()
     }
 
-    /// The side of every picture in pixels, a power of two.
+    /// The side of every picture in pixels.
     pub fn resolution(&self) -> usize {
         self.resolution
     }
@@ -210,6 +227,11 @@ impl Dataset {
     /// When `index` is not below [`len`](Self::len).
     pub fn traits(&self, index: usize) -> &[Trait] {
         &self.entries[index].attributes
+    }
+
+    /// The grid that all pictures lie on and the colors that they have, if they are pixel art.
+    pub fn pixel_art(&self) -> Option<&PixelArt> {
+        self.pixel_art.as_ref()
     }
 
     /// Whose pictures these are.

@@ -7,6 +7,7 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 use sha2::{Digest, Sha256};
 
 use super::place::{PictureFile, Place};
+use crate::art::{LARGEST_SIDE, SIDES, base_side};
 use crate::data::Error;
 
 /// How every PNG begins.
@@ -86,8 +87,9 @@ fn check_header(path: &Path, decoder: &impl ImageDecoder, expected: Option<usize
         let reason = format!("it is {width}x{height}, expected {expected}x{expected} like the first");
         return Err(error(path, reason));
     }
-    if width != height || !side.is_power_of_two() || !(4..=1024).contains(&side) {
-        let expected = "expected a square whose side is a power of two from 4 to 1024; use `guise prepare`";
+    if width != height || base_side(side).is_none() || side > LARGEST_SIDE {
+        let expected =
+            format!("expected a square of at most {LARGEST_SIDE} pixels, {SIDES}; use `guise prepare`");
         return Err(error(path, format!("it is {width}x{height}, {expected}")));
     }
     let found = match decoder.color_type() {

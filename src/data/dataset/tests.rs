@@ -87,16 +87,41 @@ fn names_the_file_that_is_wrong() {
 fn refuses_what_is_no_dataset() {
     let dir = small_dataset();
     for name in ["img00000000.png", "img00000001.png"] {
-        RgbImage::new(24, 24)
+        RgbImage::new(36, 36)
             .save(dir.path().join("00000").join(name))
             .unwrap();
     }
-    assert!(open_error(dir.path()).contains("24x24, expected a square whose side is a power of two"));
+    assert!(open_error(dir.path()).contains("36x36, expected a square of at most 1024 pixels, 3, 4, 5 or 7"));
     std::fs::remove_dir_all(dir.path().join("00000")).unwrap();
     assert!(open_error(dir.path()).contains("holds no PNG"));
     std::fs::remove_file(dir.path().join("dataset.json")).unwrap();
     assert!(open_error(dir.path()).contains("guise prepare"));
     assert!(open_error(&dir.path().join("nowhere")).contains("nowhere"));
+}
+
+#[test]
+fn grid_and_palette_are_read_and_checked() {
+    let dir = small_dataset();
+    assert_eq!(Dataset::open(dir.path()).unwrap().pixel_art(), None);
+    let path = dir.path().join(Dataset::PIXEL_ART_FILE_NAME);
+    let side = Dataset::open(dir.path()).unwrap().resolution();
+    let write = |grid: usize, color: &str| {
+        let json = format!("{{\"pixel_grid\": {grid}, \"palette\": [\"{color}\"]}}");
+        std::fs::write(&path, json).unwrap();
+    };
+    write(side, "#0a0b0c");
+    let dataset = Dataset::open(dir.path()).unwrap();
+    let art = dataset.pixel_art().unwrap();
+    assert_eq!((art.pixel_grid, art.palette[0].0), (side, [10, 11, 12]));
+    write(side + 1, "#0a0b0c");
+    let error = open_error(dir.path());
+    assert!(
+        error.contains("pixel_art.json, pixel_grid is") && error.contains("expected a divisor"),
+        "{error}"
+    );
+    write(side, "red");
+    let error = open_error(dir.path());
+    assert!(error.contains("pixel_art.json"), "{error}");
 }
 
 #[test]

@@ -16,37 +16,36 @@ use serde::Serialize;
 use super::files::{Links, read_regular};
 use super::svg::Renderer;
 use super::{Dataset, Entry, Error, Provenance, captions, io_error, printable, shown};
+use crate::art::PixelArt;
+use grid::Grid;
+use options::{Style, resolution_of};
+use palette::Colors;
 use picture::Square;
 use sources::{Collection, Place, Source};
 
 mod documents;
+mod grid;
 mod names;
+mod options;
+mod palette;
 mod picture;
 mod sources;
 mod stored;
+
+pub use options::{PixelArtChoice, PrepareOptions};
 
 /// Larger files are no pictures of avatars.
 const MAX_FILE_BYTES: u64 = 100_000_000;
 /// What could not be used, one JSON object a line.
 const SKIPPED_FILE_NAME: &str = "skipped.jsonl";
 /// What prepare writes beside the folders of pictures.
-const JSON_FILE_NAMES: [&str; 4] = [
+const JSON_FILE_NAMES: [&str; 5] = [
     Dataset::LABELS_FILE_NAME,
     Dataset::METADATA_FILE_NAME,
+    Dataset::PIXEL_ART_FILE_NAME,
     Provenance::FILE_NAME,
     SKIPPED_FILE_NAME,
 ];
-
-/// How pictures are made alike.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PrepareOptions {
-    /// The side of every picture in pixels: a power of two from 16 to 1024.
-    pub resolution: usize,
-    /// What shows through transparent pixels, as RGB.
-    pub background: [u8; 3],
-    /// The `guise` program, which is started to draw SVGs within limits of memory and time.
-    pub program: PathBuf,
-}
 
 /// What prepare tells while it works.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +80,12 @@ impl Skipped {
 /// What became of a collection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PrepareSummary {
+    /// The side of every picture in pixels.
+    pub resolution: usize,
+    /// The grid that the collection's pixel art has, if it is some.
+    pub grid: Option<usize>,
+    /// The same with the palette, if the grid divides the resolution: only then do the pictures lie on it.
+    pub pixel_art: Option<PixelArt>,
     /// The pictures in the dataset.
     pub pictures: usize,
     /// How many of them an earlier run had drawn.
@@ -115,12 +120,7 @@ pub fn prepare(
     options: &PrepareOptions,
     listen: &(dyn Fn(PrepareEvent) + Sync),
 ) -> Result<PrepareSummary, Error> {
-    let side = options.resolution;
-    if !side.is_power_of_two() || !(16..=1024).contains(&side) {
-        return Err(Error::Setting(format!(
-            "the resolution is {side}, expected a power of two from 16 to 1024"
-        )));
-    }
+    options.check()?;
     check_folders(collection, dataset)?;
     let old = written_pictures(dataset)?;
     remove_partial(dataset)?;
@@ -133,15 +133,30 @@ pub fn prepare(
         let folder = dataset.join(file_name(folder)).with_file_name("");
         std::fs::create_dir_all(&folder).map_err(io_error("create", &folder))?;
     }
+    let renderer = Renderer::new(options.program.clone());
+    let grid = match options.pixel_art {
+        PixelArtChoice::Auto => grid::find(&sources, options.background, &renderer)?,
+        PixelArtChoice::Off => None,
+        PixelArtChoice::Grid(side) => Some(Grid::given(side)),
+    };
+    summary.grid = grid.map(|grid| grid.side);
+    summary.resolution = options.resolution.unwrap_or_else(|| resolution_of(summary.grid));
+    let style = Style {
+        resolution: summary.resolution,
+        background: options.background,
+        grid,
+    };
+    let own_grid = summary.grid.filter(|grid| style.resolution.is_multiple_of(*grid));
+    let colors = own_grid.map(|_| Colors::default());
     listen(PrepareEvent::Found {
         sources: sources.len(),
     });
-    let renderer = Renderer::new(options.program.clone());
     let drawn: Vec<Result<Drawn, String>> = sources
         .par_iter()
         .enumerate()
         .map(|(index, source)| {
-            let result = draw(source, &dataset.join(file_name(index)), options, &renderer);
+            let path = dataset.join(file_name(index));
+            let result = draw(source, &path, &style, (&renderer, colors.as_ref()));
             listen(PrepareEvent::Done);
             result
         })
@@ -209,6 +224,14 @@ pub fn prepare(
     write_json_lines(&dataset.join(SKIPPED_FILE_NAME), &left_out)?;
     write_json_lines(&dataset.join(Dataset::METADATA_FILE_NAME), &entries)?;
     write_json_lines(&dataset.join(Provenance::FILE_NAME), &[provenance])?;
+    summary.pixel_art = own_grid.zip(colors).map(|(pixel_grid, colors)| PixelArt {
+        pixel_grid,
+        palette: colors.into_palette(),
+    });
+    match &summary.pixel_art {
+        Some(art) => write_json_lines(&dataset.join(Dataset::PIXEL_ART_FILE_NAME), &[art])?,
+        None => remove(&dataset.join(Dataset::PIXEL_ART_FILE_NAME))?,
+    }
     write_json_lines(
         &dataset.join(Dataset::LABELS_FILE_NAME),
         &[serde_json::json!({ "labels": null })],
@@ -217,42 +240,45 @@ pub fn prepare(
     Ok(summary)
 }
 
-/// Draws one source into its place, unless the picture there was drawn from the same bytes with the same options.
-/// The inner error is a reason to skip the source, the outer one ends the run.
-fn draw(
-    source: &Source,
-    path: &Path,
-    options: &PrepareOptions,
-    renderer: &Renderer,
-) -> Result<Result<Drawn, String>, Error> {
-    let read = match &source.place {
+/// The bytes of a source, or in words why there are none.
+fn read(source: &Source) -> Result<Vec<u8>, String> {
+    match &source.place {
         Place::Inline(document, place) => documents::inline(document, place),
         Place::File(path) => read_regular(path, Links::Refused, MAX_FILE_BYTES)
             .map_err(|error| format!("cannot be read: {error}")),
-    };
-    let bytes = &match read {
+    }
+}
+
+/// Draws one source into its place, unless the picture there was drawn from the same bytes in the same style, and
+/// notes its colors. The inner error is a reason to skip the source, the outer one ends the run.
+fn draw(
+    source: &Source,
+    path: &Path,
+    style: &Style,
+    (renderer, colors): (&Renderer, Option<&Colors>),
+) -> Result<Result<Drawn, String>, Error> {
+    let bytes = &match read(source) {
         Ok(bytes) => bytes,
         Err(reason) => return Ok(Err(reason)),
     };
-    let fingerprint = stored::fingerprint(bytes, options);
-    if let Some(pixels) = stored::read(path, &fingerprint, options.resolution as u32) {
-        return Ok(Ok(Drawn {
-            hash: stored::pixel_hash(&pixels),
-            kept: true,
-            notes: vec![],
-        }));
+    let drawn = |pixels: &[u8], kept, notes| {
+        if let Some(colors) = colors {
+            colors.note(pixels);
+        }
+        let hash = stored::pixel_hash(pixels);
+        Ok(Ok(Drawn { hash, kept, notes }))
+    };
+    let fingerprint = stored::fingerprint(bytes, style);
+    if let Some(pixels) = stored::read(path, &fingerprint, style.resolution as u32) {
+        return drawn(&pixels, true, vec![]);
     }
-    Ok(match picture::square(bytes, options, renderer)? {
-        Err(reason) => Err(reason),
+    match picture::square(bytes, style, renderer)? {
+        Err(reason) => Ok(Err(reason)),
         Ok(Square { pixels, notes }) => {
             stored::write(path, &pixels, &fingerprint)?;
-            Ok(Drawn {
-                hash: stored::pixel_hash(&pixels),
-                kept: false,
-                notes,
-            })
+            drawn(&pixels, false, notes)
         }
-    })
+    }
 }
 
 /// The place of a picture, as StyleGAN's dataset tool numbers them: `00012/img00012345.png`.
@@ -363,6 +389,7 @@ fn clear(dataset: &Path) -> Result<(), Error> {
     }
     for name in [
         Dataset::METADATA_FILE_NAME,
+        Dataset::PIXEL_ART_FILE_NAME,
         Provenance::FILE_NAME,
         SKIPPED_FILE_NAME,
     ] {

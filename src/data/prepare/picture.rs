@@ -6,7 +6,9 @@ use image::{DynamicImage, Rgb, RgbImage};
 use super::super::Error;
 use super::super::picture::{Colors, Picture, PictureLimits, raster_format};
 use super::super::svg::{self, Renderer};
-use super::{MAX_FILE_BYTES, PrepareOptions};
+use super::MAX_FILE_BYTES;
+use super::grid::{Changes, Grid};
+use super::options::Style;
 
 /// Pictures of avatars are printed smaller; anything larger is a mistake or an attack.
 const LIMITS: PictureLimits = PictureLimits {
@@ -24,7 +26,7 @@ pub(super) struct Square {
     pub notes: Vec<String>,
 }
 
-/// Draws the picture that `bytes` hold as a square with the side `options.resolution`, cropped around its centre
+/// Draws the picture that `bytes` hold as a square with the side `style.resolution`, cropped around its center
 /// and flattened on the background.
 ///
 /// # Errors
@@ -32,26 +34,32 @@ pub(super) struct Square {
 /// the run: SVGs cannot be drawn at all.
 pub(super) fn square(
     bytes: &[u8],
-    options: &PrepareOptions,
+    style: &Style,
     renderer: &Renderer,
 ) -> Result<Result<Square, String>, Error> {
-    if raster_format(bytes).is_none() && svg::looks_like_svg(bytes) {
-        let drawn = renderer.draw(bytes, options.resolution as u32, options.background)?;
+    if is_svg(bytes) {
+        let drawn = renderer.draw(bytes, style.resolution as u32, style.background)?;
         return Ok(drawn.map(|(pixels, notes)| Square { pixels, notes }));
     }
-    Ok(raster(bytes, options))
+    let sized = |(picture, notes)| {
+        let pixels = resized(picture, style.resolution as u32, style.grid)?;
+        Ok(Square { pixels, notes })
+    };
+    Ok(decoded(bytes, style.background).and_then(sized))
 }
 
-fn raster(bytes: &[u8], options: &PrepareOptions) -> Result<Square, String> {
+/// Whether the bytes are to be drawn rather than decoded.
+pub(super) fn is_svg(bytes: &[u8]) -> bool {
+    raster_format(bytes).is_none() && svg::looks_like_svg(bytes)
+}
+
+/// The picture in its own size on the background, and what of its file it does not show.
+pub(super) fn decoded(bytes: &[u8], background: [u8; 3]) -> Result<(RgbImage, Vec<String>), String> {
     if raster_format(bytes).is_none() && !bytes.is_empty() {
         return Err("not a picture: expected PNG, JPEG, WebP, GIF or SVG".into());
     }
     let Picture { pixels, notes, .. } = Picture::decode(bytes, &LIMITS, Colors::Srgb)?;
-    let picture = flattened(pixels, options.background);
-    Ok(Square {
-        pixels: resized(picture, options.resolution as u32),
-        notes,
-    })
+    Ok((flattened(pixels, background), notes))
 }
 
 /// Lays the picture on the background, as a browser does: channels are blended as they are stored.
@@ -77,21 +85,33 @@ fn flattened(picture: DynamicImage, background: [u8; 3]) -> RgbImage {
 /// The middle square of the picture with the side `side`.
 ///
 /// Pixel art keeps its hard edges. What was published with each of its pixels as a block is first taken back to one
-/// pixel a block; from there its size changes by whole pixels where the sizes allow it. Everything else is resampled
-/// with Lanczos3.
-fn resized(picture: RgbImage, side: u32) -> RgbImage {
-    let block = block_side(&picture);
-    let (width, height) = (picture.width() / block, picture.height() / block);
-    let has_blocks = block > 1;
-    let drawing = match has_blocks {
-        true => RgbImage::from_fn(width, height, |x, y| *picture.get_pixel(x * block, y * block)),
-        false => picture,
+/// pixel a block, by the collection's grid if it has one; from there its size changes by whole pixels where the sizes
+/// allow it. Everything else is resampled with Lanczos3.
+///
+/// # Errors
+/// In words, when the picture does not lie on the grid.
+fn resized(picture: RgbImage, side: u32, grid: Option<Grid>) -> Result<RgbImage, String> {
+    let (drawing, has_blocks) = match grid {
+        Some(grid) if grid.holds(&Changes::of(&picture)) => (grid.reduced(&picture), true),
+        Some(Grid { side, .. }) => {
+            let expected = format!("the grid of {side} x {side} pixels that the collection has");
+            return Err(format!("not on {expected}: --pixel-art off takes it as it is"));
+        }
+        None => match block_side(&picture) {
+            1 => (picture, false),
+            block => {
+                let [width, height] = [picture.width(), picture.height()].map(|extent| extent / block);
+                let pixel = |x, y| *picture.get_pixel(x * block, y * block);
+                (RgbImage::from_fn(width, height, pixel), true)
+            }
+        },
     };
+    let (width, height) = drawing.dimensions();
     let own_side = width.min(height);
     let (left, top) = ((width - own_side) / 2, (height - own_side) / 2);
     let square = imageops::crop_imm(&drawing, left, top, own_side, own_side).to_image();
     drop(drawing);
-    if own_side == side {
+    Ok(if own_side == side {
         square
     } else if !has_blocks && !is_pixel_art(&square) {
         imageops::resize(&square, side, side, FilterType::Lanczos3)
@@ -101,7 +121,7 @@ fn resized(picture: RgbImage, side: u32) -> RgbImage {
         averaged(&square, own_side / side)
     } else {
         imageops::resize(&square, side, side, FilterType::Lanczos3)
-    }
+    })
 }
 
 /// The side of the largest blocks of one color that the whole picture consists of, in pixels; 1 without such blocks.

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::files::{Links, open_regular, unfinished};
 use super::super::{Error, io_error};
-use super::PrepareOptions;
+use super::options::Style;
 
 /// How every PNG begins.
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
@@ -24,12 +24,12 @@ const KEYWORD: &str = "guise:source";
 const VERSION: u32 = 2;
 
 /// Says from which bytes and with which settings a picture is drawn.
-pub(super) fn fingerprint(bytes: &[u8], options: &PrepareOptions) -> String {
+pub(super) fn fingerprint(bytes: &[u8], style: &Style) -> String {
     let mut hash = Sha256::new();
-    hash.update(format!(
-        "{VERSION} {} {:?} ",
-        options.resolution, options.background
-    ));
+    hash.update(format!("{VERSION} {} {:?} ", style.resolution, style.background));
+    if let Some(grid) = style.grid {
+        hash.update(format!("{grid:?} "));
+    }
     hash.update(bytes);
     hex(&hash.finalize())
 }

@@ -1,5 +1,7 @@
 //! Why a configuration describes no network.
 
+use crate::art::{SIDES, base_side};
+
 /// A field of a configuration that is out of its bounds.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 #[error("{field} is {value}, expected {expected}")]
@@ -53,6 +55,19 @@ impl ConfigError {
                 value,
                 format!("{min} to {max}, a multiple of {divisor}"),
             )),
+        }
+    }
+
+    /// As [`check`](Self::check), and `value` is the side of pictures that come to a
+    /// [base](crate::art::base_side) when they are halved.
+    ///
+    /// # Errors
+    ///
+    /// The error that says so, when it is not.
+    pub fn check_side(field: impl Into<String>, value: usize, min: usize, max: usize) -> Result<(), Self> {
+        match (min..=max).contains(&value) && base_side(value).is_some() {
+            true => Ok(()),
+            false => Err(Self::new(field, value, format!("{min} to {max}, {SIDES}"))),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The bounds of a manifest's fields.
 
-use super::{Credit, File, Part};
+use super::{Credit, File, Manifest, Part};
 use crate::{
     networks::NetworkConfig,
     weights::{Error, shortened},
@@ -52,6 +52,19 @@ pub(super) fn check_credit(field: &str, credit: &Credit) -> Result<(), Error> {
     check_text(&format!("{field}.license"), credit.license.trim(), 1..=200)?;
     check_text(&format!("{field}.attribution"), &credit.attribution, 0..=1000)?;
     check_text(&format!("{field}.source"), &credit.source, 0..=1000)
+}
+
+pub(super) fn check_pixel_art(manifest: &Manifest) -> Result<(), Error> {
+    let Some(art) = manifest.pixel_art() else {
+        let colors = manifest.palette.len();
+        let expected = "no palette without a pixel_grid";
+        return check("palette", format!("a list of {colors}"), colors == 0, expected);
+    };
+    let resolution = manifest.parts.generator.config.resolution();
+    match art.validate().and_then(|()| art.cell(resolution)) {
+        Ok(_) => Ok(()),
+        Err(wrong) => Err(invalid(wrong.field, wrong.value, &wrong.expected)),
+    }
 }
 
 pub(super) fn check_part<C: NetworkConfig>(part: &str, described: &Part<C>) -> Result<(), Error> {

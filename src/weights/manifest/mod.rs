@@ -6,13 +6,18 @@
 mod checks;
 
 use super::{Error, Quantization};
-use crate::networks::{
-    encoders::collection_clip::{ImageTowerConfig, TextTowerConfig},
-    generators::GeneratorConfig,
-    mapper::MapperConfig,
-    super_resolution::srvgg::SrvggNetCompactConfig,
+use crate::{
+    art::{Color, PixelArt},
+    networks::{
+        encoders::collection_clip::{ImageTowerConfig, TextTowerConfig},
+        generators::GeneratorConfig,
+        mapper::MapperConfig,
+        super_resolution::srvgg::SrvggNetCompactConfig,
+    },
 };
-use checks::{check, check_credit, check_file, check_number, check_part, check_text, invalid};
+use checks::{
+    check, check_credit, check_file, check_number, check_part, check_pixel_art, check_text, invalid,
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -36,6 +41,13 @@ pub struct Manifest {
     pub metrics: Metrics,
     /// The `truncation_psi` at which its pictures look best.
     pub truncation_psi: f32,
+    /// Of pixel art, how many pixels it has along a side: a divisor of the pictures' resolution. Such pictures are
+    /// enlarged exactly, never by an upscaler.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pixel_grid: Option<usize>,
+    /// Every color of that pixel art, if they are few enough; what is drawn is snapped to them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub palette: Vec<Color>,
     /// Sentences that it can draw, for people who do not know what to ask for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<String>,
@@ -315,7 +327,16 @@ impl Manifest {
                 "a file of its own",
             )?;
         }
+        check_pixel_art(self)?;
         check_number("truncation_psi", self.truncation_psi.into(), 0.0, 2.0)
+    }
+
+    /// What is known of the pixel art that it draws, if it draws some.
+    pub fn pixel_art(&self) -> Option<PixelArt> {
+        self.pixel_grid.map(|pixel_grid| PixelArt {
+            pixel_grid,
+            palette: self.palette.clone(),
+        })
     }
 
     /// Every file of the bundle but the manifest itself.

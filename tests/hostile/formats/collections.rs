@@ -100,8 +100,9 @@ fn prepared(files: &[(&str, &[u8])]) -> Result<(), String> {
         fs::write(collection.join(name), contents).unwrap();
     }
     let options = PrepareOptions {
-        resolution: 16,
+        resolution: Some(16),
         background: [255; 3],
+        pixel_art: Default::default(),
         program: env!("CARGO_BIN_EXE_guise").into(),
     };
     let place = dir.path().to_str().unwrap();

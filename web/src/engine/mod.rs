@@ -7,6 +7,7 @@
 
 mod assistants;
 mod device;
+mod facts;
 mod fetch;
 mod load;
 mod model;

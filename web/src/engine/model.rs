@@ -4,17 +4,19 @@ use super::{
     Failure,
     assistants::Assistants,
     device,
+    facts::facts,
     load::{self, Files},
     now_ms, say,
     store::Store,
     turn,
     words::Words,
 };
-use crate::protocol::{Credit, DeviceInUse, DeviceWish, JobId, ModelFacts, Reply, Stage, WayOn, to_buffer};
+use crate::protocol::{DeviceInUse, DeviceWish, JobId, Reply, Stage, WayOn, to_buffer};
 use burn::tensor::Device;
 use guise::{
     pipeline::{
-        Cancel, Error, Event,
+        Cancel, Error, Event, Snap,
+        pixel_art::{enlarge, factor},
         sample::{SampleRequest, sample},
         self_check,
         upscale::upscale,
@@ -39,7 +41,9 @@ pub type Trouble = (String, Vec<WayOn>);
 /// The networks of a bundle, ready to draw.
 pub struct Model {
     pub(super) generator: Generator,
-    upscaler: Option<SrvggNetCompact>,
+    enlarges: Enlarges,
+    /// What makes of its pictures the pixel art that they mean, if they mean some.
+    snap: Option<Snap>,
     pub(super) device: Device,
     kind: DeviceInUse,
     pub(super) source: Source,
@@ -49,6 +53,16 @@ pub struct Model {
     pub(super) words: OnceCell<Words>,
     /// Who helps with refining.
     pub(super) assistants: Assistants,
+}
+
+/// What makes pictures larger.
+enum Enlarges {
+    /// A super-resolution network.
+    Network(SrvggNetCompact),
+    /// Pixels become blocks: pixel art has no details that a network could guess.
+    Exactly,
+    /// Nothing.
+    No,
 }
 
 /// Where the parts of a bundle come from.
@@ -99,8 +113,11 @@ impl Model {
             store,
         };
         let Manifest { parts, .. } = &source.manifest;
+        let snap = snap(&source.manifest).map_err(again)?;
+        // Pixel art is enlarged without a network, so none is fetched for it.
+        let upscaler = parts.upscaler.as_ref().filter(|_| snap.is_none());
         let mut wanted = vec![&parts.generator.file];
-        wanted.extend(parts.upscaler.as_ref().map(|part| &part.file));
+        wanted.extend(upscaler.map(|part| &part.file));
         wanted.extend(source.manifest.self_check.as_ref().map(|it| &it.pictures));
         let files = source
             .files(&wanted, Stage::Download, None)
@@ -130,11 +147,18 @@ impl Model {
         let unusable = |error: guise::weights::Error| again(format!("This model cannot be used: {error}."));
         let file = |file: &manifest::File| files.contents[&file.name].as_slice();
         let (generator, device::Opened { device, kind, why }) = settle(&source, &files, opened).await?;
-        let upscaler = match &parts.upscaler {
-            Some(part) => Some(load_part(part, file(&part.file), &device).map_err(unusable)?),
-            None => None,
+        let enlarges = match (upscaler, &snap) {
+            (Some(part), _) => {
+                Enlarges::Network(load_part(part, file(&part.file), &device).map_err(unusable)?)
+            }
+            (None, Some(_)) => Enlarges::Exactly,
+            (None, None) => Enlarges::No,
         };
-        let upscale_factor = upscaler.as_ref().map(|network| network.scale() as u32);
+        let upscale_factor = match &enlarges {
+            Enlarges::Network(network) => Some(network.scale() as u32),
+            Enlarges::Exactly => Some(factor(parts.generator.config.resolution() as u32)),
+            Enlarges::No => None,
+        };
         let reply = Reply::Ready {
             device: kind,
             why: doubt.or(why),
@@ -145,7 +169,8 @@ impl Model {
         say(&reply, None);
         Ok(Self {
             generator,
-            upscaler,
+            enlarges,
+            snap,
             device,
             kind,
             assistants: Assistants::new(&source),
@@ -167,6 +192,7 @@ impl Model {
             manifest,
         };
         let Manifest { parts, .. } = &source.manifest;
+        let snap = snap(&source.manifest).map_err(useless)?;
         let tower = parts
             .image_tower
             .as_ref()
@@ -192,7 +218,8 @@ impl Model {
         say(&reply, None);
         Ok(Self {
             generator,
-            upscaler: None,
+            enlarges: Enlarges::No,
+            snap,
             device,
             kind,
             assistants: Assistants::new(&source),
@@ -254,7 +281,7 @@ impl Model {
         };
         let mut trouble = Ok(());
         sample(&self.generator, &request, &self.device, &cancel, async |event| {
-            if let Err(error) = tell(job, Stage::Sample, event).await {
+            if let Err(error) = self.show(job, Stage::Sample, event).await {
                 trouble = Err(error);
                 cancel.cancel();
             }
@@ -264,20 +291,31 @@ impl Model {
         Ok(())
     }
 
+    /// Passes an event on to the page, its picture as the pixel art that it means where it means some. What the
+    /// networks go on with is not touched.
+    pub(super) async fn show(&self, job: JobId, stage: Stage, mut event: Event) -> Result<(), Error> {
+        if let (Some(snap), Event::Picture { image, .. }) = (&self.snap, &mut event) {
+            snap.apply(image);
+        }
+        tell(job, stage, event).await
+    }
+
     /// Enlarges the picture in the PNG file `png` and sends it to the page.
     pub async fn upscale(&self, job: JobId, png: &[u8], cancel: Cancel) -> Result<(), Failure> {
-        let network = self
-            .upscaler
-            .as_ref()
-            .ok_or_else(|| Error::Request("this model cannot enlarge".into()))?;
         let image = image::load_from_memory_with_format(png, ImageFormat::Png)
             .map_err(|error| Error::Request(format!("the picture could not be read ({error})")))?
             .into_rgba8();
-        let image = upscale(network, &image, TILE, &cancel, async |event| {
-            // Progress carries no picture, so telling it cannot fail.
-            let _ = tell(job, Stage::Upscale, event).await;
-        })
-        .await?;
+        let image = match &self.enlarges {
+            Enlarges::Network(network) => {
+                upscale(network, &image, TILE, &cancel, async |event| {
+                    // Progress carries no picture, so telling it cannot fail.
+                    let _ = tell(job, Stage::Upscale, event).await;
+                })
+                .await?
+            }
+            Enlarges::Exactly => enlarge(&image, factor(image.width()))?,
+            Enlarges::No => return Err(Error::Request("this model cannot enlarge".into()).into()),
+        };
         tell(job, Stage::Upscale, Event::Picture { index: 0, image }).await?;
         Ok(())
     }
@@ -347,6 +385,14 @@ fn references(manifest: &Manifest, check: &manifest::SelfCheck, files: &Files) -
     load_references(check, &files.contents[&check.pictures.name], side).map_err(|error| error.to_string())
 }
 
+/// What snaps the pictures of a model to its grid and palette, if it draws pixel art.
+fn snap(manifest: &Manifest) -> Result<Option<Snap>, String> {
+    let resolution = manifest.parts.generator.config.resolution();
+    let snap = manifest.pixel_art().map(|art| Snap::new(&art, resolution));
+    snap.transpose()
+        .map_err(|error| format!("This model cannot be used: {error}."))
+}
+
 /// What is kept of the site that the bundle in `folder` belongs to.
 async fn open_store(folder: &str) -> Option<Store> {
     let site = folder.rsplit_once("models/").map_or(folder, |(site, _)| site);
@@ -354,7 +400,7 @@ async fn open_store(folder: &str) -> Option<Store> {
 }
 
 /// Passes an event on to the page, then lets the browser hand over whatever the page has said meanwhile.
-pub(super) async fn tell(job: JobId, stage: Stage, event: Event) -> Result<(), Error> {
+async fn tell(job: JobId, stage: Stage, event: Event) -> Result<(), Error> {
     let progress = |done: usize, total: usize| Reply::Progress {
         stage,
         job: Some(job),
@@ -391,39 +437,4 @@ fn encode(image: &RgbaImage) -> Result<Vec<u8>, Error> {
         .write_to(&mut png, ImageFormat::Png)
         .map_err(|error| Error::Request(format!("the picture could not be written ({error})")))?;
     Ok(png.into_inner())
-}
-
-fn facts(manifest: &Manifest, upscale_factor: Option<u32>) -> ModelFacts {
-    let credit = |subject: &str, credit: &manifest::Credit| Credit {
-        subject: subject.into(),
-        attribution: credit.attribution.clone(),
-        licence: credit.license.clone(),
-        source: credit.source.clone(),
-    };
-    let Manifest { parts, .. } = manifest;
-    let mut credits = vec![
-        credit("Art", &manifest.art),
-        credit("Weights", &parts.generator.weights),
-    ];
-    credits.extend(
-        parts
-            .upscaler
-            .as_ref()
-            .map(|part| credit("Enlarging", &part.weights)),
-    );
-    credits.extend(
-        parts
-            .text_tower
-            .as_ref()
-            .map(|part| credit("Understanding words", &part.weights)),
-    );
-    ModelFacts {
-        name: manifest.name.clone(),
-        description: manifest.description.clone(),
-        credits,
-        truncation_psi: manifest.truncation_psi,
-        upscale_factor,
-        examples: manifest.examples.clone(),
-        takes_words: parts.text_tower.is_some(),
-    }
 }

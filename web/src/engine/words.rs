@@ -1,10 +1,6 @@
 //! From words and pictures to avatars: what that takes is fetched when it is first needed.
 
-use super::{
-    Failure,
-    model::{Model, tell},
-    say, upload,
-};
+use super::{Failure, model::Model, say, upload};
 use crate::protocol::{Effort, JobId, Latent, Reply, Stage, Words as Sentence};
 use futures::{
     FutureExt,
@@ -133,7 +129,7 @@ impl Model {
         };
         let mut trouble = Ok(());
         let emit = async |event| {
-            if let Err(error) = tell(job, Stage::Sample, event).await {
+            if let Err(error) = self.show(job, Stage::Sample, event).await {
                 trouble = Err(error);
                 cancel.cancel();
             }
@@ -173,7 +169,8 @@ impl Model {
         for (index, latent) in ways(&first, &second, width, count)?.into_iter().enumerate() {
             cancel.check()?;
             let image = draw_latent(&self.generator, &latent, &self.device).await?;
-            tell(job, Stage::Sample, Event::Picture { index, image }).await?;
+            self.show(job, Stage::Sample, Event::Picture { index, image })
+                .await?;
             let drawn = Reply::Drawn {
                 job,
                 index,
@@ -182,7 +179,8 @@ impl Model {
             };
             say(&drawn, None);
             let (done, total) = (index + 1, count);
-            tell(job, Stage::Sample, Event::Progress { done, total }).await?;
+            self.show(job, Stage::Sample, Event::Progress { done, total })
+                .await?;
         }
         Ok(())
     }

@@ -66,17 +66,23 @@ fn Sheet(studio: Studio) -> impl IntoView {
             .close_up
             .with(|close_up| close_up.as_ref().map_or(0, |it| it.best().side))
     };
-    // Drawn pixels stay squares; what the network has enlarged is smooth.
-    let is_small = move || {
+    // Drawn pixels stay squares, and all of pixel art; what the network has enlarged is smooth.
+    let is_pixel_art = move || {
         studio
+            .facts
+            .with(|facts| facts.as_ref().is_some_and(|facts| facts.model.is_pixel_art))
+    };
+    let has_pixels = move || {
+        let is_drawn = studio
             .close_up
-            .with(|close_up| close_up.as_ref().is_some_and(|it| it.pictures.len() == 1))
+            .with(|close_up| close_up.as_ref().is_some_and(|it| it.pictures.len() == 1));
+        is_drawn || is_pixel_art()
     };
     let next = move || {
         let factor = studio
             .facts
             .with(|facts| facts.as_ref().and_then(|facts| facts.model.upscale_factor))?;
-        Some(side() * factor).filter(|&next| next <= MAX_SIDE)
+        Some(side() * factor).filter(|&next| factor > 1 && next <= MAX_SIDE)
     };
     let has_latent = move || {
         studio
@@ -97,7 +103,7 @@ fn Sheet(studio: Studio) -> impl IntoView {
     };
     view! {
         <div class="sheet">
-            <span class="mat" class:pixels=is_small>
+            <span class="mat" class:pixels=has_pixels>
                 <img
                     src=close_up(|it| it.best().url())
                     alt=close_up(|it| format!("Avatar {}, {1} by {1} pixels", it.seed, it.best().side))

@@ -1,6 +1,7 @@
 //! The image tower.
 
 use crate::{
+    art::{LARGEST_SIDE, base_side},
     networks::{
         NetworkConfig,
         encoders::ImageEncoder,
@@ -18,15 +19,11 @@ use std::f64::consts::SQRT_2;
 /// Channels of the pictures.
 const RGB: usize = 3;
 
-/// The side at which the last map is flattened: where something is matters, as hair and shirts have colours
-/// both.
-const LAST_SIDE: usize = 4;
-
 /// The shape of an [`ImageTower`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageTowerConfig {
-    /// Side of the pictures in pixels, a power of two from 8 to 1024.
+    /// Side of the pictures in pixels, 8 to 1024: 3, 4, 5 or 7 times a power of two.
     pub resolution: usize,
     /// A map of side `r` has `channel_base / r` channels, at most [`channel_max`](Self::channel_max).
     pub channel_base: usize,
@@ -53,13 +50,19 @@ impl ImageTowerConfig {
         (self.channel_base / side).min(self.channel_max)
     }
 
+    /// The side at which the last map is flattened, 4 for powers of two: where something is matters, as hair and
+    /// shirts have colors both.
+    fn last_side(&self) -> usize {
+        base_side(self.resolution).unwrap_or(4)
+    }
+
     /// `[c_in, c_out]` of every convolution, first to last, and whether a halving comes before it.
     ///
     /// One at the full resolution, which sees colours and edges, and two at each side below.
     fn convolutions(&self) -> Vec<([usize; 2], bool)> {
         let mut convolutions = vec![([RGB, self.channels(self.resolution)], false)];
         let mut side = self.resolution;
-        while side > LAST_SIDE {
+        while side > self.last_side() {
             let [above, here] = [side, side / 2].map(|side| self.channels(side));
             convolutions.push(([above, here], true));
             convolutions.push(([here, here], false));
@@ -70,7 +73,8 @@ impl ImageTowerConfig {
 
     /// `[d_in, d_out]` of the last layer.
     fn head(&self) -> [usize; 2] {
-        [LAST_SIDE * LAST_SIDE * self.channels(LAST_SIDE), self.embed_dim]
+        let last = self.last_side();
+        [last * last * self.channels(last), self.embed_dim]
     }
 }
 
@@ -78,7 +82,7 @@ impl NetworkConfig for ImageTowerConfig {
     type Network = ImageTower;
 
     fn validate(&self) -> Result<(), ConfigError> {
-        ConfigError::check_power("resolution", self.resolution, 8, 1024)?;
+        ConfigError::check_side("resolution", self.resolution, 8, LARGEST_SIDE)?;
         ConfigError::check("channel_base", self.channel_base, self.resolution, 1 << 17)?;
         ConfigError::check("channel_max", self.channel_max, 1, 1024)?;
         ConfigError::check("embed_dim", self.embed_dim, 1, 1024)

@@ -94,12 +94,13 @@ impl DiscriminatorBlock {
     }
 }
 
-/// Minibatch standard deviation, a 3x3 convolution and two linear layers at 4x4.
+/// Minibatch standard deviation, a 3x3 convolution and two linear layers on the smallest maps, 4x4 for powers of
+/// two.
 #[derive(Module, Debug)]
 pub struct DiscriminatorEpilogue {
     /// `[c, c + 1, 3, 3]`: one more input channel for the standard deviation.
     pub conv: EqualizedConv2d,
-    /// `16 c -> c`.
+    /// `base^2 c -> c`, so `16 c -> c` for powers of two.
     pub dense: EqualizedLinear,
     /// `c -> 1`.
     pub out: EqualizedLinear,
@@ -109,19 +110,19 @@ impl DiscriminatorEpilogue {
     /// Pictures are compared in groups of this many, as in the papers.
     const GROUP_SIZE: usize = 4;
 
-    fn init(channels: usize, device: &Device) -> Self {
+    fn init(channels: usize, base: usize, device: &Device) -> Self {
         Self {
             conv: EqualizedConv2d::init([channels + 1, channels], 3, device),
-            dense: EqualizedLinear::init([channels * 16, channels], 0.0, 1.0, true, device),
+            dense: EqualizedLinear::init([channels * base * base, channels], 0.0, 1.0, true, device),
             out: EqualizedLinear::init([channels, 1], 0.0, 1.0, false, device),
         }
     }
 
     fn forward(&self, x: Dual<4>) -> Dual<2> {
-        let [n, channels, _, _] = x.value.dims();
+        let [n, channels, h, w] = x.value.dims();
         let x = minibatch_std(x, Self::GROUP_SIZE.min(n));
         let x = conv_act(&self.conv, x, 1, 1, SQRT_2);
-        let x = x.linear(|x| x.reshape([n, channels * 16]));
+        let x = x.linear(|x| x.reshape([n, channels * h * w]));
         let x = dense_act(&self.dense, x);
         Dual {
             value: self.out.forward(x.value),
@@ -164,24 +165,24 @@ fn minibatch_std(x: Dual<4>, group: usize) -> Dual<4> {
 pub struct Discriminator {
     /// 1x1 convolution from the picture's channels.
     pub from_rgb: EqualizedConv2d,
-    /// One block for each resolution, from the full one down to 8x8.
+    /// One block for each resolution, from the full one down to twice the smallest.
     pub blocks: Vec<DiscriminatorBlock>,
-    /// The end at 4x4.
+    /// The end, on the smallest maps.
     pub epilogue: DiscriminatorEpilogue,
 }
 
 impl Discriminator {
     pub(super) fn init(config: &StyleGan2Config, device: &Device) -> Self {
-        let channels = |side| config.channels(side);
+        let (channels, base) = (|side| config.channels(side), config.base());
         Self {
             from_rgb: EqualizedConv2d::init([config.img_channels, channels(config.resolution)], 1, device),
             blocks: config
                 .block_sides()
                 .rev()
-                .take_while(|&side| side > 4)
+                .take_while(|&side| side > base)
                 .map(|side| DiscriminatorBlock::init([channels(side), channels(side / 2)], device))
                 .collect(),
-            epilogue: DiscriminatorEpilogue::init(channels(4), device),
+            epilogue: DiscriminatorEpilogue::init(channels(base), base, device),
         }
     }
 

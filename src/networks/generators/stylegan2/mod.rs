@@ -16,7 +16,10 @@ pub use mapping::MappingNetwork;
 pub use synthesis::{NoiseMode, SynthesisBlock, SynthesisLayer, SynthesisNetwork, ToRgbLayer};
 
 use super::Generate;
-use crate::networks::layers::ConfigError;
+use crate::{
+    art::{LARGEST_SIDE, LEAST_SIDE, base_side},
+    networks::layers::ConfigError,
+};
 use burn::{
     module::Module,
     tensor::{Device, Tensor},
@@ -33,7 +36,8 @@ pub struct StyleGan2Config {
     pub w_dim: usize,
     /// Layers of the mapping network; 8 in the paper, 2 in its small configurations.
     pub num_mapping_layers: usize,
-    /// Side of the pictures in pixels, a power of two from 16 to 1024.
+    /// Side of the pictures in pixels, 16 to 1024: 3, 4, 5 or 7 times a power of two. The paper has powers of two,
+    /// whose smallest maps are 4x4; those of 24 pixels are 3x3, see [`base`](Self::base).
     pub resolution: usize,
     /// Channels of the pictures; 3 for RGB.
     pub img_channels: usize,
@@ -60,7 +64,7 @@ impl StyleGan2Config {
 
     /// Checks every field, so that [`init`](Self::init_generator) neither panics nor exhausts memory.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        ConfigError::check_power("resolution", self.resolution, 16, 1024)?;
+        ConfigError::check_side("resolution", self.resolution, LEAST_SIDE, LARGEST_SIDE)?;
         for (field, value, min, max) in [
             ("z_dim", self.z_dim, 1, 4096),
             ("w_dim", self.w_dim, 1, 4096),
@@ -93,21 +97,29 @@ impl StyleGan2Config {
             [z_dim, w_dim, num_mapping_layers, img_channels]
         };
         smaller.resolution < self.resolution
+            && smaller.base() == self.base()
             && sizes(smaller) == sizes(self)
             && smaller
                 .block_sides()
                 .all(|side| smaller.channels(side) == self.channels(side))
     }
 
-    /// Sides of the blocks from 4 to the resolution.
+    /// Side of the smallest maps, which follows from the resolution alone: 4 in the paper and for every power of
+    /// two, 3, 5 or 7 elsewhere.
+    pub fn base(&self) -> usize {
+        base_side(self.resolution).unwrap_or(4)
+    }
+
+    /// Sides of the blocks from the [`base`](Self::base) to the resolution.
     pub fn block_sides(&self) -> impl DoubleEndedIterator<Item = usize> + use<> {
-        (2..=self.resolution.ilog2()).map(|log2| 1 << log2)
+        let base = self.base();
+        (0..=(self.resolution / base).max(1).ilog2()).map(move |log2| base << log2)
     }
 
     /// How many `w` the synthesis network takes: two for each block, as each layer of the next block
     /// shares its last with the previous block's RGB layer.
     pub fn num_ws(&self) -> usize {
-        2 * (self.resolution.ilog2() as usize - 1)
+        2 * self.block_sides().count()
     }
 
     /// How many numbers the generator's matrices, kernels and noise buffers hold, without its many small
@@ -117,7 +129,7 @@ impl StyleGan2Config {
         let mapping = z_dim * w_dim + layers.saturating_sub(1) * w_dim * w_dim;
         let block = |side: usize| {
             let [above, here] = [side / 2, side].map(|side| self.channels(side) as u64);
-            let [noise, convs] = if side == 4 {
+            let [noise, convs] = if side == self.base() {
                 [1, 9 * here * here]
             } else {
                 [2, 9 * here * (above + here)]
@@ -170,7 +182,7 @@ impl Generate for Generator {
     }
 
     fn resolution(&self) -> usize {
-        2 << self.synthesis.blocks.len()
+        self.synthesis.base() << (self.synthesis.blocks.len() - 1)
     }
 
     fn latent_centre(&self) -> Tensor<1> {
@@ -190,7 +202,7 @@ impl Generate for Generator {
         let blocks = self.synthesis.blocks.iter().enumerate();
         let largest = |(index, block): (usize, &SynthesisBlock)| {
             let [c_out, c_in, ..] = block.conv1.weight.dims();
-            let side = 4u64 << index;
+            let side = (self.synthesis.base() as u64) << index;
             let above = block
                 .conv0
                 .as_ref()

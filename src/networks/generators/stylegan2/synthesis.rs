@@ -117,30 +117,36 @@ pub struct SynthesisBlock {
     pub to_rgb: ToRgbLayer,
 }
 
-/// Blocks from 4x4 to the full resolution, whose RGB outputs are upsampled and summed.
+/// Blocks from the smallest maps to the full resolution, whose RGB outputs are upsampled and summed.
 #[derive(Module, Debug)]
 pub struct SynthesisNetwork {
-    /// `[channels, 4, 4]`, the learned input of the first block.
+    /// `[channels, base, base]`, the learned input of the first block; the base is 4 for powers of two.
     pub input: Param<Tensor<3>>,
-    /// One block for each resolution, from 4x4 up.
+    /// One block for each resolution, from the base up.
     pub blocks: Vec<SynthesisBlock>,
 }
 
 impl SynthesisNetwork {
     pub(super) fn init(config: &StyleGan2Config, device: &Device) -> Self {
+        let base = config.base();
         let block = |side: usize| {
             let channels = config.channels(side);
             let layer = |c_in, up| SynthesisLayer::init([c_in, channels], config.w_dim, side, up, device);
             SynthesisBlock {
-                conv0: (side > 4).then(|| layer(config.channels(side / 2), true)),
+                conv0: (side > base).then(|| layer(config.channels(side / 2), true)),
                 conv1: layer(channels, false),
                 to_rgb: ToRgbLayer::init([channels, config.img_channels], config.w_dim, device),
             }
         };
         Self {
-            input: normal([config.channels(4), 4, 4], 1.0, device),
+            input: normal([config.channels(base), base, base], 1.0, device),
             blocks: config.block_sides().map(block).collect(),
         }
+    }
+
+    /// Side of the smallest maps.
+    pub(super) fn base(&self) -> usize {
+        self.input.dims()[1]
     }
 
     /// `ws [n, num_ws, w_dim] -> image [n, channels, resolution, resolution]`, about `[-1, 1]`.
@@ -149,7 +155,7 @@ impl SynthesisNetwork {
         assert_eq!(num_ws, 2 * self.blocks.len(), "one w for each layer");
         let w = |index: usize| ws.clone().narrow(1, index, 1).reshape([n, w_dim]);
 
-        let mut x = self.input.val().unsqueeze::<4>().repeat_dim(0, n); // [n, c, 4, 4]
+        let mut x = self.input.val().unsqueeze::<4>().repeat_dim(0, n); // [n, c, base, base]
         let mut image: Option<Tensor<4>> = None;
         let mut index = 0;
         for block in &self.blocks {

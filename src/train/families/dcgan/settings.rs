@@ -163,6 +163,7 @@ pub(in crate::train) mod tests {
                 data: "nowhere".into(),
                 dataset_len: 8,
                 dataset_digest: String::new(),
+                pixel_art: None,
             },
             provenance: Provenance::default(),
             hardware: String::new(),

@@ -206,6 +206,7 @@ fn settings(seed: u64) -> TrainSettings {
             data: PathBuf::new(),
             dataset_len: 0,
             dataset_digest: String::new(),
+            pixel_art: None,
         },
         provenance: Provenance::default(),
         hardware: String::new(),

@@ -303,6 +303,7 @@ pub(in crate::train) mod tests {
                 data: PathBuf::from("nowhere"),
                 dataset_len: 8,
                 dataset_digest: String::new(),
+                pixel_art: None,
             },
             provenance: Provenance::default(),
             hardware: String::new(),

@@ -1,11 +1,7 @@
 //! A job that the engine and its assistants refine together.
 
 use super::{
-    super::{
-        Failure,
-        model::{Model, tell},
-        now_ms, say,
-    },
+    super::{Failure, model::Model, now_ms, say},
     Assistants, Order, Task,
 };
 use crate::protocol::{JobId, Latent, Reply, Request, Stage};
@@ -92,7 +88,7 @@ impl Model {
                         cancel,
                         &mut async |event| {
                             let event = shift.work().of_the_whole(part, event);
-                            if let Err(error) = tell(job, Stage::Guide, event).await {
+                            if let Err(error) = self.show(job, Stage::Guide, event).await {
                                 trouble = Err(error);
                                 cancel.cancel();
                             }

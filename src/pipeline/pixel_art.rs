@@ -1,0 +1,263 @@
+//! Pixel art as pixel art: what a generator drew is snapped to the grid and the palette of its collection, and
+//! enlarged without a new color.
+//!
+//! Only pictures that are shown go through here. What guidance scores and what a device is judged by
+//! ([`self_check`](super::self_check)) is what the generator drew.
+
+use super::Error;
+use crate::art::{PixelArt, PixelArtError};
+use image::{Rgba, RgbaImage};
+
+/// Pictures are enlarged up to this side, the largest that is a whole multiple of theirs.
+const ENLARGED_SIDE: u32 = 1024;
+
+/// Snaps pictures to a grid and a palette.
+#[derive(Debug, Clone)]
+pub struct Snap {
+    /// The side of a pixel of the art, in pixels of a picture.
+    cell: u32,
+    /// Each color, as it is stored and in Oklab.
+    palette: Vec<([u8; 3], [f32; 3])>,
+    oklab: Oklab,
+}
+
+impl Snap {
+    /// What snaps pictures of the side `resolution`.
+    ///
+    /// # Errors
+    ///
+    /// When the art is out of its bounds, or its grid does not divide the resolution.
+    pub fn new(art: &PixelArt, resolution: usize) -> Result<Self, PixelArtError> {
+        art.validate()?;
+        let oklab = Oklab::new();
+        let palette = art.palette.iter().map(|color| (color.0, oklab.of(color.0)));
+        Ok(Self {
+            cell: art.cell(resolution)? as u32,
+            palette: palette.collect(),
+            oklab,
+        })
+    }
+
+    /// Gives each pixel of the art one color: of the palette the one that looks most like the mean of what was
+    /// drawn there, and that mean itself where there is no palette.
+    ///
+    /// Colors are compared in Oklab, where equal distances look about equal. By the numbers of RGB, a yellowish
+    /// green is nearer to some browns than to greens.
+    pub fn apply(&self, picture: &mut RgbaImage) {
+        let (width, height) = picture.dimensions();
+        for top in (0..height).step_by(self.cell as usize) {
+            for left in (0..width).step_by(self.cell as usize) {
+                // A picture of another size may end within a cell.
+                let (right, bottom) = (width.min(left + self.cell), height.min(top + self.cell));
+                let inside = || (top..bottom).flat_map(|y| (left..right).map(move |x| (x, y)));
+                let mut sums = [0; 3];
+                for (x, y) in inside() {
+                    let pixel = picture.get_pixel(x, y);
+                    (0..3).for_each(|channel| sums[channel] += u32::from(pixel[channel]));
+                }
+                let count = (right - left) * (bottom - top);
+                let mean = sums.map(|sum| ((sum + count / 2) / count) as u8);
+                let [red, green, blue] = self.nearest(mean);
+                for (x, y) in inside() {
+                    let Rgba([.., alpha]) = *picture.get_pixel(x, y);
+                    picture.put_pixel(x, y, Rgba([red, green, blue, alpha]));
+                }
+            }
+        }
+    }
+
+    /// The palette's color that looks most like `color`; of equally near ones the first.
+    fn nearest(&self, color: [u8; 3]) -> [u8; 3] {
+        let [l, a, b] = self.oklab.of(color);
+        let mut best = (f32::INFINITY, color);
+        for (own, [own_l, own_a, own_b]) in &self.palette {
+            let distance = (l - own_l).powi(2) + (a - own_a).powi(2) + (b - own_b).powi(2);
+            if distance < best.0 {
+                best = (distance, *own);
+            }
+        }
+        best.1
+    }
+}
+
+/// From sRGB to Oklab: Björn Ottosson, "A perceptual color space for image processing" (2020).
+#[derive(Debug, Clone)]
+struct Oklab {
+    /// The linear light of each stored value.
+    linear: Vec<f32>,
+}
+
+impl Oklab {
+    fn new() -> Self {
+        let linear = |value: u16| match f32::from(value) / 255.0 {
+            dark if dark <= 0.04045 => dark / 12.92,
+            light => ((light + 0.055) / 1.055).powf(2.4),
+        };
+        Self {
+            linear: (0..=255).map(linear).collect(),
+        }
+    }
+
+    /// Lightness, 0 to 1, and two axes of hue, green to red and blue to yellow.
+    fn of(&self, color: [u8; 3]) -> [f32; 3] {
+        let [r, g, b] = color.map(|value| self.linear[usize::from(value)]);
+        // The responses of three kinds of cones, and what the eye makes of them.
+        let [l, m, s] = [
+            0.412_221_46 * r + 0.536_332_55 * g + 0.051_445_995 * b,
+            0.211_903_5 * r + 0.680_699_5 * g + 0.107_396_96 * b,
+            0.088_302_46 * r + 0.281_718_85 * g + 0.629_978_7 * b,
+        ]
+        .map(f32::cbrt);
+        [
+            0.210_454_26 * l + 0.793_617_8 * m - 0.004_072_047 * s,
+            1.977_998_5 * l - 2.428_592_2 * m + 0.450_593_7 * s,
+            0.025_904_037 * l + 0.782_771_77 * m - 0.808_675_77 * s,
+        ]
+    }
+}
+
+/// By how much [`enlarge`] grows a side of so many pixels: by the largest whole number that gives at most 1024
+/// pixels; 1 where there is none.
+pub fn factor(side: u32) -> u32 {
+    (ENLARGED_SIDE / side.max(1)).max(1)
+}
+
+/// Shows each pixel of `picture` as a block of `factor` x `factor` pixels.
+///
+/// # Errors
+///
+/// [`Error::Request`] for an empty picture, a factor of zero, or a result of more than 2^26 pixels.
+pub fn enlarge(picture: &RgbaImage, factor: u32) -> Result<RgbaImage, Error> {
+    const MOST_PIXELS: u64 = 1 << 26;
+    let (width, height) = picture.dimensions();
+    let sides = [width, height].map(|side| u64::from(side) * u64::from(factor));
+    let pixels = sides[0].checked_mul(sides[1]).unwrap_or(u64::MAX);
+    if pixels == 0 || pixels > MOST_PIXELS {
+        return Err(Error::Request(format!(
+            "a picture of {width} x {height} pixels cannot be enlarged {factor} times: expected 1 to {MOST_PIXELS} \
+             pixels altogether"
+        )));
+    }
+    let [wide, high] = sides.map(|side| side as u32);
+    Ok(RgbaImage::from_fn(wide, high, |x, y| {
+        *picture.get_pixel(x / factor, y / factor)
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::art::Color;
+
+    fn art(pixel_grid: usize, palette: &[[u8; 3]]) -> PixelArt {
+        PixelArt {
+            pixel_grid,
+            palette: palette.iter().map(|color| Color(*color)).collect(),
+        }
+    }
+
+    #[test]
+    fn oklab_is_the_published_one() {
+        let oklab = Oklab::new();
+        // By the constants of the publication in double precision.
+        for (color, expected) in [
+            ([255, 255, 255], [1.0, 0.0, 0.0]),
+            ([0, 0, 0], [0.0, 0.0, 0.0]),
+            ([255, 0, 0], [0.62796, 0.22486, 0.12585]),
+            ([0, 255, 0], [0.86644, -0.23389, 0.17950]),
+            ([0, 0, 255], [0.45201, -0.03246, -0.31153]),
+        ] {
+            let found = oklab.of(color);
+            let far = found
+                .iter()
+                .zip(expected)
+                .any(|(a, b): (&f32, f32)| (a - b).abs() > 2e-4);
+            assert!(!far, "{color:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn every_pixel_gets_a_color_of_the_palette_and_alpha_stays() {
+        let palette = [[0, 0, 0], [255, 255, 255], [200, 30, 30], [30, 30, 160]];
+        let snap = Snap::new(&art(16, &palette), 16).unwrap();
+        let drawn = |x: u32, y: u32| {
+            let [r, g, b] = palette[((x + y) % 4) as usize];
+            let noise = |value: u8| if value < 128 { value + 12 } else { value - 12 };
+            Rgba([noise(r), noise(g), noise(b), x as u8])
+        };
+        let mut picture = RgbaImage::from_fn(16, 16, drawn);
+        snap.apply(&mut picture);
+        for (x, y, pixel) in picture.enumerate_pixels() {
+            let [r, g, b] = palette[((x + y) % 4) as usize];
+            assert_eq!(pixel.0, [r, g, b, x as u8], "{x}, {y}");
+        }
+        // What lies on it stays as it is.
+        let mut again = picture.clone();
+        snap.apply(&mut again);
+        assert_eq!(again, picture);
+    }
+
+    #[test]
+    fn nearest_is_what_looks_nearest() {
+        // By the numbers of RGB this yellowish green is nearer to a brown; to the eye it is a green.
+        let (green, brown, drawn) = ([120, 200, 60], [180, 140, 20], [180, 200, 0]);
+        let squared = |a: [i32; 3], b: [i32; 3]| -> i32 { (0..3).map(|i| (a[i] - b[i]).pow(2)).sum() };
+        let wide = |color: [u8; 3]| color.map(i32::from);
+        assert!(squared(wide(drawn), wide(brown)) < squared(wide(drawn), wide(green)));
+        let snap = Snap::new(&art(16, &[brown, green]), 16).unwrap();
+        assert_eq!(snap.nearest(drawn), green);
+    }
+
+    #[test]
+    fn a_block_of_the_grid_becomes_one_color() {
+        let drawn = |x: u32, y: u32| {
+            let base = if (x / 2 + y / 2) % 2 == 0 { 40 } else { 200 };
+            let noise = if (x + y) % 2 == 0 { 6 } else { 0 };
+            Rgba([base + noise, base, base, 255])
+        };
+        let picture = RgbaImage::from_fn(16, 16, drawn);
+        let mut mean = picture.clone();
+        Snap::new(&art(8, &[]), 16).unwrap().apply(&mut mean);
+        let mut snapped = picture.clone();
+        let palette = [[44, 41, 40], [199, 199, 203]];
+        Snap::new(&art(8, &palette), 16).unwrap().apply(&mut snapped);
+        for (x, y, pixel) in mean.enumerate_pixels() {
+            let even = (x / 2 + y / 2) % 2 == 0;
+            let base = if even { 40 } else { 200 };
+            assert_eq!(pixel.0, [base + 3, base, base, 255], "{x}, {y}");
+            let [r, g, b] = palette[usize::from(!even)];
+            assert_eq!(snapped.get_pixel(x, y).0, [r, g, b, 255], "{x}, {y}");
+        }
+        // Nothing to do: neither blocks nor a palette.
+        let mut same = picture.clone();
+        Snap::new(&art(16, &[]), 16).unwrap().apply(&mut same);
+        assert_eq!(same, picture);
+        // A picture of another size is no panic.
+        Snap::new(&art(8, &palette), 64)
+            .unwrap()
+            .apply(&mut RgbaImage::new(13, 3));
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        assert!(Snap::new(&art(24, &[]), 32).is_err());
+        assert!(Snap::new(&art(16, &[[1, 2, 3], [1, 2, 3]]), 32).is_err());
+    }
+
+    #[test]
+    fn enlarging_is_exact() {
+        let picture = RgbaImage::from_fn(5, 3, |x, y| Rgba([x as u8, y as u8, 9, 100 + x as u8]));
+        let large = enlarge(&picture, 7).unwrap();
+        assert_eq!(large.dimensions(), (35, 21));
+        for (x, y, pixel) in large.enumerate_pixels() {
+            assert_eq!(pixel, picture.get_pixel(x / 7, y / 7));
+        }
+        assert_eq!(enlarge(&picture, 1).unwrap(), picture);
+        for (picture, factor) in [(&picture, 0), (&RgbaImage::new(0, 4), 2), (&picture, u32::MAX)] {
+            let error = enlarge(picture, factor).unwrap_err().to_string();
+            assert!(error.contains("cannot be enlarged"), "{error}");
+        }
+        assert_eq!([16, 24, 32, 600, 1024, 2000].map(factor), [64, 42, 32, 1, 1, 1]);
+        assert_eq!(factor(0), 1024);
+    }
+}

@@ -4,8 +4,8 @@ use super::{memory::Memory, progress};
 use crate::{
     data::Dataset,
     metrics::{Features, kid},
-    networks::{encoders::inception::Inception, generators::Generate},
-    pipeline::{ImageEncoder, guide::judge, memory::to_judge, sample::z_from_seeds},
+    networks::{encoders::Eyes, generators::Generate},
+    pipeline::{ImageEncoder, memory::to_look, sample::z_from_seeds},
     weights::manifest::Resemblance,
 };
 use anyhow::ensure;
@@ -15,57 +15,6 @@ use rand_chacha::ChaCha8Rng;
 
 /// Pictures that are looked at together, where there is memory for so many.
 const BATCH: usize = 32;
-
-/// Who looks at the pictures.
-pub(super) enum Eyes<'a> {
-    /// A CLIP, where no Inception is at hand.
-    Clip(&'a dyn ImageEncoder),
-    /// The network whose features published figures are of.
-    Inception(&'a Inception),
-}
-
-impl Eyes<'_> {
-    /// What the names of measures end in. With Inception a measure is against the full dataset.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Clip(_) => "clip",
-            Self::Inception(_) => "full",
-        }
-    }
-
-    fn encoder(&self) -> &dyn ImageEncoder {
-        match self {
-            Self::Clip(clip) => *clip,
-            Self::Inception(inception) => *inception,
-        }
-    }
-
-    /// Features of `images [n, 3, side, side]` in `[-1, 1]`, `[n, d]`.
-    fn features(&self, images: Tensor<4>) -> Tensor<2> {
-        match self {
-            // A mean square of one instead of their length is the size of features that KID's kernel is made
-            // for.
-            Self::Clip(clip) => {
-                let embeddings = judge(*clip, images);
-                let [_, d] = embeddings.dims();
-                embeddings * (d as f64).sqrt()
-            }
-            // Published figures are of pictures in files, whose colors are whole numbers.
-            Self::Inception(inception) => {
-                let bytes = (images * 127.5 + 128.0).floor().clamp(0.0, 255.0);
-                inception.forward(bytes / 127.5 - 1.0)
-            }
-        }
-    }
-}
-
-/// What a measure is called: method, number of drawn pictures, features.
-pub(super) fn name(method: &str, pictures: u64, features: &str) -> String {
-    match pictures % 1000 {
-        0 => format!("{method}{}k_{features}", pictures / 1000),
-        _ => format!("{method}{pictures}_{features}"),
-    }
-}
 
 /// Which pictures are compared.
 pub(super) struct Sampling {
@@ -88,14 +37,14 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// What avatars are compared with: the whole collection as Inception sees it, as many pictures as a CLIP.
+    /// What avatars are compared with: the whole collection as Inception sees it, else as many pictures.
     pub fn collection(&self) -> &Features {
         self.whole.as_ref().unwrap_or(&self.parts[0])
     }
 }
 
-/// Looks at avatars and at pictures of `dataset`, which are of one size. A CLIP needs twice as many pictures
-/// as are drawn, Inception looks at all of them, of which there must be four.
+/// Looks at avatars and at pictures of `dataset`, which are of one size. Inception looks at all of them, of
+/// which there must be four; others need twice as many as are drawn.
 pub(super) fn see(
     generator: &dyn Generate,
     eyes: &Eyes,
@@ -110,11 +59,11 @@ pub(super) fn see(
         seed,
     } = sampling;
     let half = (dataset.len() / 2).min(count as usize);
-    let of_collection = match eyes {
-        Eyes::Clip(_) => 2 * half,
-        Eyes::Inception(_) => dataset.len(),
+    let of_collection = match eyes.look_at_all() {
+        true => dataset.len(),
+        false => 2 * half,
     };
-    let together = memory.batch(None, BATCH, |n| to_judge(generator, eyes.encoder(), n))?;
+    let together = memory.batch(None, BATCH, |n| to_look(generator, eyes.numbers_kept(), n))?;
     let bar = progress::bar(count + of_collection as u64, "pictures looked at");
     let mut order: Vec<usize> = (0..dataset.len()).collect();
     order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
@@ -144,17 +93,22 @@ pub(super) fn see(
         look(generator.draw(latents), &mut drawn);
     }
     bar.finish_and_clear();
-    let is_number = |value: &f32| value.is_finite();
+    let [mut drawn, collection] = [drawn, collection].map(|values| Features::new(values, dimensions));
     ensure!(
-        drawn.iter().all(is_number) && collection.iter().all(is_number),
+        drawn.are_finite() && collection.are_finite(),
         "some features are no numbers: the weights of the generator or of the network that looks at its pictures \
          are damaged or far too large"
     );
-    let collection = Features::new(collection, dimensions);
+    let mut parts = collection.split(half);
+    if eyes.want_standard() {
+        let standard = parts[0].clone();
+        drawn = drawn.standardized(&standard);
+        parts = parts.map(|part| part.standardized(&standard));
+    }
     Ok(Seen {
-        drawn: Features::new(drawn, dimensions),
-        parts: collection.split(half),
-        whole: matches!(eyes, Eyes::Inception(_)).then_some(collection),
+        drawn,
+        parts,
+        whole: eyes.look_at_all().then_some(collection),
     })
 }
 
@@ -168,7 +122,8 @@ pub(super) fn resemblance(
     device: &Device,
     memory: Memory,
 ) -> anyhow::Result<Resemblance> {
-    let seen = see(generator, &Eyes::Clip(encoder), dataset, sampling, device, memory)?;
+    let eyes = Eyes::Clip(Box::new(encoder));
+    let seen = see(generator, &eyes, dataset, sampling, device, memory)?;
     let [collection, others] = &seen.parts;
     let host = Device::flex();
     let distance = |pictures: &Features| kid(pictures, collection, &host);
@@ -183,15 +138,4 @@ pub(super) fn resemblance(
         kid,
         collection_kid,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::name;
-
-    #[test]
-    fn a_measure_is_named_with_what_it_depends_on() {
-        assert_eq!(name("fid", 10_000, "full"), "fid10k_full");
-        assert_eq!(name("kid", 512, "clip"), "kid512_clip");
-    }
 }

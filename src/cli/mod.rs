@@ -24,6 +24,7 @@ mod seeds;
 mod serve;
 mod sheet;
 mod site;
+mod snapshot;
 mod stop;
 mod train;
 mod trust;

@@ -1,8 +1,9 @@
-//! The one door to a model: a published one, or the newest snapshot of a run.
+//! The one door to a model: a published one, or a snapshot of a run.
 
 use super::{
     bundle::{self, OpenBundle},
     memory::Memory,
+    snapshot::SnapshotFlag,
     trust::{Purpose, settle_by_itself},
     words::Words,
 };
@@ -38,8 +39,13 @@ pub(super) struct Model {
     pub(super) device: Device,
 }
 
-/// The published model, or the newest snapshot of the run, in `dir`.
-pub(super) fn open(dir: &Path, purpose: Purpose, device: &Device, memory: Memory) -> anyhow::Result<Model> {
+/// The published model, or the `snapshot` of the run, in `dir`.
+pub(super) fn open(
+    (dir, snapshot): (&Path, SnapshotFlag),
+    purpose: Purpose,
+    device: &Device,
+    memory: Memory,
+) -> anyhow::Result<Model> {
     ensure!(
         dir.is_dir(),
         "there is no folder {}: --model takes a published model or a run",
@@ -47,7 +53,8 @@ pub(super) fn open(dir: &Path, purpose: Purpose, device: &Device, memory: Memory
     );
     if GeneratorRun::is_there(dir) {
         let run = GeneratorRun::open(dir)?;
-        let load = |device: &Device| Ok(run.load_snapshot(device)?.0);
+        let snapshot = snapshot.find(&run)?;
+        let load = |device: &Device| Ok(run.load_snapshot(&snapshot, device)?);
         let (generator, device) = settle_by_itself(dir, RUN_TRUNCATION_PSI, device, load)?;
         return Ok(Model {
             dir: dir.to_owned(),
@@ -59,6 +66,11 @@ pub(super) fn open(dir: &Path, purpose: Purpose, device: &Device, memory: Memory
             device,
         });
     }
+    ensure!(
+        !snapshot.is_given(),
+        "{} is a published model, which has no snapshots: --snapshot is for runs",
+        dir.display()
+    );
     let OpenBundle {
         manifest,
         generator,
@@ -80,6 +92,12 @@ impl Model {
     pub(super) fn snap(&self) -> anyhow::Result<Option<Snap>> {
         snap(self.pixel_art.as_ref(), self.resolution)
             .with_context(|| format!("cannot use {}", self.dir.display()))
+    }
+
+    /// Whether it was published with a CLIP.
+    pub(super) fn has_words(&self) -> bool {
+        let parts = self.manifest.as_ref().map(|manifest| &manifest.parts);
+        parts.is_some_and(|parts| parts.image_tower.is_some())
     }
 
     /// The towers of the CLIP if there is one, else those that were published with the model.

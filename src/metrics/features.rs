@@ -46,6 +46,47 @@ impl Features {
         [first, others].map(|part| Self::new(part.to_vec(), self.dimensions))
     }
 
+    /// Whether all of them are numbers.
+    pub fn are_finite(&self) -> bool {
+        self.values.iter().all(|value| value.is_finite())
+    }
+
+    /// These, centered and scaled so that each of the features of `collection` has a mean of zero and a mean
+    /// square of one there, for features that have no scale of their own. One that hardly changes in the
+    /// collection is not blown up to more than ten times its share.
+    ///
+    /// # Panics
+    /// When the two are not of the same network.
+    pub fn standardized(&self, collection: &Self) -> Self {
+        const LEAST: f64 = 0.1;
+        let d = self.dimensions;
+        assert_eq!(d, collection.dimensions, "features of one network");
+        let n = collection.pictures() as f64;
+        let (mut means, mut squares) = (vec![0.0; d], vec![0.0; d]);
+        for picture in collection.each() {
+            for (mean, &value) in means.iter_mut().zip(picture) {
+                *mean += f64::from(value) / n;
+            }
+        }
+        for picture in collection.each() {
+            for ((square, mean), &value) in squares.iter_mut().zip(&means).zip(picture) {
+                *square += (f64::from(value) - mean).powi(2) / n;
+            }
+        }
+        let usual = (squares.iter().sum::<f64>() / d as f64).sqrt();
+        let scale = |square: &f64| match square.sqrt().max(LEAST * usual) {
+            // Pictures that are all alike have no scale.
+            0.0 => 1.0,
+            deviation => deviation.recip(),
+        };
+        let scales: Vec<f64> = squares.iter().map(scale).collect();
+        let one = |(value, (mean, scale)): (&f32, (&f64, &f64))| ((f64::from(*value) - mean) * scale) as f32;
+        let values = self
+            .each()
+            .flat_map(|picture| picture.iter().zip(means.iter().zip(&scales)).map(one));
+        Self::new(values.collect(), d)
+    }
+
     /// The values of each picture.
     pub(super) fn each(&self) -> impl Iterator<Item = &[f32]> {
         self.values.chunks_exact(self.dimensions)
@@ -117,6 +158,35 @@ pub(super) mod tests {
         hash = (hash ^ hash >> 12).wrapping_mul(0x297a_2d39);
         hash ^= hash >> 15;
         f64::from(hash >> 8) / f64::from(1 << 24)
+    }
+
+    #[test]
+    fn standardized_features_have_the_collections_scale() {
+        let collection = cloud(200, 5, 1);
+        let moments = |features: &Features| features.moments(&Device::flex());
+        let (mean, covariance) = moments(&collection.standardized(&collection));
+        assert!(mean.iter().all(|mean| mean.abs() < 1e-5), "{mean:?}");
+        let squares: Vec<f64> = covariance.iter().step_by(6).copied().collect();
+        assert!(
+            squares.iter().all(|square| (square - 200.0 / 199.0).abs() < 1e-4),
+            "{squares:?}"
+        );
+        // Others are moved by as much, not by their own.
+        let moved = Features::new(collection.values.iter().map(|value| value + 1.0).collect(), 5);
+        let (mean, _) = moments(&moved.standardized(&collection));
+        assert!(mean.iter().all(|&mean| mean > 0.5), "{mean:?}");
+        // What never changes there stays finite and small.
+        let flat = |last: f32| {
+            let values = collection
+                .values
+                .chunks(5)
+                .flat_map(|picture| [&picture[..4], &[last]].concat());
+            Features::new(values.collect(), 5)
+        };
+        let found = flat(1.01).standardized(&flat(1.0));
+        assert!(found.values.iter().all(|value| value.abs() < 10.0), "{found:?}");
+        let one = Features::new(vec![1.0; 10], 5);
+        assert!(one.standardized(&one).are_finite());
     }
 
     pub fn cloud(pictures: usize, dimensions: usize, salt: u32) -> Features {

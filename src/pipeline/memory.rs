@@ -38,8 +38,13 @@ pub fn to_draw(generator: &dyn Generate, n: usize) -> u64 {
 
 /// Bytes that it takes to draw and judge `n` pictures at once, without gradients.
 pub fn to_judge<E: ImageEncoder + ?Sized>(generator: &dyn Generate, encoder: &E, n: usize) -> u64 {
-    let judging = (n as u64).saturating_mul(F32 * encoder.numbers_kept());
-    to_draw(generator, n).saturating_add(judging)
+    to_look(generator, encoder.numbers_kept(), n)
+}
+
+/// The same for whatever computes so many `numbers` for a picture.
+pub fn to_look(generator: &dyn Generate, numbers: u64, n: usize) -> u64 {
+    let looking = (n as u64).saturating_mul(F32 * numbers);
+    to_draw(generator, n).saturating_add(looking)
 }
 
 /// Bytes that it takes to guide `n` avatars together, each judged in so many `cutouts`.

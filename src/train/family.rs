@@ -1,7 +1,7 @@
 //! What a kind of training is: its settings, its state, and its step. Everything else is shared.
 
 use super::{Error, RunFolder, RunSettings, checkpoint::State};
-use crate::data::Dataset;
+use crate::{data::Dataset, networks::generators::Generate};
 use burn::tensor::Device;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{fmt::Debug, path::Path};
@@ -42,6 +42,11 @@ pub trait Family: State + Sized {
         dataset: &Dataset,
         device: &Device,
     ) -> Result<(Self, <Self::Settings as RunSettings>::Stats), Error>;
+
+    /// What draws pictures as they are now, where this trains something that does.
+    fn generator(&self) -> Option<Box<dyn Generate>> {
+        None
+    }
 
     /// Writes what goes with the `checkpoint` after so many pictures, and says what was found out.
     ///

@@ -10,8 +10,10 @@ mod families;
 mod family;
 mod judge;
 mod mapper;
+mod measure;
 mod run;
 mod schedule;
+mod snapshots;
 mod streams;
 mod trainer;
 
@@ -30,8 +32,10 @@ pub use families::{
 pub use family::{Family, StepFigures};
 pub use judge::{Answers, Judge, train_judge};
 pub use mapper::{MapperSettings, train_mapper};
+pub use measure::{Figures, Measuring, Method};
 pub use run::{Curve, Group, Moment, RunFolder, RunSettings, Tick, read_curves, run_kind};
 pub use schedule::Schedule;
+pub use snapshots::{Best, Snapshot, Which};
 pub use trainer::{Ended, Event, Trainer};
 
 use std::path::{Path, PathBuf};

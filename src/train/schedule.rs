@@ -44,8 +44,18 @@ impl Schedule {
 
     /// Whether it is one after which a checkpoint is due. The last step is followed by one anyway.
     pub(super) fn saves(&self, images_seen: u64) -> bool {
-        let interval = ((self.snapshot_kimg * 1000.0) as u64).max(self.batch_size as u64);
-        self.crosses(images_seen, interval) && images_seen < self.total_images()
+        self.crosses(images_seen, self.save_images()) && images_seen < self.total_images()
+    }
+
+    /// Whether the checkpoint after `images_seen` pictures is the first after a multiple of so many `kimg`.
+    pub(super) fn measures(&self, images_seen: u64, kimg: f64) -> bool {
+        let interval = ((kimg * 1000.0) as u64).max(1);
+        images_seen / interval > images_seen.saturating_sub(self.save_images()) / interval
+    }
+
+    /// Pictures between two checkpoints.
+    fn save_images(&self) -> u64 {
+        ((self.snapshot_kimg * 1000.0) as u64).max(self.batch_size as u64)
     }
 
     fn crosses(&self, images_seen: u64, interval: u64) -> bool {
@@ -78,6 +88,18 @@ mod tests {
         };
         assert_eq!(after(Schedule::ticks), [32, 64, 96]);
         assert_eq!(after(Schedule::saves), [48, 80]);
+        // Every second checkpoint, and the last, which comes early, in its turn.
+        let measured = |kimg| -> Vec<u64> {
+            let saved = [48, 80, 112];
+            saved
+                .into_iter()
+                .filter(|&images| schedule.measures(images, kimg))
+                .collect()
+        };
+        assert_eq!(measured(0.08), [80]);
+        assert_eq!(measured(0.04), [48, 80, 112]);
+        assert_eq!(measured(0.001), [48, 80, 112]);
+        assert!(measured(0.2).is_empty());
         assert_eq!(schedule.total_images(), 100);
         assert_eq!(
             [cosine_decay(0.0), cosine_decay(1.0), cosine_decay(9.0)],

@@ -1,8 +1,9 @@
 //! The loop around the steps, for every kind of training: data, statistics, checkpoints.
 
 use super::{
-    Error, RunFolder, RunSettings, Tick, checkpoint,
+    Error, Figures, RunFolder, RunSettings, Tick, checkpoint,
     family::{Family, StepFigures},
+    measure::Gauge,
     streams::stream,
 };
 use crate::data::Dataset;
@@ -30,6 +31,8 @@ pub enum Event<S, R> {
         path: PathBuf,
         /// What was found out.
         report: R,
+        /// What was measured of drawn pictures, which is nothing at some checkpoints.
+        figures: Figures,
     },
 }
 
@@ -50,6 +53,7 @@ pub struct Trainer<F: Family> {
     /// What a step changes; gone only while one is taken, and after one that failed.
     pub(super) family: Option<F>,
     progress: checkpoint::Progress,
+    gauge: Option<Gauge>,
     order: Order,
     notes: Vec<String>,
 }
@@ -95,6 +99,11 @@ impl<F: Family> Trainer<F> {
         (family, progress): (F, checkpoint::Progress),
         notes: Vec<String>,
     ) -> Result<Self, Error> {
+        // Before anything is changed: what is to measure may not be there.
+        let settings = &run.settings;
+        let drawn_as = (settings.seed(), settings.schedule().batch_size);
+        let gauge = settings.measuring().map(|it| Gauge::open(it, drawn_as, device));
+        let gauge = gauge.transpose()?.flatten();
         run.rewind(run.settings.schedule().images_after(progress.step))?;
         run.write_settings()?;
         run.show()?;
@@ -105,6 +114,7 @@ impl<F: Family> Trainer<F> {
             device: device.clone(),
             family: Some(family),
             progress,
+            gauge,
             order,
             notes,
         })
@@ -160,27 +170,35 @@ impl<F: Family> Trainer<F> {
             let images_seen = self.images_seen();
             meter.steps.push(stats);
             emit(Event::Step { images_seen, stats });
-            if schedule.ticks(images_seen) {
-                self.write_tick(&mut meter)?;
-            }
             if schedule.saves(images_seen) {
-                self.save(&mut meter, &mut emit)?;
+                self.save(&mut meter, true, &mut emit)?;
+            } else if schedule.ticks(images_seen) {
+                self.write_tick(&mut meter, Figures::new())?;
             }
         }
-        self.save(&mut meter, &mut emit)?;
-        Ok(match self.images_seen() < schedule.total_images() {
+        let ended = match self.images_seen() < schedule.total_images() {
             true => Ended::Stopped,
             false => Ended::Finished,
-        })
+        };
+        // Whoever stops a training does not want to wait.
+        self.save(&mut meter, ended == Ended::Finished, &mut emit)?;
+        Ok(ended)
     }
 
     fn save(
         &mut self,
         meter: &mut Meter<<F::Settings as RunSettings>::Stats>,
+        may_measure: bool,
         emit: &mut impl FnMut(Event<<F::Settings as RunSettings>::Stats, F::Report>),
     ) -> Result<(), Error> {
-        // The statistics go as far as the checkpoint, so that a model card can say what it took.
-        self.write_tick(meter)?;
+        // Where no step was taken since the last line, that line says what there is to say.
+        let figures = match may_measure && !meter.steps.is_empty() {
+            true => self.measure()?,
+            false => Figures::new(),
+        };
+        // The statistics go as far as the checkpoint, so that a model card can say what it took. The measures
+        // stand in its line: whoever finds the checkpoint finds them, also after a kill.
+        self.write_tick(meter, figures.clone())?;
         self.run.keep_stats()?;
         let images_seen = self.images_seen();
         let family = self
@@ -189,11 +207,34 @@ impl<F: Family> Trainer<F> {
             .expect("a step that failed ends the training");
         let path = checkpoint::save(&self.run.dir, images_seen / 1000, family, self.progress)?;
         let report = family.report(&self.run, &path, images_seen, &self.dataset, &self.device)?;
-        emit(Event::Checkpoint { path, report });
+        emit(Event::Checkpoint {
+            path,
+            report,
+            figures,
+        });
         Ok(())
     }
 
-    fn write_tick(&mut self, meter: &mut Meter<<F::Settings as RunSettings>::Stats>) -> Result<(), Error> {
+    /// What is to be measured at a checkpoint of now.
+    fn measure(&mut self) -> Result<Figures, Error> {
+        let (schedule, images_seen) = (self.run.settings.schedule(), self.images_seen());
+        let family = self
+            .family
+            .as_ref()
+            .expect("a step that failed ends the training");
+        let measuring = self.run.settings.measuring();
+        let due = measuring.is_some_and(|it| schedule.measures(images_seen, it.metrics_kimg));
+        match (&mut self.gauge, family.generator().filter(|_| due)) {
+            (Some(gauge), Some(generator)) => gauge.measure(&*generator, &self.dataset, &self.device),
+            _ => Ok(Figures::new()),
+        }
+    }
+
+    fn write_tick(
+        &mut self,
+        meter: &mut Meter<<F::Settings as RunSettings>::Stats>,
+        figures: Figures,
+    ) -> Result<(), Error> {
         self.progress.duration_secs += meter.lap();
         let images = meter.steps.len() * self.run.settings.schedule().batch_size;
         if let Some((secs, stats)) = meter.take() {
@@ -202,6 +243,7 @@ impl<F: Family> Trainer<F> {
                 duration_secs: self.progress.duration_secs,
                 secs_per_kimg: secs * 1000.0 / images as f64,
                 stats,
+                figures,
             })?;
         }
         Ok(())

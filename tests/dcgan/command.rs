@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use futures::executor::block_on;
 use guise::{
-    train::{GeneratorRun, dcgan::DcganRun},
+    train::{GeneratorRun, Which, dcgan::DcganRun},
     weights::{Tensors, collect},
 };
 use serde_json::Value;
@@ -83,7 +83,9 @@ fn trained(data: &Path, out: &Path, kimg: &str, more: &[&str]) -> PathBuf {
 
 fn weights(run: &Path) -> Tensors {
     let run = GeneratorRun::open(run).unwrap();
-    block_on(collect(&run.load_snapshot(&Device::flex()).unwrap().0)).unwrap()
+    let snapshot = run.find_snapshot(Which::Latest).unwrap();
+    let generator = run.load_snapshot(&snapshot, &Device::flex()).unwrap();
+    block_on(collect(&generator)).unwrap()
 }
 
 /// The statistics without the times, which are never the same.
@@ -104,7 +106,14 @@ fn a_resumed_run_is_the_run_that_never_stopped() {
     let dir = TempDir::new().unwrap();
     let data = dataset(dir.path());
     // A checkpoint and a line of statistics where the other stops.
-    let steps = ["--snapshot-kimg", "0.2"];
+    let steps = [
+        "--snapshot-kimg",
+        "0.2",
+        "--metrics-kimg",
+        "0.2",
+        "--metrics-count",
+        "8",
+    ];
     let whole = trained(&data, &dir.path().join("whole"), "0.4", &steps);
     let halves = trained(&data, &dir.path().join("halves"), "0.2", &steps);
     let before = weights(&halves);
@@ -122,6 +131,9 @@ fn a_resumed_run_is_the_run_that_never_stopped() {
     );
     assert_ne!(values(&before), values(&weights(&halves)));
 
+    for line in stats(&whole) {
+        assert!(line["kid8_random"].as_f64().unwrap().is_finite(), "{line}");
+    }
     for figure in ["p_real", "p_fake", "p_fake_after"] {
         let value = stats(&whole)[0][figure].as_f64().unwrap();
         assert!((0.0..=1.0).contains(&value), "{figure} is {value}");

@@ -1,6 +1,7 @@
 //! `guise train` as its user runs it: tiny networks on a tiny dataset.
 
 mod datasets;
+mod measures;
 mod resume;
 mod starts;
 
@@ -8,7 +9,7 @@ use burn::tensor::{Device, Tensor};
 use guise::{
     networks::generators::{Generator, stylegan2::NoiseMode},
     ops::resample::upsample2d,
-    train::{GeneratorRun, Run},
+    train::{GeneratorRun, Run, Which},
     weights::{Tensors, collect},
 };
 use std::{
@@ -87,9 +88,15 @@ fn only_run(out: &Path) -> PathBuf {
     runs.pop().unwrap()
 }
 
-fn weights(run: &Path) -> Tensors {
+/// The generator of the newest snapshot.
+fn newest(run: &Path) -> Generator {
     let run = GeneratorRun::open(run).unwrap();
-    let (generator, _) = run.load_snapshot(&Device::flex()).unwrap();
+    let snapshot = run.find_snapshot(Which::Latest).unwrap();
+    run.load_snapshot(&snapshot, &Device::flex()).unwrap()
+}
+
+fn weights(run: &Path) -> Tensors {
+    let generator = newest(run);
     futures::executor::block_on(collect(&generator)).unwrap()
 }
 
@@ -157,9 +164,8 @@ fn a_grown_run_begins_with_what_the_smaller_one_learned() {
 
     let device = Device::flex();
     let draw = |run: &Path| {
-        let (generator, _) = GeneratorRun::open(run).unwrap().load_snapshot(&device).unwrap();
         let z = Tensor::<2>::ones([1, 128], &device);
-        let Generator::StyleGan2(network) = generator else {
+        let Generator::StyleGan2(network) = newest(run) else {
             panic!("another family's")
         };
         network.forward(z, 1.0, NoiseMode::None)

@@ -10,6 +10,7 @@ use super::{
     files::write_whole,
     memory::{Memory, MemoryFlag},
     model::{self, Model},
+    snapshot::SnapshotFlag,
     trust::Purpose,
     words::Words,
 };
@@ -45,6 +46,8 @@ struct Subject {
     /// The folder of a published model, or of a training run.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
+    #[command(flatten)]
+    snapshot: SnapshotFlag,
     /// The CLIP to use, a run or a file that `guise import clip` wrote [default: the towers in the published
     /// model].
     #[arg(long, value_name = "PATH")]
@@ -69,7 +72,8 @@ struct Opened {
 impl Subject {
     fn open(&self, purpose: Purpose) -> anyhow::Result<Opened> {
         let memory = self.memory.limit();
-        let model = model::open(&self.model, purpose, &self.device.open()?, memory)?;
+        let model = (&*self.model, self.snapshot);
+        let model = model::open(model, purpose, &self.device.open()?, memory)?;
         let dataset = Dataset::open(&self.data)?;
         let resolution = model.resolution;
         ensure!(

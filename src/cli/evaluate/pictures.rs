@@ -4,12 +4,12 @@ use super::{Opened, Subject, write_figures};
 use crate::{
     cli::{
         files::{read_at_most, writable},
-        likeness::{Eyes, Sampling, Seen, name, see},
+        likeness::{Sampling, Seen, see},
         memory::Memory,
         trust::Purpose,
     },
-    metrics::{frechet_distance, kid, precision_recall},
-    networks::encoders::inception::Inception,
+    metrics::{frechet_distance, kid, measure_name as name, precision_recall},
+    networks::encoders::{Eyes, inception::Inception, random::RandomFeatures},
     weights::foreign::InceptionModel,
 };
 use anyhow::{Context, ensure};
@@ -21,16 +21,17 @@ use std::path::{Path, PathBuf};
 const MAX_INCEPTION_BYTES: u64 = 1 << 28;
 /// Avatars that are drawn where the command does not say how many.
 const WITH_INCEPTION: u64 = 10_000;
-const WITH_CLIP: u64 = 2000;
+const WITH_OTHERS: u64 = 2000;
 
 /// Measure how much a model's pictures resemble its collection.
 ///
 /// Draws avatars and compares them with pictures of the collection by the Fréchet distance (FID), the kernel
-/// distance (KID), precision and recall, of Inception's features (--inception) or, where that is not at hand,
-/// of a CLIP's. With Inception the whole collection is compared with, as published figures are; with a CLIP
-/// as many pictures as are drawn. What a perfect model would come to is measured too: other pictures of the
-/// collection. Names say method, number of avatars and features, as in fid10k_full and kid2k_clip: compare
-/// figures of the same name and dataset only, and those of a CLIP only by the same CLIP.
+/// distance (KID), precision and recall, of Inception's features (--inception), of a CLIP's where that is not
+/// at hand, or of fixed random convolutions where a model has no CLIP either. With Inception the whole
+/// collection is compared with, as published figures are; with others as many pictures as are drawn. What a
+/// perfect model would come to is measured too: other pictures of the collection. Names say method, number of
+/// avatars and features, as in fid10k_full, kid2k_clip and kid2k_random: compare figures of the same name and
+/// dataset only, and those of a CLIP only by the same CLIP.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -38,7 +39,7 @@ pub(super) struct Args {
     /// Inception-v3, a file that `guise import inception` wrote.
     #[arg(long, value_name = "FILE", conflicts_with = "clip")]
     inception: Option<PathBuf>,
-    /// Avatars to draw [default: 10000 for Inception, 2000 for a CLIP, which needs a dataset of twice as
+    /// Avatars to draw [default: 10000 for Inception, 2000 for others, which need a dataset of twice as
     /// many].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=50_000))]
     count: Option<u64>,
@@ -64,37 +65,42 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         None => Purpose::Guide,
     };
     let opened = args.subject.open(purpose)?;
-    let sampling = |usual| Sampling {
-        count: args.count.unwrap_or(usual),
+    let (device, pictures) = (&opened.model.device, opened.dataset.len() as u64);
+    let has_clip = args.subject.clip.is_some() || opened.model.has_words();
+    let words = (args.inception.is_none() && has_clip).then(|| args.subject.words(&opened));
+    let words = words.transpose()?;
+    let eyes = match (&args.inception, &words) {
+        (Some(path), _) => Eyes::Inception(Box::new(open_inception(path, device)?)),
+        (None, Some(words)) => Eyes::Clip(Box::new(&*words.image)),
+        (None, None) => Eyes::Random(RandomFeatures::new(device)),
+    };
+    let usual = match eyes.look_at_all() {
+        true => WITH_INCEPTION,
+        false => WITH_OTHERS,
+    };
+    let count = args.count.unwrap_or(usual);
+    if eyes.look_at_all() {
+        ensure!(
+            pictures >= 4,
+            "{} has {pictures} pictures, expected at least 4",
+            args.subject.data.display()
+        );
+    } else {
+        ensure!(
+            pictures >= 2 * count,
+            "{} has {pictures} pictures, expected {} for --count {count}: ask for at most {}",
+            args.subject.data.display(),
+            2 * count,
+            pictures / 2
+        );
+    }
+    let sampling = Sampling {
+        count,
         truncation_psi: psi,
         seed: args.seed,
     };
-    let pictures = opened.dataset.len() as u64;
-    let (features, count, seen) = match &args.inception {
-        Some(path) => {
-            ensure!(
-                pictures >= 4,
-                "{} has {pictures} pictures, expected at least 4",
-                args.subject.data.display()
-            );
-            let inception = open_inception(path, &opened.model.device)?;
-            look(&opened, &Eyes::Inception(&inception), sampling(WITH_INCEPTION))?
-        }
-        None => {
-            let words = args.subject.words(&opened)?;
-            let sampling = sampling(WITH_CLIP);
-            let count = sampling.count;
-            ensure!(
-                pictures >= 2 * count,
-                "{} has {pictures} pictures, expected {} for --count {count}: ask for at most {}",
-                args.subject.data.display(),
-                2 * count,
-                pictures / 2
-            );
-            look(&opened, &Eyes::Clip(&*words.image), sampling)?
-        }
-    };
-    let mut figures = measure(&seen, count, features)?;
+    let seen = look(&opened, &eyes, &sampling)?;
+    let mut figures = measure(&seen, count, eyes.name())?;
     figures.insert("truncation_psi".into(), json!(psi));
     figures.insert("seed".into(), json!(args.seed));
     write_figures(args.out.as_deref(), &Value::Object(figures))
@@ -109,16 +115,15 @@ fn open_inception(path: &Path, device: &Device) -> anyhow::Result<Inception> {
     open().with_context(|| format!("cannot use the Inception {}", path.display()))
 }
 
-/// What `eyes` see, how many avatars, and what their features are called.
-fn look(opened: &Opened, eyes: &Eyes, sampling: Sampling) -> anyhow::Result<(&'static str, u64, Seen)> {
+/// What `eyes` see.
+fn look(opened: &Opened, eyes: &Eyes, sampling: &Sampling) -> anyhow::Result<Seen> {
     let Opened {
         model,
         dataset,
         memory,
     } = opened;
     ensure_features(eyes, dataset.len() as u64, sampling.count, *memory)?;
-    let seen = see(&model.generator, eyes, dataset, &sampling, &model.device, *memory)?;
-    Ok((eyes.name(), sampling.count, seen))
+    see(&model.generator, eyes, dataset, sampling, &model.device, *memory)
 }
 
 /// Makes sure that there is memory for what is compared.
@@ -127,6 +132,7 @@ fn ensure_features(eyes: &Eyes, pictures: u64, drawn: u64, memory: Memory) -> an
         Eyes::Inception(_) => (pictures, Inception::FEATURES as u64),
         // The widest CLIPs have fewer.
         Eyes::Clip(_) => (2 * drawn, 1024),
+        Eyes::Random(_) => (2 * drawn, RandomFeatures::FEATURES as u64),
     };
     // Single precision, the parts of the collection once more, and one set and its deviations in double
     // precision; then some matrices of all pairs of features.

@@ -11,6 +11,7 @@ use super::{
     progress,
     seeds::Seeds,
     sheet::{Sheet, write_png},
+    snapshot::SnapshotFlag,
     trust::Purpose,
 };
 use crate::pipeline::{SampleRequest, memory::to_draw};
@@ -23,9 +24,11 @@ use wish::{Limits, Wish, draw_wish};
 /// Draw new avatars from a published model: by seeds, for words, or like a picture.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The folder of a published model, or of a training run whose newest snapshot is to be drawn from.
+    /// The folder of a published model, or of a training run.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
+    #[command(flatten)]
+    snapshot: SnapshotFlag,
     /// One avatar for each of these, such as 0-63,100,7. The same seed always gives the same avatar.
     #[arg(long, value_name = "LIST", default_value = "0-63", conflicts_with_all = ["prompt", "image"])]
     seeds: Seeds,
@@ -80,7 +83,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         true => Purpose::Guide,
         false => Purpose::Draw,
     };
-    let opened = model::open(&args.model, purpose, &args.device.open()?, memory)?;
+    let model = (&*args.model, args.snapshot);
+    let opened = model::open(model, purpose, &args.device.open()?, memory)?;
     let (generator, device, resolution) = (&opened.generator, &opened.device, opened.resolution);
     let truncation_psi = args.truncation_psi.unwrap_or(opened.truncation_psi);
     let blame = |error| {

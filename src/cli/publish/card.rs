@@ -2,10 +2,8 @@
 
 use super::{ENLARGED, GENERATOR, IMAGE_TOWER, LEAST_PSNR_DB, MAPPER, SHEET_SEEDS, TEXT_TOWER, UPSCALER};
 use crate::{
-    cli::{
-        bundle::{SHEET, TEXT_TOWER_LICENCE},
-        likeness,
-    },
+    cli::bundle::{SHEET, TEXT_TOWER_LICENCE},
+    metrics::measure_name,
     weights::{
         Manifest, Quantization,
         manifest::{Credit, Part, Training},
@@ -140,6 +138,7 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
         duration_hours,
         hardware,
         dataset_pictures,
+        selected,
     } = training;
     line("\n## Training\n");
     line(&format!(
@@ -148,6 +147,15 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
     if *smaller_kimg > 0.0 {
         line(&format!(
             "- The first {smaller_kimg:.1} of these were smaller: the coarse layers learned at a lower resolution, and the network was grown from there."
+        ));
+    }
+    if let Some(it) = selected {
+        line(&format!(
+            "- It is the best of {} snapshots of its run by {} ({:.4}), the less the better; the newest was after {} kimg.",
+            it.snapshots,
+            inline(&it.measure),
+            it.value,
+            it.latest_kimg
         ));
     }
     line(&format!(
@@ -197,7 +205,7 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
             "- Resemblance to the collection, {} x 1000: {:.2}, the less the better; {:.2} for other pictures of the collection \
              in place of this model's. Drawn at `truncation_psi` 1, compared by the Kernel Inception Distance with the image \
              tower's embeddings in Inception's place, so no other CLIP's figure compares.",
-            likeness::name("kid", found.pictures, "clip"),
+            measure_name("kid", found.pictures, "clip"),
             found.kid * 1e3,
             found.collection_kid * 1e3
         )),

@@ -16,6 +16,7 @@ use super::{
     model::draw,
     progress,
     sheet::encode_png,
+    snapshot::SnapshotFlag,
     trust,
 };
 use crate::{
@@ -27,12 +28,12 @@ use crate::{
         self_check::{check_pictures, reference_side},
         upscale,
     },
-    train::{GeneratorRun, MapperSettings, RunFacts},
+    train::{GeneratorRun, MapperSettings, RunFacts, Snapshot},
     weights::{
         Manifest, Quantization,
         bundle::{Generator, ImageTower, SrvggNetCompact, load_part, load_references, pack},
         foreign::SuperResolution,
-        manifest::{Credit, File, Metrics, Parts, Resemblance, Training},
+        manifest::{Credit, File, Metrics, Parts, Resemblance, Selected, Training},
     },
 };
 use anyhow::{Context, bail, ensure};
@@ -83,8 +84,8 @@ const MOST_PSNR_DB: f64 = 100.0;
 
 /// Publish a trained run as a quantized bundle.
 ///
-/// The bundle is a folder of static files that the page and `guise generate` draw from: the newest snapshot's
-/// generator, a super-resolution network and the towers of a CLIP as GGUF, model.json, a model card and a
+/// The bundle is a folder of static files that the page and `guise generate` draw from: a snapshot's
+/// generator, by default that of the best, a super-resolution network and the towers of a CLIP as GGUF, model.json, a model card and a
 /// sheet of samples. It is written whole or not at all. A bundle that is there already is replaced; a folder
 /// that holds any other file is left alone.
 #[derive(Debug, clap::Args)]
@@ -92,6 +93,8 @@ pub(super) struct Args {
     /// The run folder that `guise train` wrote.
     #[arg(required_unless_present = "refresh")]
     run: Option<PathBuf>,
+    #[command(flatten)]
+    snapshot: SnapshotFlag,
     /// Add to a bundle that an earlier version published what this one adds: the reference pictures of the
     /// self-check.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["run", "out", "sr", "clip", "name", "license"])]
@@ -179,7 +182,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let (pixel_art, snap) = pixel_art(&run.facts, args.sr.is_some())?;
     let memory = args.memory.limit();
     let device = args.device.open()?;
-    let (trained, kimg) = run.load_snapshot(&device)?;
+    let snapshot = args.snapshot.find(&run)?;
+    let trained = run.load_snapshot(&snapshot, &device)?;
     let upscaler = args.sr.as_deref().map(read_upscaler).transpose()?;
 
     let quantization = Quantization::from(args.quantization);
@@ -200,7 +204,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let pictures =
         [&trained, &drawing].map(|generator| samples(generator, args.truncation_psi, &device, memory));
     let [trained, quantized] = pictures.map(|pictures| {
-        pictures.with_context(|| format!("cannot draw from the newest snapshot of {}", run.dir.display()))
+        pictures.with_context(|| format!("cannot draw from {snapshot} of {}", run.dir.display()))
     });
     let [trained, quantized] = [trained?, quantized?];
     let quantized_psnr_db = judge("drawn", quantization, &quantized, &trained)?;
@@ -288,7 +292,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         description: args.description,
         parts,
         art,
-        training: training(&run, kimg, args.hardware),
+        training: training(&run, &snapshot, args.hardware),
         metrics: Metrics {
             quantized_psnr_db,
             quantized_psnr_pictures: SHEET_SEEDS,
@@ -357,9 +361,9 @@ fn read_upscaler(path: &Path) -> anyhow::Result<SuperResolution> {
     SuperResolution::from_safetensors(&bytes).with_context(|| format!("cannot use {}", path.display()))
 }
 
-/// What the run's statistics say about the training up to the snapshot at `kimg`.
-fn training(run: &GeneratorRun, kimg: u64, hardware: Option<String>) -> Training {
-    let (facts, own) = (&run.facts, run.effort(kimg));
+/// What the run's statistics say about the training up to the `snapshot`.
+fn training(run: &GeneratorRun, snapshot: &Snapshot, hardware: Option<String>) -> Training {
+    let (facts, own) = (&run.facts, run.effort(snapshot.kimg));
     let duration_secs = own.duration_secs + facts.before.duration_secs;
     Training {
         total_kimg: own.kimg + facts.before.kimg,
@@ -367,6 +371,12 @@ fn training(run: &GeneratorRun, kimg: u64, hardware: Option<String>) -> Training
         duration_hours: (duration_secs / 36.0).round() / 100.0,
         hardware: hardware.unwrap_or_else(|| facts.hardware.clone()),
         dataset_pictures: facts.dataset.dataset_len as u64,
+        selected: snapshot.best.as_ref().map(|best| Selected {
+            measure: best.measure.clone(),
+            value: best.value,
+            snapshots: best.of as u64,
+            latest_kimg: snapshot.latest_kimg as f64,
+        }),
     }
 }
 

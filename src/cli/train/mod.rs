@@ -7,7 +7,7 @@ mod stylegan2;
 use super::{device::DeviceChoice, progress, stop::on_ctrl_c};
 use crate::{
     data::Dataset,
-    train::{Ended, Event, Family, RelativeVariety, RunSettings, TrainedOn, Trainer, run_kind},
+    train::{Ended, Event, Family, Figures, RelativeVariety, RunSettings, TrainedOn, Trainer, run_kind},
 };
 use anyhow::Context;
 use clap::{ArgMatches, parser::ValueSource};
@@ -201,8 +201,13 @@ fn finish<F: Family>(
             let secs_per_kimg = 1000.0 / bar.per_sec();
             bar.set_message(format!("{secs_per_kimg:.1} s/kimg, {}", figures(&stats)));
         }
-        Event::Checkpoint { path, report } => {
-            bar.suspend(|| eprintln!("wrote {}{}", path.display(), found(&report)));
+        Event::Checkpoint {
+            path,
+            report,
+            figures,
+        } => {
+            let measured = measured(&figures);
+            bar.suspend(|| eprintln!("wrote {}{measured}{}", path.display(), found(&report)));
         }
     });
     bar.abandon();
@@ -211,6 +216,18 @@ fn finish<F: Family>(
         Ended::Stopped => stopped(&dir),
     }
     Ok(())
+}
+
+/// What was measured, behind the name of a checkpoint.
+fn measured(figures: &Figures) -> String {
+    let each: Vec<String> = figures
+        .iter()
+        .map(|(name, value)| format!("{name} {value:.4}"))
+        .collect();
+    match each.is_empty() {
+        true => String::new(),
+        false => format!(": {}", each.join(", ")),
+    }
 }
 
 /// Says how a run that was stopped goes on.

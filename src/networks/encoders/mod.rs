@@ -2,8 +2,12 @@
 
 pub mod clip;
 pub mod collection_clip;
+mod eyes;
 pub mod inception;
 pub mod minilm;
+pub mod random;
+
+pub use eyes::Eyes;
 
 use burn::tensor::Tensor;
 
@@ -20,5 +24,19 @@ pub trait ImageEncoder {
     /// About how many numbers it computes for a picture, all of which are kept where there is a gradient.
     fn numbers_kept(&self) -> u64 {
         256 * (self.resolution() * self.resolution()) as u64
+    }
+}
+
+impl<E: ImageEncoder + ?Sized> ImageEncoder for &E {
+    fn resolution(&self) -> usize {
+        (**self).resolution()
+    }
+
+    fn embed(&self, images: Tensor<4>) -> Tensor<2> {
+        (**self).embed(images)
+    }
+
+    fn numbers_kept(&self) -> u64 {
+        (**self).numbers_kept()
     }
 }

@@ -6,15 +6,12 @@ mod variety;
 pub use variety::RelativeVariety;
 
 use super::{
-    Error, checkpoint, file_error,
+    Error,
     run::{write_grid, write_with},
     streams::stream,
 };
 use crate::{data::Dataset, networks::generators::Generate};
-use burn::{
-    module::Module,
-    tensor::{Device, Tensor, TensorData, activation::softplus},
-};
+use burn::tensor::{Device, Tensor, TensorData, activation::softplus};
 use rand::Rng;
 use rand_distr::StandardNormal;
 use std::{fs::File, io, path::Path};
@@ -106,18 +103,4 @@ pub(super) fn write_report(run: &Path, kimg: u64, samples: Tensor<4>, network: &
         io::copy(&mut File::open(network)?, file).map(drop)
     })?;
     write_grid(&run.join(format!("fakes{kimg:06}.png")), samples)
-}
-
-/// Reads the run folder's newest snapshot into `network`, and says how many kimg it was trained for.
-///
-/// # Errors
-///
-/// [`Error::File`] when there is none yet, or it is not of such a network.
-pub(super) fn read_snapshot<M: Module>(run: &Path, network: M) -> Result<(M, u64), Error> {
-    let missing = || file_error("find a snapshot in", run, "train it first, to at least one tick");
-    let (kimg, path) = checkpoint::newest_file(run, "snapshot", ".bpk")?.ok_or_else(missing)?;
-    let network = network
-        .try_load_file(&path)
-        .map_err(|error| file_error("read", &path, error))?;
-    Ok((network, kimg))
 }

@@ -140,14 +140,13 @@ pub(super) fn open<S: State>(run: &Path, mut state: S) -> Result<(S, Progress), 
     state::read(&newest(run, &files)?, state)
 }
 
-/// The newest file in the run folder `run` that is called `<prefix><thousands of pictures><suffix>`, and the
-/// thousands.
-pub(super) fn newest_file(run: &Path, prefix: &str, suffix: &str) -> Result<Option<(u64, PathBuf)>, Error> {
-    let newest = numbered(run, prefix, suffix)?.pop();
-    if let Some((_, path)) = &newest {
-        sums::open(path)?;
-    }
-    Ok(newest)
+/// Makes sure that `path` is a regular file.
+///
+/// # Errors
+///
+/// [`Error::File`] when it is a link or something else, [`Error::Io`] when it is not there.
+pub(super) fn check_regular(path: &Path) -> Result<(), Error> {
+    sums::open(path).map(drop)
 }
 
 /// Puts a checkpoint of these `files` into the run folder `run`: `write` fills a folder that is then renamed,
@@ -383,7 +382,7 @@ fn set_aside(dir: &Path) -> Result<PathBuf, Error> {
 }
 
 /// Entries of `dir` named `<prefix><number><suffix>`, in the order of their numbers.
-fn numbered(dir: &Path, prefix: &str, suffix: &str) -> Result<Vec<(u64, PathBuf)>, Error> {
+pub(super) fn numbered(dir: &Path, prefix: &str, suffix: &str) -> Result<Vec<(u64, PathBuf)>, Error> {
     let mut found: Vec<_> = fs::read_dir(dir)
         .map_err(io_error("list", dir))?
         .flatten()

@@ -4,9 +4,12 @@ use super::{dcgan::DcganSettings, stylegan2::TrainSettings};
 use crate::{
     data::Provenance,
     networks::generators::{Generator, GeneratorConfig},
-    train::{Error, RunFolder, RunSettings, TrainedOn, adversarial::read_snapshot, file_error, run_kind},
+    train::{
+        Error, Figures, RunFolder, RunSettings, Snapshot, TrainedOn, Which, file_error, run_kind,
+        snapshots::find,
+    },
 };
-use burn::tensor::Device;
+use burn::{module::Module, tensor::Device};
 use std::path::{Path, PathBuf};
 
 /// A generator's run, opened to be read.
@@ -16,8 +19,16 @@ pub struct GeneratorRun {
     pub dir: PathBuf,
     /// What its settings say.
     pub facts: RunFacts,
-    /// Thousands of pictures and seconds at each line of its statistics.
-    ticks: Vec<(f64, f64)>,
+    /// The lines of its statistics.
+    ticks: Vec<Line>,
+}
+
+/// What a line of the statistics says whatever the family is.
+#[derive(Debug)]
+struct Line {
+    kimg: f64,
+    duration_secs: f64,
+    figures: Figures,
 }
 
 /// What the settings of every family say about a run.
@@ -70,10 +81,11 @@ impl GeneratorRun {
 
     fn of<S: RunSettings + Into<RunFacts>>(dir: &Path) -> Result<Self, Error> {
         let run = RunFolder::<S>::open(dir)?;
-        let ticks = run
-            .ticks()?
-            .into_iter()
-            .map(|tick| (tick.kimg, tick.duration_secs));
+        let ticks = run.ticks()?.into_iter().map(|tick| Line {
+            kimg: tick.kimg,
+            duration_secs: tick.duration_secs,
+            figures: tick.figures,
+        });
         Ok(Self {
             dir: run.dir.clone(),
             ticks: ticks.collect(),
@@ -81,34 +93,47 @@ impl GeneratorRun {
         })
     }
 
-    /// The generator of its newest snapshot, and how many kimg it was trained for.
+    /// Which of its snapshots is meant.
     ///
     /// # Errors
     ///
-    /// [`Error::File`] when the run has no snapshot yet or the newest one does not fit its settings.
-    pub fn load_snapshot(&self, device: &Device) -> Result<(Generator, u64), Error> {
-        let dir = &self.dir;
-        match &self.facts.generator {
+    /// [`Error::File`] when the run has no snapshot yet, or not that one.
+    pub fn find_snapshot(&self, which: Which) -> Result<Snapshot, Error> {
+        let lines = self.ticks.iter().map(|line| (line.kimg, &line.figures));
+        find(&self.dir, lines, which)
+    }
+
+    /// The generator of a snapshot.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] when it does not fit the run's settings.
+    pub fn load_snapshot(&self, snapshot: &Snapshot, device: &Device) -> Result<Generator, Error> {
+        Ok(match &self.facts.generator {
             GeneratorConfig::StyleGan2(config) => {
-                let (network, kimg) = read_snapshot(dir, config.init_generator(device))?;
-                Ok((Generator::StyleGan2(network), kimg))
+                Generator::StyleGan2(read(snapshot, config.init_generator(device))?)
             }
             GeneratorConfig::Dcgan(config) => {
-                let (network, kimg) = read_snapshot(dir, config.init_generator(device))?;
-                Ok((Generator::Dcgan(network), kimg))
+                Generator::Dcgan(read(snapshot, config.init_generator(device))?)
             }
-        }
+        })
     }
 
     /// What the snapshot of so many whole kimg took, without what was [before](RunFacts::before).
     pub fn effort(&self, snapshot_kimg: u64) -> Effort {
         // A snapshot is named by whole kimg; the tick that was written with it has the exact figure.
         let named = snapshot_kimg as f64;
-        let tick = self.ticks.iter().rev().find(|(kimg, _)| *kimg < named + 1.0);
-        let (kimg, duration_secs) = tick.copied().unwrap_or_default();
+        let line = self.ticks.iter().rev().find(|line| line.kimg < named + 1.0);
+        let (kimg, duration_secs) = line.map_or((0.0, 0.0), |line| (line.kimg, line.duration_secs));
         Effort {
             kimg: kimg.max(named),
             duration_secs,
         }
     }
+}
+
+/// Reads a snapshot into `network`.
+fn read<M: Module>(snapshot: &Snapshot, network: M) -> Result<M, Error> {
+    let read = network.try_load_file(&snapshot.path);
+    read.map_err(|error| file_error("read", &snapshot.path, error))
 }

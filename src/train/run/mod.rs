@@ -7,14 +7,15 @@ mod lines;
 
 pub use curves::{Curve, Group, Moment, read_curves};
 
-use super::{Error, Schedule, StepFigures, checkpoint, file_error, io_error};
+use super::{Error, Figures, Measuring, Schedule, StepFigures, checkpoint, file_error, io_error};
 use crate::data::{Links, read_regular, unfinished};
 use atomic_write_file::AtomicWriteFile;
 use burn::tensor::Tensor;
 use hold::{Hidden, Lock, clear_hidden};
 use lines::each_line;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use std::{
+    collections::BTreeMap,
     fs,
     io::{ErrorKind, Write},
     path::{Path, PathBuf},
@@ -32,6 +33,20 @@ pub struct Tick<T> {
     /// Averages of what the steps measured.
     #[serde(flatten)]
     pub stats: T,
+    /// What was measured at this moment, where a checkpoint was.
+    #[serde(flatten, deserialize_with = "measures")]
+    pub figures: Figures,
+}
+
+/// Those of the fields that no other part of a [`Tick`] knows that are measures; lines of other versions may
+/// have more.
+fn measures<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Figures, D::Error> {
+    let fields = BTreeMap::<String, serde_json::Value>::deserialize(deserializer)?;
+    let measured = fields.into_iter().filter_map(|(name, value)| {
+        let is_measure = Group::of(&name) == Group::Metrics;
+        Some((name, value.as_f64()?)).filter(|_| is_measure)
+    });
+    Ok(measured.collect())
 }
 
 impl<T> Tick<T> {
@@ -60,6 +75,11 @@ pub trait RunSettings: Serialize + DeserializeOwned {
 
     /// Determines everything random in it.
     fn seed(&self) -> u64;
+
+    /// What is measured of drawn pictures while it trains, where it trains something that draws.
+    fn measuring(&self) -> Option<&Measuring> {
+        None
+    }
 
     /// Whether a run may begin without any checkpoint.
     ///
@@ -399,6 +419,7 @@ mod tests {
             duration_secs: 0.1 + images as f64 / 3.0,
             secs_per_kimg: 1.0 / 3.0,
             stats: StepStats::default(),
+            figures: Figures::from([("kid1k_random".into(), 1.0 / 7.0)]),
         }
     }
 
@@ -427,7 +448,9 @@ mod tests {
                     odd[..kept],
                     "{images} {torn}"
                 );
-                assert_eq!(run.ticks().unwrap().len(), lines);
+                let ticks = run.ticks().unwrap();
+                assert_eq!(ticks.len(), lines);
+                assert!(ticks.iter().all(|it| it.figures == tick(0).figures));
             }
         }
     }

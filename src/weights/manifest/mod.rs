@@ -155,6 +155,22 @@ pub struct Training {
     pub hardware: String,
     /// Pictures in the dataset.
     pub dataset_pictures: u64,
+    /// Why it is this snapshot of the run, where snapshots were measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selected: Option<Selected>,
+}
+
+/// How a snapshot was selected from those of its run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Selected {
+    /// The measure that is the least with it, such as `kid1k_random`.
+    pub measure: String,
+    /// Its value.
+    pub value: f64,
+    /// How many snapshots were measured.
+    pub snapshots: u64,
+    /// Thousands of pictures, rounded down, until the newest snapshot of the run.
+    pub latest_kimg: f64,
 }
 
 /// How good a bundle is.
@@ -270,11 +286,17 @@ impl Manifest {
             duration_hours,
             ref hardware,
             dataset_pictures: _,
+            ref selected,
         } = self.training;
         check_number("training.total_kimg", total_kimg, 0.0, 1e9)?;
         check_number("training.smaller_kimg", smaller_kimg, 0.0, total_kimg)?;
         check_number("training.duration_hours", duration_hours, 0.0, 1e7)?;
         check_text("training.hardware", hardware, 0..=500)?;
+        if let Some(it) = selected {
+            check_text("training.selected.measure", &it.measure, 1..=100)?;
+            check_number("training.selected.value", it.value, f64::MIN, f64::MAX)?;
+            check_number("training.selected.latest_kimg", it.latest_kimg, 0.0, 1e9)?;
+        }
         check_number(
             "metrics.quantized_psnr_db",
             self.metrics.quantized_psnr_db,

@@ -8,6 +8,7 @@ pub use step::{DcganState, DcganStats};
 
 use crate::{
     data::Dataset,
+    networks::generators::Generate,
     train::{
         Error, Family, RelativeVariety, State, Trainer, Visitor,
         adversarial::{batch, check, samples, write_report},
@@ -57,6 +58,10 @@ impl Family for DcganState {
         let recipe = &settings.recipe;
         let real = batch((recipe.seed, step), recipe.mirror, places, dataset, device)?;
         Ok(self.advance(settings, step, real))
+    }
+
+    fn generator(&self) -> Option<Box<dyn Generate>> {
+        Some(Box::new(self.generator.valid()))
     }
 
     /// A sample grid, drawn as the published generator draws, the snapshot to publish, and whether the

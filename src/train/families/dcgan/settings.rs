@@ -4,7 +4,7 @@ use super::DcganStats;
 use crate::{
     data::{Dataset, Provenance},
     networks::generators::{GeneratorConfig, dcgan::DcganConfig},
-    train::{Effort, RunFacts, RunFolder, RunSettings, Schedule, TrainedOn, bounds},
+    train::{Effort, Measuring, RunFacts, RunFolder, RunSettings, Schedule, TrainedOn, bounds},
 };
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -54,6 +54,10 @@ pub struct DcganRecipe {
     /// Determines initial weights, order of the pictures and latents.
     #[arg(long, default_value_t = Self::default().seed)]
     pub seed: u64,
+    /// What is measured while it trains.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub measuring: Measuring,
 }
 
 impl Default for DcganRecipe {
@@ -66,6 +70,7 @@ impl Default for DcganRecipe {
             mirror: false,
             snapshot_kimg: 10.0,
             seed: 0,
+            measuring: Measuring::default(),
         }
     }
 }
@@ -90,6 +95,7 @@ impl DcganRecipe {
     /// In words.
     pub fn validate(&self) -> Result<(), String> {
         self.schedule().validate()?;
+        self.measuring.validate()?;
         // Batch norm needs a batch: one picture has no variance between pictures.
         bounds::within("batch_size", self.batch_size, 2, 1 << 20)?;
         bounds::more_than_zero("learning_rate", self.learning_rate)?;
@@ -142,6 +148,10 @@ impl RunSettings for DcganSettings {
 
     fn seed(&self) -> u64 {
         self.recipe.seed
+    }
+
+    fn measuring(&self) -> Option<&Measuring> {
+        Some(&self.recipe.measuring)
     }
 
     fn validate(&self) -> Result<(), String> {

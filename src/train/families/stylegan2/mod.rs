@@ -14,6 +14,7 @@ pub use step::{StepStats, TrainState};
 
 use crate::{
     data::Dataset,
+    networks::generators::Generate,
     train::{
         Error, Family, RelativeVariety, State, Trainer, Visitor,
         adversarial::{batch, check, samples, write_report},
@@ -74,6 +75,10 @@ impl Family for TrainState {
         let recipe = &settings.recipe;
         let real = batch((recipe.seed, step), recipe.mirror, places, dataset, device)?;
         Ok(self.advance(settings, step, real))
+    }
+
+    fn generator(&self) -> Option<Box<dyn Generate>> {
+        Some(Box::new(self.g_ema.clone()))
     }
 
     /// A sample grid, the snapshot to publish, whether the samples are varied, and whether augmentation is

@@ -4,7 +4,7 @@ use super::StepStats;
 use crate::{
     data::{Dataset, Provenance},
     networks::generators::{GeneratorConfig, stylegan2::StyleGan2Config},
-    train::{AugPipe, Effort, RunFacts, RunFolder, RunSettings, Schedule, TrainedOn, bounds},
+    train::{AugPipe, Effort, Measuring, RunFacts, RunFolder, RunSettings, Schedule, TrainedOn, bounds},
 };
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -86,6 +86,10 @@ pub struct Recipe {
     /// Determines initial weights, order of the pictures, latents and noise.
     #[arg(long, default_value_t = Self::default().seed)]
     pub seed: u64,
+    /// What is measured while it trains.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub measuring: Measuring,
 }
 
 impl Default for Recipe {
@@ -108,6 +112,7 @@ impl Default for Recipe {
             ada_kimg: 100.0,
             snapshot_kimg: 10.0,
             seed: 0,
+            measuring: Measuring::default(),
         }
     }
 }
@@ -159,6 +164,7 @@ impl Recipe {
     /// In words.
     pub fn validate(&self) -> Result<(), String> {
         self.schedule().validate()?;
+        self.measuring.validate()?;
         if !self.batch_size.is_multiple_of(4) {
             return Err(format!(
                 "batch_size is {}, expected a multiple of four",
@@ -261,6 +267,10 @@ impl RunSettings for TrainSettings {
 
     fn seed(&self) -> u64 {
         self.recipe.seed
+    }
+
+    fn measuring(&self) -> Option<&Measuring> {
+        Some(&self.recipe.measuring)
     }
 
     fn begins(&self) -> Result<(), String> {
@@ -400,7 +410,16 @@ pub(in crate::train) mod tests {
     #[test]
     fn settings_of_before_are_read() {
         let mut old = serde_json::to_value(tiny()).unwrap();
-        for field in ["total_kimg", "hardware", "augment", "ada_target", "ada_kimg"] {
+        for field in [
+            "total_kimg",
+            "hardware",
+            "augment",
+            "ada_target",
+            "ada_kimg",
+            "metrics",
+            "metrics_kimg",
+            "metrics_count",
+        ] {
             old.as_object_mut().unwrap().remove(field).unwrap();
         }
         assert!(old.get("dataset_digest").is_none(), "an old run has no digest");

@@ -9,12 +9,12 @@ use super::{
 };
 use crate::{
     art::PixelArt,
-    networks::generators::Generator,
+    networks::generators::{Class, Generator},
     pipeline::{self, Cancel, Event, SampleRequest, Snap},
     train::GeneratorRun,
     weights::Manifest,
 };
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use burn::tensor::Device;
 use futures::executor::block_on;
 use image::RgbaImage;
@@ -33,6 +33,8 @@ pub(super) struct Model {
     pub(super) resolution: usize,
     /// The grid and the palette of what it draws, if that is pixel art.
     pub(super) pixel_art: Option<PixelArt>,
+    /// What it can be asked for; none in most models.
+    classes: Vec<Class>,
     /// What to draw with.
     pub(super) truncation_psi: f32,
     /// Where to draw: what was asked for, or the next best that computes the model rightly.
@@ -62,6 +64,7 @@ pub(super) fn open(
             manifest: None,
             resolution: run.facts.generator.resolution(),
             pixel_art: run.facts.dataset.pixel_art,
+            classes: run.facts.generator.classes().to_vec(),
             truncation_psi: RUN_TRUNCATION_PSI,
             device,
         });
@@ -82,6 +85,7 @@ pub(super) fn open(
         device,
         resolution: manifest.parts.generator.config.resolution(),
         pixel_art: manifest.pixel_art(),
+        classes: manifest.parts.generator.config.classes().to_vec(),
         truncation_psi: manifest.truncation_psi,
         manifest: Some(manifest),
     })
@@ -98,6 +102,18 @@ impl Model {
     pub(super) fn has_words(&self) -> bool {
         let parts = self.manifest.as_ref().map(|manifest| &manifest.parts);
         parts.is_some_and(|parts| parts.image_tower.is_some())
+    }
+
+    /// Has it draw the class that is called so only.
+    ///
+    /// # Errors
+    ///
+    /// When it has none; the message names those that it has.
+    pub(super) fn choose_class(&mut self, name: &str) -> anyhow::Result<()> {
+        let class =
+            Class::find(&self.classes, name).map_err(|reason| anyhow!("{}: {reason}", self.dir.display()))?;
+        self.generator = self.generator.clone().of_class(Some(class));
+        Ok(())
     }
 
     /// The towers of the CLIP if there is one, else those that were published with the model.

@@ -64,6 +64,8 @@ pub enum Latent {
         seed: u64,
         /// From 0 to 1.
         truncation_psi: f32,
+        /// The class that it is drawn as, by its place; nothing where its seed decides.
+        class: Option<usize>,
     },
     /// The latent `[layers, width]` itself, row by row, as an earlier [`Reply::Picture`] had it.
     Drawn(Vec<f32>),
@@ -87,6 +89,8 @@ pub enum Request {
         seeds: Vec<u64>,
         /// Distance from the average avatar, 0 to 1.
         truncation_psi: f32,
+        /// The class to draw, by its place; nothing for all of them.
+        class: Option<usize>,
     },
     /// Draw avatars that fit the words, and the picture file that travels with this message, if one does.
     /// With an avatar to start from they are variations of it, and then there may be neither words nor
@@ -104,6 +108,8 @@ pub enum Request {
         count: usize,
         /// Distance from the average avatar, 0 to 1.
         truncation_psi: f32,
+        /// The class to begin with, by its place; nothing for all of them.
+        class: Option<usize>,
     },
     /// Draw the ways between two avatars: the coarse layers of one, the fine layers of the other.
     Mix {
@@ -176,6 +182,8 @@ pub struct ModelFacts {
     pub examples: Vec<String>,
     /// Whether it understands words.
     pub takes_words: bool,
+    /// The names of the classes that it can be asked for; none in most models.
+    pub classes: Vec<String>,
 }
 
 /// What helps after a failure.

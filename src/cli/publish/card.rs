@@ -63,6 +63,19 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
             "- Pixel art on a grid of {grid} x {grid} pixels{colors}. Pictures are enlarged exactly, pixel by pixel."
         ));
     }
+    let classes: Vec<String> = generator
+        .config
+        .classes()
+        .iter()
+        .map(|class| inline(&class.name))
+        .collect();
+    if !classes.is_empty() {
+        line(&format!(
+            "- It draws {} classes, each when it is asked for with `--class`: {}.",
+            classes.len(),
+            classes.join(", ")
+        ));
+    }
     if let Some(upscaler) = &parts.upscaler {
         line(&format!(
             "- An SRVGGNetCompact network that enlarges them {} times: {} parameters, stored as {} (`{UPSCALER}`).",

@@ -58,6 +58,7 @@ pub fn tiny(device: &Device) -> Generator {
         img_channels: 3,
         channel_base: 128,
         channel_max: 8,
+        classes: vec![],
     };
     let generator = config.init_generator(device);
     let mut tensors = block_on(collect(&generator)).unwrap();

@@ -34,5 +34,12 @@ pub fn facts(manifest: &Manifest, upscale_factor: Option<u32>) -> ModelFacts {
         is_pixel_art,
         examples: manifest.examples.clone(),
         takes_words: parts.text_tower.is_some(),
+        classes: parts
+            .generator
+            .config
+            .classes()
+            .iter()
+            .map(|class| class.name.clone())
+            .collect(),
     }
 }

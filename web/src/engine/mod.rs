@@ -68,9 +68,10 @@ impl Engine {
                     job,
                     seeds,
                     truncation_psi,
+                    class,
                 } => {
                     finish(job, &model, async |model| {
-                        model.sample(job, seeds, truncation_psi, cancel).await
+                        model.sample(job, seeds, truncation_psi, class, cancel).await
                     })
                     .await;
                 }
@@ -81,6 +82,7 @@ impl Engine {
                     seed,
                     count,
                     truncation_psi,
+                    class,
                 } => {
                     let wish = words::Wish {
                         words,
@@ -89,6 +91,7 @@ impl Engine {
                         seed,
                         count,
                         truncation_psi,
+                        class,
                     };
                     // The towers come late, and with them what a device must refine as it should.
                     while let Ok(open) = model.as_ref()

@@ -261,6 +261,15 @@ impl Model {
         })
     }
 
+    /// The generator, drawing this class only where one is given.
+    pub(super) fn of_class(&self, class: Option<usize>) -> Result<Generator, Error> {
+        let count = self.source.manifest.parts.generator.config.classes().len();
+        match class.is_some_and(|class| class >= count) {
+            true => Err(Error::Request("this model has no such class".into())),
+            false => Ok(self.generator.clone().of_class(class)),
+        }
+    }
+
     /// Whether it computes on a graphics adapter.
     pub fn is_on_gpu(&self) -> bool {
         self.kind == DeviceInUse::WebGpu
@@ -272,15 +281,17 @@ impl Model {
         job: JobId,
         seeds: Vec<u64>,
         truncation_psi: f32,
+        class: Option<usize>,
         cancel: Cancel,
     ) -> Result<(), Failure> {
+        let generator = self.of_class(class)?;
         let request = SampleRequest {
             seeds,
             truncation_psi,
             batch_size: 1,
         };
         let mut trouble = Ok(());
-        sample(&self.generator, &request, &self.device, &cancel, async |event| {
+        sample(&generator, &request, &self.device, &cancel, async |event| {
             if let Err(error) = self.show(job, Stage::Sample, event).await {
                 trouble = Err(error);
                 cancel.cancel();

@@ -52,6 +52,8 @@ pub struct Wish {
     pub count: usize,
     /// Distance from the average avatar.
     pub truncation_psi: f32,
+    /// The class to begin with.
+    pub class: Option<usize>,
 }
 
 impl Wish {
@@ -86,10 +88,13 @@ impl Model {
                 .await
                 .map(|(judge, words)| (Some(judge), Some(words)))?,
         };
+        let generator = self.of_class(wish.class)?;
+        // The mapper guesses avatars of every class.
+        let mapper = words.and_then(|words| words.mapper.as_ref());
         let networks = Imagination {
-            generator: &self.generator,
+            generator: &generator,
             encoder: judge,
-            mapper: words.and_then(|words| words.mapper.as_ref()),
+            mapper: mapper.filter(|_| wish.class.is_none()),
         };
         let mut groups = vec![];
         if let Some(words) = words.filter(|_| !prompts.is_empty()) {
@@ -188,9 +193,11 @@ impl Model {
     async fn latent(&self, latent: Latent) -> Result<Vec<f32>, Error> {
         match latent {
             Latent::Drawn(latent) => Ok(latent),
-            Latent::Seed { seed, truncation_psi } => {
-                latent_from_seed(&self.generator, seed, truncation_psi, &self.device).await
-            }
+            Latent::Seed {
+                seed,
+                truncation_psi,
+                class,
+            } => latent_from_seed(&self.of_class(class)?, seed, truncation_psi, &self.device).await,
         }
     }
 

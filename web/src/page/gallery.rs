@@ -1,7 +1,7 @@
 //! The wall with its eight frames, the controls under it, and the line that says what happens.
 
 use super::{
-    facts::{Activity, Theme, Trouble},
+    facts::{Activity, Facts, Theme, Trouble},
     studio::Studio,
 };
 use crate::protocol::{Stage, WayOn, Words};
@@ -109,7 +109,7 @@ fn Frame(studio: Studio, index: usize) -> impl IntoView {
     }
 }
 
-/// Shuffle, variety, share.
+/// Shuffle, kind, variety, share.
 #[component]
 pub fn Controls(studio: Studio) -> impl IntoView {
     let variety = move || studio.look.get().variety;
@@ -126,6 +126,7 @@ pub fn Controls(studio: Studio) -> impl IntoView {
                 </svg>
                 "Shuffle"
             </button>
+            <Kinds studio/>
             <div class="variety">
                 <label for="variety">"Variety"</label>
                 <output for="variety">{move || format!("{:.2}", f32::from(variety()) / 100.0)}</output>
@@ -143,6 +144,47 @@ pub fn Controls(studio: Studio) -> impl IntoView {
             </div>
             <button class="quiet" on:click=move |_| studio.share()>"Copy link"</button>
         </div>
+    }
+}
+
+/// The classes of the model to choose from; nothing if it has none.
+#[component]
+fn Kinds(studio: Studio) -> impl IntoView {
+    let classes = Memo::new(move |_| {
+        let of = |facts: &Facts| facts.model.classes.clone();
+        studio
+            .facts
+            .with(|facts| facts.as_ref().map(of).unwrap_or_default())
+    });
+    let chosen = move || {
+        studio
+            .look
+            .get()
+            .class
+            .map_or(String::new(), |class| class.to_string())
+    };
+    let choose = move |event| studio.set_class(event_target_value(&event).parse().ok());
+    let options = move || {
+        let option = |(place, name): (usize, String)| {
+            let place = place.to_string();
+            let selected = {
+                let place = place.clone();
+                move || chosen() == place
+            };
+            view! { <option value=place selected=selected>{name}</option> }
+        };
+        classes.get().into_iter().enumerate().map(option).collect_view()
+    };
+    view! {
+        <Show when=move || classes.with(|classes| !classes.is_empty())>
+            <label class="field">
+                <span>"Kind"</span>
+                <select prop:value=chosen on:change=choose>
+                    <option value="" selected=move || chosen().is_empty()>"All kinds"</option>
+                    {options}
+                </select>
+            </label>
+        </Show>
     }
 }
 

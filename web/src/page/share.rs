@@ -14,6 +14,8 @@ pub struct Look {
     pub seed: u32,
     /// The truncation psi in hundredths, 0 to 100.
     pub variety: u8,
+    /// The class that they are of, by its place in the model; nothing for all of them.
+    pub class: Option<usize>,
     /// What they are to show; nothing for avatars by chance.
     pub words: Option<Words>,
     /// How many are drawn for words, 1 to 8; by chance there are always eight.
@@ -37,17 +39,21 @@ impl Look {
         Self {
             seed,
             variety,
+            class: None,
             words: None,
             count: Self::DEFAULT_COUNT,
         }
     }
 
-    /// Reads `#seed=48213&variety=0.70`, and after it `&words=pink%20hair&without=hat&effort=draft&count=4`
+    /// Reads `#seed=48213&variety=0.70`, after it `&kind=2` where they are of one class, and `&words=pink%20hair&without=hat&effort=draft&count=4`
     /// where there are words, in exactly the form that [`Look::to_fragment`] writes.
     pub fn from_fragment(fragment: &str) -> Option<Self> {
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let mut parts = fragment.strip_prefix('#')?.split('&');
-        let mut part = |name: &str| parts.next()?.strip_prefix(name)?.strip_prefix('=');
+        let mut parts = fragment.strip_prefix('#')?.split('&').peekable();
+        let mut part = |name: &str| {
+            let part = parts.next_if(|part| part.split_once('=').is_some_and(|(found, _)| found == name))?;
+            Some(&part[name.len() + 1..])
+        };
 
         let seed = part("seed").filter(|seed| digits(seed) && seed.len() <= 10)?;
         let seed = seed.parse().ok().filter(|&seed| seed <= Self::MAX_SEED)?;
@@ -64,9 +70,13 @@ impl Look {
         let mut look = Self {
             seed,
             variety,
+            class: None,
             words: None,
             count: Self::DEFAULT_COUNT,
         };
+        if let Some(class) = part("kind") {
+            look.class = Some(class.parse().ok().filter(|_| digits(class))?);
+        }
         if let Some(prompt) = part("words") {
             look.words = Some(Words {
                 prompt: decoded(prompt)?,
@@ -89,6 +99,9 @@ impl Look {
             self.variety / 100,
             self.variety % 100
         );
+        if let Some(class) = self.class {
+            fragment += &format!("&kind={class}");
+        }
         if let Some(words) = &self.words
             && words.prompt.len() + words.without.len() <= Self::MAX_LINKED
         {

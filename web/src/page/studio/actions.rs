@@ -37,6 +37,7 @@ impl Studio {
             *look = Look {
                 seed,
                 variety: look.variety,
+                class: look.class,
                 words: Some(words),
                 count,
             };
@@ -49,7 +50,12 @@ impl Studio {
     pub fn forget_words(self) {
         self.theme.set(None);
         self.kept.set(None);
-        self.look.update(|look| *look = Look::random(look.variety));
+        self.look.update(|look| {
+            *look = Look {
+                class: look.class,
+                ..Look::random(look.variety)
+            }
+        });
         self.remember(true);
         self.draw();
     }
@@ -114,6 +120,15 @@ impl Studio {
             self.remember(false);
             self.draw();
         }
+    }
+
+    /// Avatars of this class, by its place in the model, or of all.
+    pub fn set_class(self, class: Option<usize>) {
+        self.theme.set(None);
+        self.kept.set(None);
+        self.look.update(|look| look.class = class);
+        self.remember(true);
+        self.draw();
     }
 
     /// Takes the avatar in the frame `index` off the wall: to look at it, or to mix it with the one that was

@@ -51,6 +51,16 @@ impl Studio {
                         .set_value(" This model understands no words, so these are by chance.".into());
                     self.remember(false);
                 }
+                let count = model.classes.len();
+                if self
+                    .look
+                    .with_untracked(|look| look.class.is_some_and(|class| class >= count))
+                {
+                    self.look.update(|look| look.class = None);
+                    self.remark
+                        .set_value(" This model does not have that kind, so these are of any.".into());
+                    self.remember(false);
+                }
                 self.facts.set(Some(Facts {
                     device,
                     why,
@@ -137,6 +147,7 @@ impl Studio {
             let latent = by_chance.then(|| Latent::Seed {
                 seed: seed.into(),
                 truncation_psi: look.truncation_psi(),
+                class: look.class,
             });
             frame.set(Some(Avatar {
                 seed,

@@ -130,6 +130,7 @@ impl Studio {
             seed: look.seed.into(),
             count,
             truncation_psi,
+            class: look.class,
         };
         match (self.theme.get_untracked(), look.words) {
             (Some(Theme::Mix { first, second }), _) => {
@@ -160,6 +161,7 @@ impl Studio {
                         job,
                         seeds,
                         truncation_psi,
+                        class: look.class,
                     },
                     None,
                 );

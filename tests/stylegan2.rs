@@ -297,7 +297,7 @@ fn every_side_that_is_taken_has_its_network() {
         let z = Tensor::<2>::ones([2, 8], &device);
         let image = generator.forward(z, 1.0, NoiseMode::Const);
         assert_eq!(image.dims(), [2, 3, resolution, resolution]);
-        let logits = config.init_discriminator(&device).forward(image);
+        let logits = config.init_discriminator(&device).forward(image, None);
         assert_eq!(logits.dims(), [2, 1]);
     }
     for resolution in [12, 18, 36, 44, 100, 2048] {

@@ -21,7 +21,7 @@ pub(super) struct Args {
     /// The folder to write the dataset to.
     #[arg(long, value_name = "DATASET")]
     out: PathBuf,
-    /// The side of every picture in pixels: a power of two from 16 to 1024.
+    /// The side of every picture in pixels, from 16 to 1024: 3, 4, 5 or 7 times a power of two.
     #[arg(long, default_value_t = 64)]
     resolution: usize,
     /// What shows through transparent pixels: `white`, `black` or `#rrggbb`.

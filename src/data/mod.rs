@@ -27,6 +27,11 @@ pub use provenance::Provenance;
 pub use svg::draw_for_parent;
 pub use traits::Trait;
 
+/// Whether pictures of this side halve without a rest down to 3, 4, 5 or 7 pixels.
+fn is_side(side: usize) -> bool {
+    side >= 3 && matches!(side >> side.trailing_zeros(), 1 | 3 | 5 | 7)
+}
+
 /// What goes wrong with a collection or a dataset as a whole.
 ///
 /// A single bad picture in a collection is no error: it is skipped with a reason. A single bad picture in a

@@ -188,10 +188,10 @@ fn the_command_says_what_it_did_and_what_is_wrong() {
 
     for (arguments, expected) in [
         (
-            ["--resolution", "48"],
-            "48, expected a power of two from 16 to 1024",
+            ["--resolution", "36"],
+            "36, expected 16 to 1024 pixels, 3, 4, 5 or 7 times a power of two",
         ),
-        (["--resolution", "2048"], "2048, expected a power of two"),
+        (["--resolution", "2048"], "2048, expected 16 to 1024 pixels"),
         (["--background", "mauve"], "six hexadecimal digits"),
         (["--background", "#+f+f+f"], "six hexadecimal digits"),
         (["--background", "#fffff\u{e9}"], "six hexadecimal digits"),

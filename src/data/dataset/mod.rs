@@ -170,7 +170,7 @@ impl Dataset {
         self.entries.is_empty()
     }
 
-    /// The side of every picture in pixels, a power of two.
+    /// The side of every picture in pixels.
     pub fn resolution(&self) -> usize {
         self.resolution
     }

@@ -7,7 +7,7 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 use sha2::{Digest, Sha256};
 
 use super::place::{PictureFile, Place};
-use crate::data::Error;
+use crate::data::{Error, is_side};
 
 /// How every PNG begins.
 const SIGNATURE_BYTES: u64 = 8;
@@ -86,8 +86,8 @@ fn check_header(path: &Path, decoder: &impl ImageDecoder, expected: Option<usize
         let reason = format!("it is {width}x{height}, expected {expected}x{expected} like the first");
         return Err(error(path, reason));
     }
-    if width != height || !side.is_power_of_two() || !(4..=1024).contains(&side) {
-        let expected = "expected a square whose side is a power of two from 4 to 1024; use `guise prepare`";
+    if width != height || !is_side(side) || !(4..=1024).contains(&side) {
+        let expected = "expected a square of at most 1024 pixels, 3, 4, 5 or 7 times a power of two; use `guise prepare`";
         return Err(error(path, format!("it is {width}x{height}, {expected}")));
     }
     let found = match decoder.color_type() {

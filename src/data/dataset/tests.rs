@@ -87,11 +87,11 @@ fn names_the_file_that_is_wrong() {
 fn refuses_what_is_no_dataset() {
     let dir = small_dataset();
     for name in ["img00000000.png", "img00000001.png"] {
-        RgbImage::new(24, 24)
+        RgbImage::new(36, 36)
             .save(dir.path().join("00000").join(name))
             .unwrap();
     }
-    assert!(open_error(dir.path()).contains("24x24, expected a square whose side is a power of two"));
+    assert!(open_error(dir.path()).contains("36x36, expected a square of at most 1024 pixels, 3, 4, 5 or 7"));
     std::fs::remove_dir_all(dir.path().join("00000")).unwrap();
     assert!(open_error(dir.path()).contains("holds no PNG"));
     std::fs::remove_file(dir.path().join("dataset.json")).unwrap();

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::files::{Links, read_regular};
 use super::svg::Renderer;
-use super::{Dataset, Entry, Error, Provenance, captions, io_error, printable, shown};
+use super::{Dataset, Entry, Error, Provenance, captions, io_error, is_side, printable, shown};
 use picture::Square;
 use sources::{Collection, Place, Source};
 
@@ -40,7 +40,7 @@ const JSON_FILE_NAMES: [&str; 4] = [
 /// How pictures are made alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrepareOptions {
-    /// The side of every picture in pixels: a power of two from 16 to 1024.
+    /// The side of every picture in pixels, from 16 to 1024: 3, 4, 5 or 7 times a power of two.
     pub resolution: usize,
     /// What shows through transparent pixels, as RGB.
     pub background: [u8; 3],
@@ -116,9 +116,9 @@ pub fn prepare(
     listen: &(dyn Fn(PrepareEvent) + Sync),
 ) -> Result<PrepareSummary, Error> {
     let side = options.resolution;
-    if !side.is_power_of_two() || !(16..=1024).contains(&side) {
+    if !is_side(side) || !(16..=1024).contains(&side) {
         return Err(Error::Setting(format!(
-            "the resolution is {side}, expected a power of two from 16 to 1024"
+            "the resolution is {side}, expected 16 to 1024 pixels, 3, 4, 5 or 7 times a power of two"
         )));
     }
     check_folders(collection, dataset)?;

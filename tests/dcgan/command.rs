@@ -1,9 +1,12 @@
-//! `guise train dcgan` and what follows it, as its user runs them: tiny networks on a tiny dataset.
+//! `guise train dcgan`, its kin, and what follows, as its user runs them: tiny networks on a tiny dataset.
 
-use burn::tensor::Device;
+use burn::{module::Module, tensor::Device};
 use futures::executor::block_on;
 use guise::{
-    train::{GeneratorRun, Which, dcgan::DcganRun},
+    train::{
+        GeneratorRun, Which,
+        dcgan::{DcganRun, DcganState},
+    },
     weights::{Tensors, collect},
 };
 use serde_json::Value;
@@ -47,26 +50,35 @@ fn path(path: &Path) -> &str {
 
 /// Twelve pictures of two colors each, 16 pixels wide, in the dataset layout.
 fn dataset(dir: &Path) -> PathBuf {
+    dataset_of(dir, 16)
+}
+
+fn dataset_of(dir: &Path, side: u32) -> PathBuf {
     let art = dir.join("art");
     fs::create_dir_all(&art).unwrap();
     for i in 0..12u8 {
-        let picture = image::RgbImage::from_fn(16, 16, |x, y| match (x + y) % 7 < 3 {
+        let picture = image::RgbImage::from_fn(side, side, |x, y| match (x + y) % 7 < 3 {
             true => image::Rgb([i * 20, 255 - i * 10, 40]),
             false => image::Rgb([200, i * 12, 90 + i]),
         });
         picture.save(art.join(format!("{i}.png"))).unwrap();
     }
     let data = dir.join("data");
-    succeeds(&["prepare", path(&art), "--out", path(&data), "--resolution", "16"]);
+    let side = side.to_string();
+    succeeds(&["prepare", path(&art), "--out", path(&data), "--resolution", &side]);
     data
 }
 
 /// A run of so many kimg in a folder of its own.
 fn trained(data: &Path, out: &Path, kimg: &str, more: &[&str]) -> PathBuf {
+    trained_as("dcgan", data, out, kimg, more)
+}
+
+fn trained_as(family: &str, data: &Path, out: &Path, kimg: &str, more: &[&str]) -> PathBuf {
     let sizes = ["--batch-size", "4", "--ngf", "8", "--ndf", "4", "--z-dim", "16"];
     let place = [
         "train",
-        "dcgan",
+        family,
         "--data",
         path(data),
         "--out",
@@ -189,6 +201,102 @@ fn a_run_becomes_a_bundle_that_draws() {
 }
 
 #[test]
+fn a_megapixel_dcgan_takes_turns_and_is_published() {
+    let dir = TempDir::new().unwrap();
+    let data = dataset_of(dir.path(), 192);
+    let run = |name: &str, kimg, turn| {
+        let turns = ["--turn-steps", turn, "--snapshot-kimg", "0.008"];
+        trained_as("megapixel-dcgan", &data, &dir.path().join(name), kimg, &turns)
+    };
+    // Two steps of the discriminator, two of the generator, and one of the discriminator.
+    let whole = run("whole", "0.02", "2");
+    assert!(path(&whole).ends_with("00000-megapixel-dcgan-collection"));
+    let halves = run("halves", "0.012", "2");
+    succeeds(&["train", "--resume", path(&halves), "--kimg", "0.02"]);
+    assert_eq!(weights(&whole), weights(&halves));
+
+    // In its opponent's turn a network does not change, but for the statistics that follow the batches.
+    let turn = run("turn", "0.008", "50");
+    let moved = |run: &Path| {
+        let begun = run_of_no_steps(run);
+        let [before, after] = [begun, weights(run)];
+        before
+            .iter()
+            .any(|(name, data)| !name.contains("running") && *data != after[name])
+    };
+    assert!(!moved(&turn) && moved(&whole));
+
+    let settings: Value =
+        serde_json::from_slice(&fs::read(whole.join("training_options.json")).unwrap()).unwrap();
+    assert_eq!(settings["kind"], "megapixel-dcgan");
+    assert_eq!(settings["turn_steps"], 2);
+    assert_eq!(settings["network"]["latents"], "uniform");
+
+    let bundle = dir.path().join("models/stripes");
+    let place = ["publish", path(&whole), "--out", path(&bundle)];
+    succeeds(&[&place[..], &["--license", "CC0-1.0", "--name", "Stripes"]].concat());
+    let manifest: Value = serde_json::from_slice(&fs::read(bundle.join("model.json")).unwrap()).unwrap();
+    let config = &manifest["parts"]["generator"]["config"];
+    assert_eq!(config["architecture"], "megapixel-dcgan");
+    assert_eq!(config["latents"], "uniform");
+    let card = fs::read_to_string(bundle.join("README.md")).unwrap();
+    assert!(
+        card.contains("A Megapixel DCGAN generator of avatars with 192 x 192 pixels"),
+        "{card}"
+    );
+    let sheet = dir.path().join("sheet.png");
+    let draw = ["generate", "--model", path(&bundle), "--seeds", "0-3"];
+    succeeds(&[&draw[..], &["--truncation-psi", "0.5", "--out", path(&sheet)]].concat());
+    assert_eq!(image::open(sheet).unwrap().width(), 2 * 192);
+}
+
+/// The generator that the run began with: its settings and its seed say all of it.
+fn run_of_no_steps(run: &Path) -> Tensors {
+    let settings = DcganRun::open(run).unwrap().settings;
+    let state = DcganState::init(&settings, &Device::flex());
+    block_on(collect(&state.generator.valid())).unwrap()
+}
+
+#[test]
+fn a_deepimagify_is_trained_at_128_pixels_and_published() {
+    let dir = TempDir::new().unwrap();
+    let data = dataset_of(dir.path(), 128);
+    let run = trained_as("deepimagify", &data, &dir.path().join("runs"), "0.008", &[]);
+    assert!(path(&run).ends_with("00000-deepimagify-collection"));
+    let bundle = dir.path().join("models/stripes");
+    let place = ["publish", path(&run), "--out", path(&bundle)];
+    succeeds(&[&place[..], &["--license", "CC0-1.0", "--name", "Stripes"]].concat());
+    let manifest: Value = serde_json::from_slice(&fs::read(bundle.join("model.json")).unwrap()).unwrap();
+    let config = &manifest["parts"]["generator"]["config"];
+    assert_eq!(config["architecture"], "deepimagify");
+    assert_eq!(config["layers"]["full_side"], 2);
+    let sheet = dir.path().join("sheet.png");
+    succeeds(&["generate", "--model", path(&bundle), "--out", path(&sheet)]);
+
+    // A run is resumed as what it is, also where two kinds have the same settings.
+    fails(
+        &["train", "dcgan", "--resume", path(&run)],
+        "the run trains deepimagify, expected dcgan",
+    );
+    let out = dir.path().join("others");
+    let train = |family| ["train", family, "--data", path(&data), "--out", path(&out)];
+    fails(
+        &train("megapixel-dcgan"),
+        "resolution is 128, expected at least 192 for a megapixel-dcgan",
+    );
+    // What a step takes is known before it begins.
+    fails(
+        &[
+            &train("deepimagify")[..],
+            &["--batch-size", "12", "--memory", "300M"],
+        ]
+        .concat(),
+        "a step with 12 pictures of 128 pixels takes about",
+    );
+    assert_eq!(fs::read_dir(&out).map_or(0, Iterator::count), 0);
+}
+
+#[test]
 fn what_cannot_be_trained_is_said() {
     let dir = TempDir::new().unwrap();
     let data = dataset(dir.path());
@@ -232,5 +340,5 @@ fn what_cannot_be_trained_is_said() {
         "dcgam",
     );
     fs::write(&settings, &text).unwrap();
-    assert_eq!(DcganRun::open(&run).unwrap().settings.recipe.batch_size, 4);
+    assert_eq!(DcganRun::open(&run).unwrap().settings.recipe.batch_size(), 4);
 }

@@ -1,4 +1,4 @@
-//! Bundles of a DCGAN in memory: packed, drawn from, guided, and made up to do harm.
+//! Bundles of each family in memory: packed, drawn from, guided, and made up to do harm.
 
 use burn::{
     module::Module,
@@ -25,13 +25,26 @@ use guise::{
     },
 };
 
-fn config() -> DcganConfig {
+fn small(config: DcganConfig) -> DcganConfig {
     DcganConfig {
         z_dim: 16,
         ngf: 8,
         ndf: 8,
-        ..DcganConfig::of_resolution(16)
+        ..config
     }
+}
+
+fn config() -> DcganConfig {
+    small(DcganConfig::of_resolution(16))
+}
+
+/// A small network of each family.
+fn families() -> [GeneratorConfig; 3] {
+    [
+        GeneratorConfig::Dcgan(config()),
+        GeneratorConfig::MegapixelDcgan(small(DcganConfig::megapixel(24))),
+        GeneratorConfig::DeepImagify(small(DcganConfig::deepimagify(16))),
+    ]
 }
 
 /// `module` with normal values of the deviation that `scale` gives for a name, the same everywhere; a scale
@@ -51,8 +64,8 @@ fn randomize<M: Module>(module: M, scale: impl Fn(&str) -> f32) -> M {
 }
 
 /// A generator whose kernels are large enough for its latents to show.
-fn generator(device: &Device) -> Generator {
-    let network = GeneratorConfig::Dcgan(config()).init(device);
+fn generator(config: &GeneratorConfig, device: &Device) -> Generator {
+    let network = config.init(device);
     randomize(network, |name| match name {
         _ if name.ends_with("running_mean") => 0.3,
         _ if name.contains("norm") => 0.0,
@@ -60,15 +73,20 @@ fn generator(device: &Device) -> Generator {
     })
 }
 
-fn packed(device: &Device) -> (Part<GeneratorConfig>, Vec<u8>) {
+fn packed(config: &GeneratorConfig, device: &Device) -> (Part<GeneratorConfig>, Vec<u8>) {
     let credit = Credit {
         license: "CC0-1.0".into(),
         attribution: String::new(),
         source: String::new(),
     };
-    let config = GeneratorConfig::Dcgan(config());
-    let network = generator(device);
-    let packed = pack(&network, config, Quantization::Q8_0, "generator.gguf", credit);
+    let network = generator(config, device);
+    let packed = pack(
+        &network,
+        config.clone(),
+        Quantization::Q8_0,
+        "generator.gguf",
+        credit,
+    );
     block_on(packed).unwrap()
 }
 
@@ -79,50 +97,100 @@ fn z(n: usize, device: &Device) -> Tensor<2> {
 #[test]
 fn what_was_packed_draws_the_same_with_its_statistics() {
     let device = Device::flex();
-    let (part, contents) = packed(&device);
-    assert_eq!(
-        serde_json::to_value(&part.config).unwrap()["architecture"],
-        "dcgan"
-    );
-    let loaded = load_part(&part, &contents, &device).unwrap();
-    let names: Vec<_> = block_on(collect(&loaded)).unwrap().into_keys().collect();
-    assert_eq!(
-        names[..5],
-        [
-            "blocks.0.norm.bias",
-            "blocks.0.norm.running_mean",
-            "blocks.0.norm.running_var",
-            "blocks.0.norm.weight",
-            "blocks.0.weight"
-        ]
-    );
-    let draw = |generator: &Generator| {
-        assert_eq!((generator.resolution(), generator.latent_shape()), (16, [1, 16]));
-        generator.draw(generator.latents_from_z(z(4, &device), 0.8))
-    };
-    let (drawn, expected) = (draw(&loaded), draw(&generator(&device)));
-    assert_eq!(drawn.dims(), [4, 3, 16, 16]);
-    let difference = (drawn - expected.clone()).abs().max().into_scalar::<f32>();
-    assert!(difference < 0.05, "eight bits change a picture by {difference}");
-    let contrast = (expected.clone().max() - expected.min()).into_scalar::<f32>();
-    assert!(contrast > 0.5, "the pictures show nothing: {contrast}");
+    for (config, name) in families().iter().zip(["dcgan", "megapixel-dcgan", "deepimagify"]) {
+        let (part, contents) = packed(config, &device);
+        let written = serde_json::to_value(&part.config).unwrap();
+        assert_eq!(written["architecture"], name);
+        assert_eq!(
+            serde_json::from_value::<GeneratorConfig>(written).unwrap(),
+            *config
+        );
+        let loaded = load_part(&part, &contents, &device).unwrap();
+        let names: Vec<_> = block_on(collect(&loaded)).unwrap().into_keys().collect();
+        assert_eq!(
+            names[..5],
+            [
+                "blocks.0.norm.bias",
+                "blocks.0.norm.running_mean",
+                "blocks.0.norm.running_var",
+                "blocks.0.norm.weight",
+                "blocks.0.weight"
+            ]
+        );
+        let side = config.resolution();
+        let draw = |generator: &Generator| {
+            assert_eq!(
+                (generator.resolution(), generator.latent_shape()),
+                (side, [1, 16])
+            );
+            generator.draw(generator.latents_from_z(z(4, &device), 0.8))
+        };
+        let (drawn, expected) = (draw(&loaded), draw(&generator(config, &device)));
+        assert_eq!(drawn.dims(), [4, 3, side, side]);
+        let difference = (drawn - expected.clone()).abs().max().into_scalar::<f32>();
+        assert!(
+            difference < 0.05,
+            "{name}: eight bits change a picture by {difference}"
+        );
+        let contrast = (expected.clone().max() - expected.min()).into_scalar::<f32>();
+        assert!(contrast > 0.5, "{name}: the pictures show nothing: {contrast}");
+    }
+}
+
+/// The numbers of `latents_from_z`.
+fn latents(config: &GeneratorConfig, n: usize, truncation_psi: f32) -> Vec<f32> {
+    let device = Device::flex();
+    let latents = config.init(&device).latents_from_z(z(n, &device), truncation_psi);
+    latents.into_data().iter().collect()
 }
 
 #[test]
 fn truncation_scales_z() {
-    let device = Device::flex();
-    let generator = generator(&device);
-    let whole = generator.latents_from_z(z(2, &device), 1.0);
-    let half = generator.latents_from_z(z(2, &device), 0.5);
-    (whole * 0.5).into_data().assert_eq(&half.into_data(), true);
-    let centre = generator.latent_centre().into_data();
-    assert_eq!(centre.iter::<f32>().collect::<Vec<_>>(), [0.0; 16]);
+    for config in families() {
+        let [whole, half] = [1.0, 0.5].map(|psi| latents(&config, 2, psi));
+        assert!(whole.iter().zip(half).all(|(whole, half)| whole * 0.5 == half));
+        let centre = config.init(&Device::flex()).latent_centre().into_data();
+        assert_eq!(centre.iter::<f32>().collect::<Vec<_>>(), [0.0; 16]);
+    }
+}
+
+#[test]
+fn only_a_dcgan_is_normal() {
+    let [dcgan, others @ ..] = families();
+    let largest = |latents: &[f32]| {
+        latents
+            .iter()
+            .fold(0f32, |largest, value| largest.max(value.abs()))
+    };
+    assert!(largest(&latents(&dcgan, 64, 1.0)) > 2.5);
+    for config in others {
+        for truncation_psi in [1.0, 0.4] {
+            let drawn = latents(&config, 64, truncation_psi);
+            assert!(
+                (0.95..=1.0).contains(&(largest(&drawn) / truncation_psi)),
+                "{config:?}"
+            );
+            let deviation = (drawn.iter().map(|z| z * z).sum::<f32>() / drawn.len() as f32).sqrt();
+            let uniform = truncation_psi / 3f32.sqrt();
+            assert!(
+                (deviation / uniform - 1.0).abs() < 0.08,
+                "{deviation}, not {uniform}"
+            );
+        }
+        // What mixtures, mappers and guidance in w make is drawn as the nearest that was trained.
+        let device = Device::flex();
+        let generator = generator(&config, &device);
+        let far = z(2, &device).unsqueeze_dim::<3>(1) * 3.0;
+        let near = far.clone().clamp(-1.0, 1.0);
+        assert!((far.clone() - near.clone()).abs().max().into_scalar::<f32>() > 1.0);
+        let [drawn, expected] = [far, near].map(|latents| generator.draw(latents).into_data());
+        drawn.assert_eq(&expected, true);
+    }
 }
 
 #[test]
 fn words_guide_z() {
     let device = Device::flex();
-    let generator = generator(&device);
     let tower = ImageTowerConfig {
         resolution: 16,
         channel_base: 128,
@@ -136,7 +204,11 @@ fn words_guide_z() {
     let wish = TensorData::new(z_from_seed(5, 6), [1, 6]);
     let wish = (Tensor::from_data(wish, &device), vec![1.0], Modality::Text);
     let targets = Targets::new(vec![wish]).unwrap();
-    for space in [Space::Z, Space::W] {
+    for (config, space) in families()
+        .iter()
+        .flat_map(|config| [Space::Z, Space::W].map(|space| (config, space)))
+    {
+        let generator = generator(config, &device);
         let settings = GuideSettings {
             space,
             steps: 30,
@@ -149,15 +221,26 @@ fn words_guide_z() {
                 losses.push(now);
             }
         };
-        let start = z(2, &device).unsqueeze_dim(1);
+        // In the space w it is latents that guidance starts from.
+        let start = match space {
+            Space::Z => z(2, &device).unsqueeze_dim(1),
+            _ => generator.latents_from_z(z(2, &device), 1.0),
+        };
         let cancel = Cancel::default();
         let guided = guide(&generator, &tower, &targets, start, &settings, &cancel, &mut emit);
-        assert_eq!(block_on(guided).unwrap().len(), 2);
+        let guided = block_on(guided).unwrap();
+        assert_eq!(guided.len(), 2);
         for (before, after) in losses[0].iter().zip(&losses[29]) {
             assert!(
                 *after < before - 0.02,
-                "{space:?}: a distance from {before} to {after}"
+                "{} in {space:?}: a distance from {before} to {after}",
+                config.family()
             );
+        }
+        // Over z there is no way out of the interval that truncation leaves.
+        if space == Space::Z && config.family() != "DCGAN" {
+            let mut latents = guided.iter().flat_map(|avatar| &avatar.latent);
+            assert!(latents.all(|value| value.abs() <= settings.truncation_psi));
         }
     }
 }
@@ -178,16 +261,31 @@ fn parsed(generator: serde_json::Value) -> Result<Manifest, String> {
 
 #[test]
 fn manifests_of_silly_sizes_are_refused() {
-    let (part, _) = packed(&Device::flex());
+    for config in families() {
+        let (part, _) = packed(&config, &Device::flex());
+        let sound = serde_json::to_value(&part).unwrap();
+        assert_eq!(parsed(sound).unwrap().parts.generator, part);
+    }
+    let (part, _) = packed(&GeneratorConfig::Dcgan(config()), &Device::flex());
     let sound = serde_json::to_value(&part).unwrap();
-    assert_eq!(parsed(sound.clone()).unwrap().parts.generator, part);
     for (field, value, said) in [
         (
             "resolution",
-            serde_json::json!(24),
-            "resolution is 24, expected a power of two from 16 to 128",
+            serde_json::json!(36),
+            "resolution is 36, expected 16 to 1024, 3, 4, 5 or 7 times a power of two",
         ),
-        ("resolution", 1024.into(), "resolution is 1024"),
+        ("resolution", 2048.into(), "resolution is 2048"),
+        ("latents", "poisson".into(), "unknown variant `poisson`"),
+        (
+            "layers",
+            serde_json::json!({"channel_max": 0, "full_side": 0, "leaky": false}),
+            "layers.channel_max is 0, expected 1 to 4096",
+        ),
+        (
+            "layers",
+            serde_json::json!({"channel_max": 1, "full_side": 0, "leaky": false, "x": 1}),
+            "unknown field `x`",
+        ),
         ("ngf", 0.into(), "ngf is 0, expected 1 to 256"),
         ("ngf", (1u64 << 60).into(), "ngf is 1152921504606846976"),
         ("z_dim", u64::MAX.into(), "z_dim is 18446744073709551615"),
@@ -206,7 +304,7 @@ fn manifests_of_silly_sizes_are_refused() {
 #[test]
 fn files_of_another_network_are_refused() {
     let device = Device::flex();
-    let (part, contents) = packed(&device);
+    let (part, contents) = packed(&GeneratorConfig::Dcgan(config()), &device);
     let refused = |config: DcganConfig| {
         let mut lying = part.clone();
         lying.config = GeneratorConfig::Dcgan(config);
@@ -230,7 +328,7 @@ fn files_of_another_network_are_refused() {
     );
 
     // A variance that is none makes no colors, and that is said.
-    let mut tensors = block_on(collect(&generator(&device))).unwrap();
+    let mut tensors = block_on(collect(&generator(&GeneratorConfig::Dcgan(config()), &device))).unwrap();
     tensors.insert("blocks.0.norm.running_var".into(), TensorData::from([-1f32; 16]));
     let spoiled = apply(GeneratorConfig::Dcgan(config()).init(&device), &tensors).unwrap();
     let images = spoiled.draw(spoiled.latents_from_z(z(1, &device), 1.0));

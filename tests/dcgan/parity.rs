@@ -1,4 +1,4 @@
-//! The networks against those of PyTorch in tests/fixtures/dcgan/reference.py: what they draw and judge in
+//! The networks of each family against those of PyTorch in tests/fixtures/dcgan/reference.py: what they draw and judge in
 //! training and afterwards, the losses, every gradient, and where the running statistics go.
 //!
 //! The reference computes in f64, the networks in f32; the largest difference allowed is 1e-4 of the largest
@@ -10,7 +10,10 @@ use burn::{
 };
 use futures::executor::block_on;
 use guise::{
-    networks::generators::dcgan::DcganConfig,
+    networks::generators::{
+        Generate,
+        dcgan::{DcganConfig, Layers},
+    },
     train::{discriminator_loss, generator_loss},
     weights::{Tensors, apply, collect},
 };
@@ -18,21 +21,31 @@ use safetensors::SafeTensors;
 
 const TOLERANCE: f32 = 1e-4;
 
-fn config() -> DcganConfig {
-    DcganConfig {
+/// The families by their fixtures' names, the small networks of these, and the truncation that they draw at.
+fn families() -> [(&'static str, DcganConfig, f32); 3] {
+    let small = |config: DcganConfig| DcganConfig {
         z_dim: 6,
-        resolution: 16,
-        img_channels: 3,
         ngf: 4,
         ndf: 5,
-    }
+        ..config
+    };
+    let mut megapixel = small(DcganConfig::megapixel(24));
+    megapixel.layers = Layers {
+        channel_max: 6,
+        ..megapixel.layers
+    };
+    [
+        ("dcgan", small(DcganConfig::of_resolution(16)), 1.0),
+        ("megapixel-dcgan", megapixel, 0.5),
+        ("deepimagify", small(DcganConfig::deepimagify(16)), 0.5),
+    ]
 }
 
 struct Fixture(Tensors);
 
 impl Fixture {
-    fn load() -> Self {
-        let bytes = std::fs::read("tests/fixtures/dcgan/dcgan.safetensors").unwrap();
+    fn load(family: &str) -> Self {
+        let bytes = std::fs::read(format!("tests/fixtures/dcgan/{family}.safetensors")).unwrap();
         let file = SafeTensors::deserialize(&bytes).unwrap();
         let tensors = file.tensors().into_iter().map(|(name, view)| {
             let values = view
@@ -138,9 +151,16 @@ impl ModuleVisitor for Seen<'_> {
 
 #[test]
 fn a_step_is_that_of_the_reference() {
-    let (fixture, device) = (Fixture::load(), Device::flex().autodiff());
-    let mut generator = apply(config().init_generator(&device), &fixture.below("g.")).unwrap();
-    let mut discriminator = apply(config().init_discriminator(&device), &fixture.below("d.")).unwrap();
+    for (family, config, _) in families() {
+        assert_step(family, &config);
+    }
+}
+
+fn assert_step(family: &str, config: &DcganConfig) {
+    println!("{family}");
+    let (fixture, device) = (Fixture::load(family), Device::flex().autodiff());
+    let mut generator = apply(config.init_generator(&device), &fixture.below("g.")).unwrap();
+    let mut discriminator = apply(config.init_discriminator(&device), &fixture.below("d.")).unwrap();
 
     let fake = generator.forward_train(fixture.tensor("z", &device));
     fixture.assert_close("fake", &fake.to_data());
@@ -162,15 +182,19 @@ fn a_step_is_that_of_the_reference() {
 
 #[test]
 fn pictures_are_drawn_by_the_running_statistics() {
-    let (fixture, device) = (Fixture::load(), Device::flex());
-    let mut params = fixture.below("g.");
-    params.extend(fixture.below("after.g."));
-    let generator = apply(config().init_generator(&device), &params).unwrap();
-    let z: Tensor<2> = fixture.tensor("drawn_z", &device);
-    fixture.assert_close("drawn", &generator.forward(z.clone()).into_data());
-    // So a picture does not depend on its company.
-    let alone = generator.forward(z.clone().narrow(0, 1, 1));
-    let together = generator.forward(z).narrow(0, 1, 1);
-    let difference = (alone - together).abs().max().into_scalar::<f32>();
-    assert!(difference < 1e-5, "{difference}");
+    for (family, config, truncation_psi) in families() {
+        println!("{family}");
+        let (fixture, device) = (Fixture::load(family), Device::flex());
+        let mut params = fixture.below("g.");
+        params.extend(fixture.below("after.g."));
+        let generator = apply(config.init_generator(&device), &params).unwrap();
+        let z: Tensor<2> = fixture.tensor("drawn_z", &device);
+        let draw = |z: Tensor<2>| generator.draw(generator.latents_from_z(z, truncation_psi));
+        fixture.assert_close("drawn", &draw(z.clone()).into_data());
+        // So a picture does not depend on its company.
+        let alone = draw(z.clone().narrow(0, 1, 1));
+        let together = draw(z).narrow(0, 1, 1);
+        let difference = (alone - together).abs().max().into_scalar::<f32>();
+        assert!(difference < 1e-5, "{difference}");
+    }
 }

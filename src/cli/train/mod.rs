@@ -7,7 +7,10 @@ mod stylegan2;
 use super::{device::DeviceChoice, progress, stop::on_ctrl_c};
 use crate::{
     data::Dataset,
-    train::{Ended, Event, Family, Figures, RelativeVariety, RunSettings, TrainedOn, Trainer, run_kind},
+    train::{
+        Ended, Event, Family, Figures, RelativeVariety, RunSettings, TrainedOn, Trainer, dcgan::DcganKind,
+        run_kind,
+    },
 };
 use anyhow::Context;
 use clap::{ArgMatches, parser::ValueSource};
@@ -38,7 +41,23 @@ pub(super) struct Args {
 enum Kind {
     #[command(name = "stylegan2")]
     StyleGan2(stylegan2::Args),
+    /// Train a DCGAN generator, the plain ancestor of the others: larger and quicker to explain than StyleGAN2,
+    /// and less sharp.
+    ///
+    /// The run folder also gets sample grids, and snapshots to publish. Datasets have 16 to 128 pixels.
     Dcgan(dcgan::Args),
+    /// Train a Megapixel DCGAN, for fewer than 2000 pictures of 192 to 1024 pixels: one network is updated for some
+    /// steps, then the other.
+    ///
+    /// Its latents are uniform in [-1, 1]; avatars are drawn from the narrower interval of --truncation-psi. The run
+    /// folder also gets sample grids, and snapshots to publish.
+    MegapixelDcgan(dcgan::Args),
+    /// Train a DeepImagify generator: a DCGAN of eight layers for pictures of 128 pixels, with leaky rectifiers and
+    /// uniform latents.
+    ///
+    /// The run folder also gets sample grids, and snapshots to publish.
+    #[command(name = "deepimagify")]
+    DeepImagify(dcgan::Args),
     Clip(clip::Args),
 }
 
@@ -109,7 +128,9 @@ pub(super) fn run(args: Args, matches: &ArgMatches) -> anyhow::Result<()> {
     let given = Given(train.context("guise train has a kind")?.1);
     match args.kind {
         Kind::StyleGan2(args) => stylegan2::run(args, given),
-        Kind::Dcgan(args) => dcgan::run(args, given),
+        Kind::Dcgan(args) => dcgan::run(DcganKind::Dcgan, args, given),
+        Kind::MegapixelDcgan(args) => dcgan::run(DcganKind::Megapixel, args, given),
+        Kind::DeepImagify(args) => dcgan::run(DcganKind::DeepImagify, args, given),
         Kind::Clip(args) => clip::run(args, given),
     }
 }

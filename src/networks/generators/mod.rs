@@ -6,9 +6,11 @@
 
 mod classes;
 pub mod dcgan;
+mod latents;
 pub mod stylegan2;
 
 pub use classes::{Class, LengthBounds, one_hot};
+pub use latents::LatentDistribution;
 
 use super::{NetworkConfig, layers::ConfigError};
 use burn::{
@@ -21,7 +23,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// A seed gives `z`, which is unit normal. Pictures are drawn from `latents [n, layers, width]`: in families
 /// with a style space these are the `w` of each layer, and changing some of them changes some of the picture.
-/// Elsewhere they are `z` itself, as a single layer.
+/// Elsewhere they are `z` as the family's [distribution](LatentDistribution) has it, as a single layer.
 ///
 /// A generator of several [classes](Class) draws each latent as the class of its length (see
 /// [`LengthBounds`]), or all as one that was chosen with [`Generator::of_class`].
@@ -73,6 +75,11 @@ pub enum GeneratorConfig {
     StyleGan2(stylegan2::StyleGan2Config),
     /// Radford et al. (2015).
     Dcgan(dcgan::DcganConfig),
+    /// Marchesi (2017): a DCGAN for large pictures of small collections.
+    #[serde(rename = "megapixel-dcgan")]
+    MegapixelDcgan(dcgan::DcganConfig),
+    /// A DCGAN of eight layers with leaky rectifiers in both networks.
+    DeepImagify(dcgan::DcganConfig),
 }
 
 /// A generator of any family; [`GeneratorConfig`] makes it.
@@ -80,7 +87,7 @@ pub enum GeneratorConfig {
 pub enum Generator {
     /// Karras et al. (2020).
     StyleGan2(stylegan2::Generator),
-    /// Radford et al. (2015).
+    /// Radford et al. (2015), and the families that differ from it in numbers only.
     Dcgan(dcgan::Generator),
 }
 
@@ -90,6 +97,8 @@ impl GeneratorConfig {
         match self {
             Self::StyleGan2(_) => "StyleGAN2",
             Self::Dcgan(_) => "DCGAN",
+            Self::MegapixelDcgan(_) => "Megapixel DCGAN",
+            Self::DeepImagify(_) => "DeepImagify",
         }
     }
 
@@ -97,7 +106,9 @@ impl GeneratorConfig {
     pub fn resolution(&self) -> usize {
         match self {
             Self::StyleGan2(config) => config.resolution,
-            Self::Dcgan(config) => config.resolution,
+            Self::Dcgan(config) | Self::MegapixelDcgan(config) | Self::DeepImagify(config) => {
+                config.resolution
+            }
         }
     }
 
@@ -105,7 +116,9 @@ impl GeneratorConfig {
     pub fn img_channels(&self) -> usize {
         match self {
             Self::StyleGan2(config) => config.img_channels,
-            Self::Dcgan(config) => config.img_channels,
+            Self::Dcgan(config) | Self::MegapixelDcgan(config) | Self::DeepImagify(config) => {
+                config.img_channels
+            }
         }
     }
 
@@ -113,7 +126,9 @@ impl GeneratorConfig {
     pub fn latent_shape(&self) -> [usize; 2] {
         match self {
             Self::StyleGan2(config) => [config.num_ws(), config.w_dim],
-            Self::Dcgan(config) => [1, config.z_dim],
+            Self::Dcgan(config) | Self::MegapixelDcgan(config) | Self::DeepImagify(config) => {
+                [1, config.z_dim]
+            }
         }
     }
 
@@ -121,7 +136,7 @@ impl GeneratorConfig {
     pub fn classes(&self) -> &[Class] {
         match self {
             Self::StyleGan2(config) => &config.classes,
-            Self::Dcgan(_) => &[],
+            Self::Dcgan(_) | Self::MegapixelDcgan(_) | Self::DeepImagify(_) => &[],
         }
     }
 }
@@ -132,21 +147,27 @@ impl NetworkConfig for GeneratorConfig {
     fn validate(&self) -> Result<(), ConfigError> {
         match self {
             Self::StyleGan2(config) => config.validate(),
-            Self::Dcgan(config) => config.validate(),
+            Self::Dcgan(config) | Self::MegapixelDcgan(config) | Self::DeepImagify(config) => {
+                config.validate()
+            }
         }
     }
 
     fn init(&self, device: &Device) -> Generator {
         match self {
             Self::StyleGan2(config) => Generator::StyleGan2(config.init_generator(device)),
-            Self::Dcgan(config) => Generator::Dcgan(config.init_generator(device)),
+            Self::Dcgan(config) | Self::MegapixelDcgan(config) | Self::DeepImagify(config) => {
+                Generator::Dcgan(config.init_generator(device))
+            }
         }
     }
 
     fn weights(&self) -> u64 {
         match self {
             Self::StyleGan2(config) => config.weights(),
-            Self::Dcgan(config) => config.weights(),
+            Self::Dcgan(config) | Self::MegapixelDcgan(config) | Self::DeepImagify(config) => {
+                config.weights()
+            }
         }
     }
 }

@@ -16,8 +16,10 @@ use rand::Rng;
 use rand_distr::StandardNormal;
 use std::{fs::File, io, path::Path};
 
-/// Pictures on a side of the sample grid.
-const GRID_SIDE: usize = 8;
+/// Samples of a generator, and the most pictures of a grid.
+const SAMPLES: usize = 64;
+/// The most pixels on the side of a grid of more than four pictures: where these are large it has fewer.
+const GRID_PIXELS: usize = 2048;
 
 /// `E[softplus(-D(fake))]`: the non-saturating loss of the generator (Goodfellow et al. 2014), which is the
 /// binary cross-entropy to the label of real pictures. `logits [n, 1] -> [1]`.
@@ -81,53 +83,84 @@ pub(super) fn batch(
 /// each purpose.
 pub(super) fn samples(
     generator: &impl Generate,
-    (seed, purpose): (u64, &str),
+    latents: (u64, &str),
     truncation_psi: f32,
     batch_size: usize,
     device: &Device,
 ) -> Tensor<4> {
-    let latents = (seed, purpose, 0, GRID_SIDE * GRID_SIDE);
+    let batches = sample_batches(generator, latents, truncation_psi, batch_size, device);
+    Tensor::cat(batches.collect(), 0)
+}
+
+/// The same in batches, each drawn when it is asked for: the memory of large samples stays below that of a step
+/// where what is made of them is small.
+pub(super) fn sample_batches(
+    generator: &impl Generate,
+    (seed, purpose): (u64, &str),
+    truncation_psi: f32,
+    batch_size: usize,
+    device: &Device,
+) -> impl Iterator<Item = Tensor<4>> {
+    let latents = (seed, purpose, 0, SAMPLES);
     drawn(generator, latents, truncation_psi, batch_size, device)
 }
 
-/// The same with a row for each of `generators`, or for eight of them evenly spread where there are more.
-/// Where there are fewer, the next rows show other latents of each. Rows of a sheet of the first latents show
-/// the same ones: what stays alike in a column is what classes share.
-pub(super) fn samples_by_row<G: Generate>(
-    generators: &[G],
-    (seed, purpose): (u64, &str),
+/// The first samples as a grid shows them, `[n, 3, resolution, resolution]`: 64, or fewer where 64 would be a
+/// giant.
+pub(super) fn grid(
+    generator: &impl Generate,
+    (seed, batch_size): (u64, usize),
     truncation_psi: f32,
-    batch_size: usize,
+    device: &Device,
+) -> Tensor<4> {
+    let count = grid_side(generator.resolution()).pow(2);
+    let batch_size = batch_size.min(count);
+    let batches = sample_batches(generator, (seed, "grid"), truncation_psi, batch_size, device);
+    let drawn = batches.take(count.div_ceil(batch_size)).collect();
+    Tensor::cat(drawn, 0).narrow(0, 0, count)
+}
+
+/// The same with a row for each of `generators`, or for as many as there are rows, evenly spread, where there are
+/// more. Where there are fewer, the next rows show other latents of each. Rows of a sheet of the first latents show
+/// the same ones: what stays alike in a column is what classes share.
+pub(super) fn grid_by_row<G: Generate>(
+    generators: &[G],
+    (seed, batch_size): (u64, usize),
+    truncation_psi: f32,
     device: &Device,
 ) -> Tensor<4> {
     let count = generators.len();
+    let side = grid_side(generators[0].resolution());
     let row = |row: usize| {
-        let (place, number) = match count > GRID_SIDE {
-            true => (row * count / GRID_SIDE, 0),
+        let (place, number) = match count > side {
+            true => (row * count / side, 0),
             false => (row % count, row / count),
         };
-        let latents = (seed, purpose, number as u64, GRID_SIDE);
+        let latents = (seed, "grid", number as u64, side);
         drawn(&generators[place], latents, truncation_psi, batch_size, device)
     };
-    Tensor::cat((0..GRID_SIDE).map(row).collect(), 0)
+    Tensor::cat((0..side).flat_map(row).collect(), 0)
 }
 
-/// Pictures of `count` latents of the stream with this number.
+/// Pictures on the side of a grid.
+fn grid_side(resolution: usize) -> usize {
+    (GRID_PIXELS / resolution).clamp(2, SAMPLES.isqrt())
+}
+
+/// Pictures of `count` latents of the stream with this number, in batches.
 fn drawn(
     generator: &impl Generate,
     (seed, purpose, number, count): (u64, &str, u64, usize),
     truncation_psi: f32,
     batch_size: usize,
     device: &Device,
-) -> Tensor<4> {
+) -> impl Iterator<Item = Tensor<4>> {
     let z_dim = generator.z_dim();
     let rng = stream(seed, purpose, number);
     let z: Vec<f32> = rng.sample_iter(StandardNormal).take(count * z_dim).collect();
     let z = Tensor::<2>::from_data(TensorData::new(z, [count, z_dim]), device);
-    // In batches, so that the memory of a grid stays below that of a step.
     let batches = z.split(batch_size, 0).into_iter();
-    let drawn = batches.map(|z| generator.draw(generator.latents_from_z(z, truncation_psi)));
-    Tensor::cat(drawn.collect(), 0)
+    batches.map(move |z| generator.draw(generator.latents_from_z(z, truncation_psi)))
 }
 
 /// Writes what goes with a checkpoint of so many kimg into the folder `run`: `samples` as a grid, and
@@ -137,4 +170,15 @@ pub(super) fn write_report(run: &Path, kimg: u64, samples: Tensor<4>, network: &
         io::copy(&mut File::open(network)?, file).map(drop)
     })?;
     write_grid(&run.join(format!("fakes{kimg:06}.png")), samples)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grid_of_large_pictures_has_fewer() {
+        let sides = [16, 192, 256, 512, 1024].map(grid_side);
+        assert_eq!(sides, [8, 8, 8, 4, 2]);
+    }
 }

@@ -1,17 +1,20 @@
 //! Noticing that a generator collapses: it draws one picture, whatever the latent is.
 
-use super::samples;
+use super::{batch, sample_batches};
 use crate::{
     data::Dataset,
     metrics::Variety,
     networks::generators::Generate,
     train::{Error, streams::stream},
 };
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use rand::seq::index::sample;
 
 /// Pictures of the collection that samples are held against.
 const PICTURES: usize = 64;
+/// Larger pictures are compared at half their side, or a quarter: what they show is what counts, and 128 of them
+/// would fill the memory.
+const MAX_SIDE: usize = 128;
 
 /// How varied samples are beside pictures of the collection: 1 for as varied.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,24 +41,16 @@ impl RelativeVariety {
         dataset: &Dataset,
         device: &Device,
     ) -> Result<Self, Error> {
-        let side = dataset.resolution();
-        let values: Vec<f32> = samples(generator, (seed, "grid"), 1.0, batch_size, device)
-            .into_data()
-            .iter::<f32>()
-            .map(|value| value.clamp(-1.0, 1.0))
-            .collect();
-        let drawn: Vec<_> = values
-            .chunks_exact(3 * side * side)
-            .map(<[f32]>::to_vec)
-            .collect();
+        let batches = sample_batches(generator, (seed, "grid"), 1.0, batch_size, device);
+        let drawn: Vec<_> = batches.flat_map(small).collect();
         let mut rng = stream(seed, "variety", 0);
-        let places = sample(&mut rng, dataset.len(), PICTURES.min(dataset.len()));
-        let scaled = |bytes: Vec<u8>| bytes.iter().map(|&byte| f32::from(byte) / 127.5 - 1.0).collect();
-        let real: Result<Vec<Vec<f32>>, _> = places
-            .into_iter()
-            .map(|place| dataset.read(place).map(scaled))
-            .collect();
-        let [drawn, real] = [&drawn, &real?].map(|pictures| Variety::of(pictures, side));
+        let mut real = vec![];
+        for place in sample(&mut rng, dataset.len(), PICTURES.min(dataset.len())) {
+            // Neither mirrored nor drawn by chance.
+            real.extend(small(batch((seed, 0), false, &[place], dataset, device)?));
+        }
+        let side = small_side(dataset.resolution());
+        let [drawn, real] = [&drawn, &real].map(|pictures| Variety::of(pictures, side));
         // Where the collection itself does not vary there is nothing to fall short of.
         let ratio = |drawn: f64, real: f64| if real > 0.0 { drawn / real } else { 1.0 };
         Ok(Self {
@@ -82,9 +77,55 @@ impl RelativeVariety {
     }
 }
 
+/// The side at which pictures of this side are compared: halved until it is no more than [`MAX_SIDE`].
+fn small_side(side: usize) -> usize {
+    match side {
+        ..=MAX_SIDE => side,
+        _ => small_side(side / 2),
+    }
+}
+
+/// Each of `pictures [n, 3, side, side]` in `[-1, 1]`, as `[3, side, side]` of the side at which they are
+/// compared.
+fn small(pictures: Tensor<4>) -> Vec<Vec<f32>> {
+    let [n, c, h, _] = pictures.dims();
+    let side = small_side(h);
+    let times = h / side;
+    let mut pictures = pictures.clamp(-1.0, 1.0);
+    if times > 1 {
+        let cells = pictures.reshape([n, c, side, times, side, times]);
+        pictures = cells.mean_dim(5).mean_dim(3).reshape([n, c, side, side]);
+    }
+    let values: Vec<f32> = pictures.into_data().iter().collect();
+    values
+        .chunks_exact(c * side * side)
+        .map(<[f32]>::to_vec)
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn large_pictures_are_compared_as_small_ones() {
+        let device = Device::flex();
+        let picture = burn::tensor::TensorData::new(vec![2.0f32, 0.0, -1.0, 0.5], [1, 1, 2, 2]);
+        let picture = Tensor::<4>::from_data(picture, &device);
+        assert_eq!(small(picture.clone()), [[1.0, 0.0, -1.0, 0.5]]);
+        // Every pixel as a square of 96 x 96 and more, which are averaged again.
+        let large = picture
+            .reshape([1, 1, 2, 1, 2, 1])
+            .repeat_dim(3, 96)
+            .repeat_dim(5, 96);
+        let [shown] = &small(large.reshape([1, 1, 192, 192]))[..] else {
+            panic!("one picture")
+        };
+        assert_eq!(shown.len(), 96 * 96);
+        let corners = [0, 95, 95 * 96, 96 * 96 - 1].map(|place| shown[place]);
+        assert_eq!(corners, [1.0, 0.0, -1.0, 0.5]);
+        assert_eq!([192, 1024, 24, 160].map(small_side), [96, 128, 24, 80]);
+    }
 
     #[test]
     fn a_generator_that_has_just_begun_is_not_said_to_collapse() {

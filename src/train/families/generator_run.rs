@@ -68,15 +68,16 @@ impl GeneratorRun {
     /// [`Error::Io`] when it cannot be read, [`Error::File`] when it is no generator's or its settings are
     /// not valid.
     pub fn open(dir: &Path) -> Result<Self, Error> {
-        match &*run_kind(dir)? {
-            TrainSettings::KIND => Self::of::<TrainSettings>(dir),
-            DcganSettings::KIND => Self::of::<DcganSettings>(dir),
-            other => {
-                let path = dir.join(RunFolder::<TrainSettings>::SETTINGS);
-                let reason = format!("the run trains {other}, expected a generator");
-                Err(file_error("read", &path, reason))
-            }
+        let kind = &*run_kind(dir)?;
+        if TrainSettings::KINDS.contains(&kind) {
+            return Self::of::<TrainSettings>(dir);
         }
+        if DcganSettings::KINDS.contains(&kind) {
+            return Self::of::<DcganSettings>(dir);
+        }
+        let path = dir.join(RunFolder::<TrainSettings>::SETTINGS);
+        let reason = format!("the run trains {kind}, expected a generator");
+        Err(file_error("read", &path, reason))
     }
 
     fn of<S: RunSettings + Into<RunFacts>>(dir: &Path) -> Result<Self, Error> {
@@ -113,7 +114,9 @@ impl GeneratorRun {
             GeneratorConfig::StyleGan2(config) => {
                 Generator::StyleGan2(read(snapshot, config.init_generator(device))?)
             }
-            GeneratorConfig::Dcgan(config) => {
+            GeneratorConfig::Dcgan(config)
+            | GeneratorConfig::MegapixelDcgan(config)
+            | GeneratorConfig::DeepImagify(config) => {
                 Generator::Dcgan(read(snapshot, config.init_generator(device))?)
             }
         })

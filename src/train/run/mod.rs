@@ -61,11 +61,16 @@ pub trait RunSettings: Serialize + DeserializeOwned {
     /// What a step of it measures.
     type Stats: StepFigures;
 
-    /// The kind's name in the names of its folders.
-    const KIND: &str;
+    /// The names of the kinds that have these settings.
+    const KINDS: &[&str];
 
     /// Further files in its folders, besides settings and statistics.
     const FILES: &[&str];
+
+    /// Which of the [`KINDS`](Self::KINDS) it is: its name in the names of folders.
+    fn kind(&self) -> &'static str {
+        Self::KINDS[0]
+    }
 
     /// The collection's name, as people say it; may be empty.
     fn collection(&self) -> &str;
@@ -100,7 +105,7 @@ const SETTINGS: &str = "training_options.json";
 /// Settings are no longer than this.
 const MAX_SETTINGS_BYTES: u64 = 1 << 20;
 
-/// What the run in the folder `dir` trains, by its [`KIND`](RunSettings::KIND).
+/// What the run in the folder `dir` trains, by its [kind](RunSettings::kind).
 ///
 /// # Errors
 ///
@@ -181,11 +186,11 @@ impl<S: RunSettings> RunFolder<S> {
     pub fn open(dir: &Path) -> Result<Self, Error> {
         let (path, text) = read_settings(dir)?;
         let kind = kind_of(&path, &text)?;
-        if kind != S::KIND {
+        if !S::KINDS.contains(&&*kind) {
             return Err(file_error(
                 "read",
                 &path,
-                format!("the run trains {kind}, expected {}", S::KIND),
+                format!("the run trains {kind}, expected {}", S::KINDS.join(" or ")),
             ));
         }
         let settings: S = serde_json::from_slice(&text).map_err(|error| file_error("read", &path, error))?;
@@ -270,7 +275,8 @@ impl<S: RunSettings> RunFolder<S> {
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
         .take(40)
         .collect();
-        self.dir = hidden.show(&runs, |number| format!("{number:05}-{}-{name}", S::KIND))?;
+        let kind = self.settings.kind();
+        self.dir = hidden.show(&runs, |number| format!("{number:05}-{kind}-{name}"))?;
         Ok(())
     }
 
@@ -283,7 +289,7 @@ impl<S: RunSettings> RunFolder<S> {
             settings: &'a S,
         }
         let settings = OfKind {
-            kind: S::KIND,
+            kind: self.settings.kind(),
             settings: &self.settings,
         };
         let text = serde_json::to_vec_pretty(&settings).expect("settings are plain data");

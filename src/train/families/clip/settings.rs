@@ -147,7 +147,7 @@ impl ClipRecipe {
 impl RunSettings for ClipSettings {
     type Stats = ClipStats;
 
-    const KIND: &str = "clip";
+    const KINDS: &[&str] = &["clip"];
     const FILES: &[&str] = &[ClipTrainer::EVALUATION, ClipTrainer::EXAMPLES, Sentences::FILE];
 
     fn collection(&self) -> &str {

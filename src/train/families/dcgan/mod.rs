@@ -1,9 +1,13 @@
-//! DCGAN: what a run of it is asked to do, its step, and what goes with its checkpoints.
+//! DCGAN and the families of its layers: what a run of them is asked to do, its step, and what goes with its
+//! checkpoints.
 
+mod kind;
+mod memory;
 mod settings;
 mod step;
 
-pub use settings::{DcganRecipe, DcganRun, DcganSettings};
+pub use kind::DcganKind;
+pub use settings::{DcganRecipe, DcganRun, DcganSettings, Updates};
 pub use step::{DcganState, DcganStats};
 
 use crate::{
@@ -11,7 +15,7 @@ use crate::{
     networks::generators::Generate,
     train::{
         Error, Family, RelativeVariety, State, Trainer, Visitor,
-        adversarial::{batch, check, samples, write_report},
+        adversarial::{batch, check, grid, write_report},
     },
 };
 use burn::{module::Module, tensor::Device};
@@ -75,16 +79,15 @@ impl Family for DcganState {
         device: &Device,
     ) -> Result<RelativeVariety, Error> {
         let (recipe, generator) = (&run.settings.recipe, self.generator.valid());
-        let latents = (recipe.seed, "grid");
-        let samples = samples(&generator, latents, GRID_PSI, recipe.batch_size, device);
+        let drawn_as = (recipe.seed, recipe.batch_size());
+        let samples = grid(&generator, drawn_as, GRID_PSI, device);
         let network = checkpoint.join(format!("{GENERATOR}.bpk"));
         write_report(&run.dir, images_seen / 1000, samples, &network)?;
-        let drawn_as = (recipe.seed, recipe.batch_size);
         RelativeVariety::measure(&generator, drawn_as, images_seen, dataset, device)
     }
 }
 
-/// Trains a DCGAN.
+/// Trains a DCGAN or one of its kin.
 pub type DcganTrainer = Trainer<DcganState>;
 
 impl DcganTrainer {
@@ -100,7 +103,11 @@ impl DcganTrainer {
     /// When the run was opened to be read only.
     pub fn open(run: DcganRun, dataset: Dataset, device: &Device) -> Result<Self, Error> {
         let settings = run.settings.clone();
-        check(&dataset, settings.network.resolution, settings.recipe.batch_size)?;
+        check(
+            &dataset,
+            settings.network.resolution,
+            settings.recipe.batch_size(),
+        )?;
         Self::resume(run, dataset, device, || DcganState::init(&settings, device))
     }
 }

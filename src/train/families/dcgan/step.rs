@@ -1,8 +1,12 @@
-//! One training step: the discriminator on real and generated pictures, then the generator.
+//! One training step: the discriminator on real and generated pictures, then the generator. Where they take turns
+//! it is one of the two, and the other's loss is only measured.
 
 use super::{DcganRecipe, DcganSettings};
 use crate::{
-    networks::generators::dcgan::{Discriminator, Generator},
+    networks::generators::{
+        Generate,
+        dcgan::{Discriminator, Generator},
+    },
     ops::random,
     train::{
         StepFigures,
@@ -85,17 +89,23 @@ impl DcganState {
     /// The step number `step`, counted from zero, on `real [n, channels, resolution, resolution]` and as many
     /// generated pictures.
     ///
+    /// Each kind of pictures is always a batch of its own, and both networks always see theirs in training, so
+    /// that the running statistics follow a network also while it is not its turn.
+    ///
     /// When a loss is not finite the step ends there, and the state is to be thrown away.
     pub fn advance(mut self, settings: &DcganSettings, step: u64, real: Tensor<4>) -> (Self, DcganStats) {
         // All randomness follows from the seed and the number of the step, so that a resumed run
         // goes on exactly as if it had never stopped.
         random::seed(stream(settings.recipe.seed, "step", step).random());
         let rate = settings.recipe.learning_rate;
+        let updates = settings.recipe.updates(step);
         let real = Tensor::<4>::from_inner(real.without_autodiff());
         let shape = [real.dims()[0], settings.network.z_dim];
-        let fake = self
-            .generator
-            .forward_train(random::normal(shape, 1.0, &real.device()));
+        let z = random::normal(shape, 1.0, &real.device());
+        let latents = self.generator.latents_from_z(z, 1.0).squeeze_dim(1);
+        let fake = self.generator.forward_train(latents);
+        // Without its turn the generator needs no gradient, nor the memory that one takes.
+        let fake = if updates.generator { fake } else { fake.detach() };
 
         let real_logits = self.discriminator.forward_train(real);
         let fake_logits = self.discriminator.forward_train(fake.clone().detach());
@@ -109,10 +119,15 @@ impl DcganState {
         if !stats.is_finite() {
             return (self, stats);
         }
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.discriminator);
-        self.discriminator = self
-            .discriminator_optimizer
-            .step(rate, self.discriminator, gradients);
+        if updates.discriminator {
+            let gradients = GradientsParams::from_grads(loss.backward(), &self.discriminator);
+            self.discriminator = self
+                .discriminator_optimizer
+                .step(rate, self.discriminator, gradients);
+        } else {
+            // What was kept for a gradient is given back before the generator's step.
+            drop(loss);
+        }
 
         // The same pictures, judged by the discriminator as it is now. What this pass does to its running
         // statistics is dropped with the copy: nothing reads those of a discriminator in training.
@@ -123,8 +138,10 @@ impl DcganState {
         if !stats.is_finite() {
             return (self, stats);
         }
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.generator);
-        self.generator = self.generator_optimizer.step(rate, self.generator, gradients);
+        if updates.generator {
+            let gradients = GradientsParams::from_grads(loss.backward(), &self.generator);
+            self.generator = self.generator_optimizer.step(rate, self.generator, gradients);
+        }
         (self, stats)
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     networks::generators::Generate,
     train::{
         Error, Family, RelativeVariety, State, Trainer, Visitor,
-        adversarial::{batch, check, samples, samples_by_row, write_report},
+        adversarial::{batch, check, grid, grid_by_row, write_report},
     },
 };
 use burn::tensor::Device;
@@ -86,9 +86,8 @@ impl Family for TrainState {
         Some(Box::new(self.g_ema.clone()))
     }
 
-    /// A sample grid, with a row for each class where there are several, the snapshot to publish, whether the samples
-    /// are varied, and whether augmentation is
-    /// seen in them.
+    /// A sample grid, with a row for each class where there are several, the snapshot to publish, whether the
+    /// samples are varied, and whether augmentation is seen in them.
     fn report(
         &self,
         run: &Run,
@@ -98,16 +97,15 @@ impl Family for TrainState {
         device: &Device,
     ) -> Result<SampleReport, Error> {
         let (recipe, g_ema) = (&run.settings.recipe, checkpoint.join(format!("{G_EMA}.bpk")));
-        let latents = (recipe.seed, "grid");
+        let drawn_as = (recipe.seed, recipe.batch_size);
         let each: Vec<_> = (0..run.settings.network.classes.len())
             .map(|class| self.g_ema.clone().of_class(Some(class)))
             .collect();
         let samples = match each.is_empty() {
-            true => samples(&self.g_ema, latents, GRID_PSI, recipe.batch_size, device),
-            false => samples_by_row(&each, latents, GRID_PSI, recipe.batch_size, device),
+            true => grid(&self.g_ema, drawn_as, GRID_PSI, device),
+            false => grid_by_row(&each, drawn_as, GRID_PSI, device),
         };
         write_report(&run.dir, images_seen / 1000, samples, &g_ema)?;
-        let drawn_as = (recipe.seed, recipe.batch_size);
         Ok(SampleReport {
             variety: RelativeVariety::measure(&self.g_ema, drawn_as, images_seen, dataset, device)?,
             leak: leaks::look(self, run, images_seen, dataset, device)?,

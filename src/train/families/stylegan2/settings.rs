@@ -262,7 +262,7 @@ impl From<TrainSettings> for RunFacts {
 impl RunSettings for TrainSettings {
     type Stats = StepStats;
 
-    const KIND: &str = "stylegan2";
+    const KINDS: &[&str] = &["stylegan2"];
     const FILES: &[&str] = &[];
 
     fn collection(&self) -> &str {

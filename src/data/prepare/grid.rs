@@ -41,7 +41,7 @@ enum Lines {
     /// The size is no multiple of the grid, and colors change within less than a pixel of its lines: 24 pixels
     /// enlarged to 512 are 21 and 22 wide in turn.
     Near,
-    /// Nobody looks: someone said that it is so.
+    /// The caller named the grid, so pictures are not checked against it.
     Given,
 }
 
@@ -81,7 +81,7 @@ impl Changes {
 }
 
 impl Grid {
-    /// A grid that someone names.
+    /// A grid that the caller names.
     pub fn given(side: usize) -> Self {
         Self {
             side,

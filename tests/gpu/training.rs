@@ -324,7 +324,7 @@ fn the_towers_learn_the_same() {
         let mut all = vec![];
         for step in 0..2 {
             let stats;
-            (state, stats) = state.advance(&settings, step, batch(step, device), &[]);
+            (state, stats) = state.advance(&settings, step, batch(step, device));
             all.push(stats);
         }
         (all, before, block_on(collect(&state.towers)).unwrap())

@@ -105,7 +105,7 @@ pub(super) fn every_class(settings: &TrainSettings, step: u64) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::families::stylegan2::settings::tests::tiny;
+    use crate::train::{RunSettings, families::stylegan2::settings::tests::tiny};
 
     fn with_classes(pictures: &[u64]) -> TrainSettings {
         let mut settings = tiny();

@@ -1,6 +1,7 @@
 //! `guise train` as its user runs it: tiny networks on a tiny dataset.
 
 mod datasets;
+mod recipe;
 mod resume;
 mod starts;
 

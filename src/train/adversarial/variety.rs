@@ -7,7 +7,7 @@ use crate::{
     networks::generators::Generate,
     train::{Error, streams::stream},
 };
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use rand::seq::index::sample;
 
 /// Pictures of the collection that samples are held against.
@@ -38,16 +38,7 @@ impl RelativeVariety {
         dataset: &Dataset,
         device: &Device,
     ) -> Result<Self, Error> {
-        let side = dataset.resolution();
-        let values: Vec<f32> = samples(generator, (seed, "grid"), 1.0, batch_size, device)
-            .into_data()
-            .iter::<f32>()
-            .map(|value| value.clamp(-1.0, 1.0))
-            .collect();
-        let drawn: Vec<_> = values
-            .chunks_exact(3 * side * side)
-            .map(<[f32]>::to_vec)
-            .collect();
+        let drawn = pictures(samples(generator, (seed, "grid"), 1.0, batch_size, device));
         let mut rng = stream(seed, "variety", 0);
         let places = sample(&mut rng, dataset.len(), PICTURES.min(dataset.len()));
         let scaled = |bytes: Vec<u8>| bytes.iter().map(|&byte| f32::from(byte) / 127.5 - 1.0).collect();
@@ -55,18 +46,31 @@ impl RelativeVariety {
             .into_iter()
             .map(|place| dataset.read(place).map(scaled))
             .collect();
-        let [drawn, real] = [&drawn, &real?].map(|pictures| Variety::of(pictures, side));
+        Ok(Self::of(&drawn, &real?, dataset.resolution(), images_seen))
+    }
+
+    /// Of `drawn` pictures beside `real` ones, each `[3, side, side]` in `[-1, 1]`.
+    pub(in crate::train) fn of(drawn: &[Vec<f32>], real: &[Vec<f32>], side: usize, images_seen: u64) -> Self {
+        let [drawn, real] = [drawn, real].map(|pictures| Variety::of(pictures, side));
         // Where the collection itself does not vary there is nothing to fall short of.
         let ratio = |drawn: f64, real: f64| if real > 0.0 { drawn / real } else { 1.0 };
-        Ok(Self {
+        Self {
             shapes: ratio(drawn.shapes, real.shapes),
             colors: ratio(drawn.colors, real.colors),
             kimg: images_seen as f64 / 1000.0,
-        })
+        }
     }
 
     /// What to tell the user, if this is a collapse against which `remedy` may help.
     pub fn warning(&self, remedy: &str) -> Option<String> {
+        let collapse = self.collapse()?;
+        Some(format!(
+            "{collapse}. If this goes on, stop and resume from an earlier checkpoint with {remedy}"
+        ))
+    }
+
+    /// What is seen of a collapse, if this is one.
+    pub fn collapse(&self) -> Option<String> {
         let what = match self {
             Self { kimg, .. } if *kimg < Self::FIRST_KIMG => return None,
             Self { shapes, .. } if *shapes < Self::LEAST => "shape",
@@ -75,11 +79,21 @@ impl RelativeVariety {
         };
         Some(format!(
             "the samples vary little in {what}: {:.0} % of what the collection does. The generator draws nearly the \
-             same picture for every seed. If this goes on, stop and resume from an earlier checkpoint \
-             with {remedy}",
+             same picture for every seed",
             self.shapes.min(self.colors) * 100.0
         ))
     }
+}
+
+/// Each of `images [n, 3, side, side]`, in `[-1, 1]`.
+pub(in crate::train) fn pictures(images: Tensor<4>) -> Vec<Vec<f32>> {
+    let len = images.dims()[1..].iter().product();
+    let values: Vec<f32> = images
+        .into_data()
+        .iter::<f32>()
+        .map(|value| value.clamp(-1.0, 1.0))
+        .collect();
+    values.chunks_exact(len).map(<[f32]>::to_vec).collect()
 }
 
 #[cfg(test)]

@@ -81,6 +81,7 @@ impl DcganRecipe {
             total_kimg: self.total_kimg,
             snapshot_kimg: self.snapshot_kimg,
             tick_images: 1000,
+            opening: None,
         }
     }
 

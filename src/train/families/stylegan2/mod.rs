@@ -1,15 +1,25 @@
 //! StyleGAN2: what a run of it is asked to do, its step, and what goes with its checkpoints.
 
+mod course;
+mod gamma;
 mod grow;
 mod leaks;
 mod losses;
+mod parts;
+mod preset;
+mod race;
 mod rehearsal;
 mod settings;
 mod step;
 
+pub use course::Course;
+pub use gamma::{OnCollapse, R1Gamma, Raises};
+pub use grow::GrownFrom;
 pub use losses::r1_penalty;
+pub use preset::Preset;
+pub use race::{Lane, Moment as RaceMoment, Race};
 pub use rehearsal::{Parity, Rehearsal};
-pub use settings::{GrownFrom, Recipe, Run, TrainSettings};
+pub use settings::{Recipe, Run, TrainSettings};
 pub use step::{StepStats, TrainState};
 
 use crate::{
@@ -42,7 +52,8 @@ impl State for TrainState {
             &mut self.discriminator_optimizer,
             &self.discriminator,
         )?;
-        self.augment_p.visit(visitor)
+        self.augment_p.visit(visitor)?;
+        self.raises.visit(visitor)
     }
 }
 
@@ -53,6 +64,12 @@ pub struct SampleReport {
     pub variety: RelativeVariety,
     /// A sentence about the augmentation, if it is seen in them.
     pub leak: Option<String>,
+    /// The weight of the R1 penalty from here on.
+    pub r1_gamma: f64,
+    /// How often the weight was raised; it was raised at this checkpoint if `is_raised`.
+    pub raises: i64,
+    /// Whether the weight was raised because of these samples.
+    pub is_raised: bool,
 }
 
 impl Family for TrainState {
@@ -76,6 +93,26 @@ impl Family for TrainState {
         Ok(self.advance(settings, step, real))
     }
 
+    /// Raises the weight of the R1 penalty where the samples have collapsed and the recipe says so.
+    fn before_checkpoint(
+        &mut self,
+        settings: &TrainSettings,
+        images_seen: u64,
+        dataset: &Dataset,
+        device: &Device,
+    ) -> Result<(), Error> {
+        if settings.recipe.on_collapse == OnCollapse::RaiseGamma
+            && self
+                .variety(settings, images_seen, dataset, device)?
+                .collapse()
+                .is_some()
+        {
+            let r1_gamma = settings.recipe.r1_gamma(settings.network.resolution);
+            self.raises.raise(images_seen, r1_gamma);
+        }
+        Ok(())
+    }
+
     /// A sample grid, the snapshot to publish, whether the samples are varied, and whether augmentation is
     /// seen in them.
     fn report(
@@ -88,13 +125,29 @@ impl Family for TrainState {
     ) -> Result<SampleReport, Error> {
         let (recipe, g_ema) = (&run.settings.recipe, checkpoint.join(format!("{G_EMA}.bpk")));
         let latents = (recipe.seed, "grid");
-        let samples = samples(&self.g_ema, latents, GRID_PSI, recipe.batch_size, device);
+        let samples = samples(&self.g_ema, latents, GRID_PSI, recipe.part_size(), device);
         write_report(&run.dir, images_seen / 1000, samples, &g_ema)?;
-        let drawn_as = (recipe.seed, recipe.batch_size);
+        let of = recipe.r1_gamma(run.settings.network.resolution);
         Ok(SampleReport {
-            variety: RelativeVariety::measure(&self.g_ema, drawn_as, images_seen, dataset, device)?,
+            variety: self.variety(&run.settings, images_seen, dataset, device)?,
             leak: leaks::look(self, run, images_seen, dataset, device)?,
+            r1_gamma: self.r1_gamma(&run.settings),
+            raises: self.raises.times(of),
+            is_raised: self.raises.was_raised_at(images_seen, of),
         })
+    }
+}
+
+impl TrainState {
+    fn variety(
+        &self,
+        settings: &TrainSettings,
+        images_seen: u64,
+        dataset: &Dataset,
+        device: &Device,
+    ) -> Result<RelativeVariety, Error> {
+        let drawn_as = (settings.recipe.seed, settings.recipe.part_size());
+        RelativeVariety::measure(&self.g_ema, drawn_as, images_seen, dataset, device)
     }
 }
 

@@ -2,12 +2,16 @@
 
 use anyhow::Context;
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicBool, Ordering},
 };
 
-/// A flag that Ctrl-C sets; a second one ends the process.
+/// The flag that Ctrl-C sets, the same for all who ask; a second one ends the process.
 pub(super) fn on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
+    static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    if let Some(stop) = STOP.get() {
+        return Ok(stop.clone());
+    }
     let stop = Arc::new(AtomicBool::new(false));
     let asked = stop.clone();
     ctrlc::set_handler(move || {
@@ -16,5 +20,5 @@ pub(super) fn on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
         }
     })
     .context("cannot listen for Ctrl-C")?;
-    Ok(stop)
+    Ok(STOP.get_or_init(|| stop).clone())
 }

@@ -48,6 +48,23 @@ pub trait Family: State + Sized {
         None
     }
 
+    /// Called before a checkpoint that is written at a regular moment, so that what it changes is in there.
+    /// Not at others, such as when the user stops the run: a run that was stopped must go on as the one that
+    /// was not.
+    ///
+    /// # Errors
+    ///
+    /// Anything that keeps it from finding out what it must.
+    fn before_checkpoint(
+        &mut self,
+        _settings: &Self::Settings,
+        _images_seen: u64,
+        _dataset: &Dataset,
+        _device: &Device,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Writes what goes with the `checkpoint` after so many pictures, and says what was found out.
     ///
     /// # Errors

@@ -25,8 +25,8 @@ pub use ema::ema_step;
 pub use families::{
     Effort, GeneratorRun, RunFacts, clip, dcgan,
     stylegan2::{
-        GrownFrom, Parity, Recipe, Rehearsal, Run, StepStats, StyleGan2Trainer, TrainSettings, TrainState,
-        r1_penalty,
+        Course, GrownFrom, Lane, OnCollapse, Parity, Preset, R1Gamma, Race, RaceMoment, Raises, Recipe,
+        Rehearsal, Run, SampleReport, StepStats, StyleGan2Trainer, TrainSettings, TrainState, r1_penalty,
     },
 };
 pub use family::{Family, StepFigures};

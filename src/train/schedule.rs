@@ -13,6 +13,23 @@ pub struct Schedule {
     pub snapshot_kimg: f64,
     /// A line of statistics is written every so many pictures.
     pub tick_images: u64,
+    /// How it begins, where that is with batches of another size.
+    pub opening: Option<Opening>,
+}
+
+/// The steps that a run begins with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Opening {
+    /// How many.
+    pub steps: u64,
+    /// Pictures in each.
+    pub batch_size: usize,
+}
+
+impl Opening {
+    fn images(&self) -> u64 {
+        self.steps.saturating_mul(self.batch_size as u64)
+    }
 }
 
 impl Schedule {
@@ -33,7 +50,17 @@ impl Schedule {
 
     /// Pictures that so many steps have shown.
     pub fn images_after(&self, steps: u64) -> u64 {
-        steps * self.batch_size as u64
+        let opening = self.opening.map_or(0, |opening| opening.steps.min(steps));
+        let first = self.opening.map_or(0, |opening| opening.batch_size as u64);
+        opening * first + (steps - opening) * self.batch_size as u64
+    }
+
+    /// Pictures in the step of this number, counted from zero.
+    pub fn batch_at(&self, step: u64) -> usize {
+        match self.opening {
+            Some(opening) if step < opening.steps => opening.batch_size,
+            _ => self.batch_size,
+        }
     }
 
     /// Whether the step that ended after `images_seen` pictures is one after which a line of statistics is
@@ -44,7 +71,7 @@ impl Schedule {
 
     /// Whether it is one after which a checkpoint is due. The last step is followed by one anyway.
     pub(super) fn saves(&self, images_seen: u64) -> bool {
-        self.crosses(images_seen, self.save_images()) && images_seen < self.total_images()
+        self.is_regular(images_seen) && images_seen < self.total_images()
     }
 
     /// Whether the checkpoint after `images_seen` pictures is the first after a multiple of so many `kimg`.
@@ -53,13 +80,23 @@ impl Schedule {
         images_seen / interval > images_seen.saturating_sub(self.save_images()) / interval
     }
 
+    /// Whether a checkpoint after `images_seen` pictures is one that every run writes which goes on for long
+    /// enough, wherever it was stopped in between.
+    pub(super) fn is_regular(&self, images_seen: u64) -> bool {
+        images_seen > 0 && self.crosses(images_seen, self.save_images())
+    }
+
     /// Pictures between two checkpoints.
     fn save_images(&self) -> u64 {
         ((self.snapshot_kimg * 1000.0) as u64).max(self.batch_size as u64)
     }
 
     fn crosses(&self, images_seen: u64, interval: u64) -> bool {
-        images_seen / interval > (images_seen - self.batch_size as u64) / interval
+        let last = match self.opening {
+            Some(opening) if images_seen <= opening.images() => opening.batch_size,
+            _ => self.batch_size,
+        };
+        images_seen / interval > (images_seen - last as u64) / interval
     }
 }
 
@@ -79,6 +116,7 @@ mod tests {
             total_kimg: 0.1,
             snapshot_kimg: 0.04,
             tick_images: 32,
+            opening: None,
         };
         let after = |due: fn(&Schedule, u64) -> bool| -> Vec<u64> {
             (1..=7)
@@ -105,5 +143,44 @@ mod tests {
             [cosine_decay(0.0), cosine_decay(1.0), cosine_decay(9.0)],
             [1.0, 0.0, 0.0]
         );
+    }
+
+    #[test]
+    fn a_run_may_begin_with_smaller_batches() {
+        let schedule = Schedule {
+            batch_size: 16,
+            total_kimg: 1.0,
+            snapshot_kimg: 0.02,
+            tick_images: 16,
+            opening: Some(Opening {
+                steps: 3,
+                batch_size: 4,
+            }),
+        };
+        let images: Vec<u64> = (0..6).map(|steps| schedule.images_after(steps)).collect();
+        assert_eq!(images, [0, 4, 8, 12, 28, 44]);
+        // What a step shows is what the counts differ by.
+        for step in 0..5 {
+            let shown = images[step + 1] - images[step];
+            assert_eq!(schedule.batch_at(step as u64) as u64, shown);
+        }
+        let due = |due: fn(&Schedule, u64) -> bool| -> Vec<u64> {
+            images[1..]
+                .iter()
+                .copied()
+                .filter(|&images| due(&schedule, images))
+                .collect()
+        };
+        assert_eq!(due(Schedule::ticks), [28, 44]);
+        assert_eq!(due(Schedule::saves), [28, 44]);
+        let endless = Schedule {
+            opening: Some(Opening {
+                steps: u64::MAX,
+                batch_size: 4,
+            }),
+            ..schedule
+        };
+        assert_eq!(endless.images_after(1 << 40), 4 << 40);
+        assert!(endless.is_regular(20) && !endless.is_regular(24));
     }
 }

@@ -152,10 +152,8 @@ impl<F: Family> Trainer<F> {
             let family = self.family.take().expect("a step that failed ends the training");
             let len = family.epoch_len(&self.dataset);
             let first = self.images_seen();
-            let places: Vec<usize> = (first..first + schedule.batch_size as u64)
-                .map(|position| self.order.place(position, len))
-                .collect();
             let (settings, step) = (&self.run.settings, self.progress.step);
+            let places = self.order.places(first, schedule.batch_at(step), len);
             let (family, stats) = family.advance(settings, step, &places, &self.dataset, &self.device)?;
             if !stats.is_finite() {
                 return Err(Error::NotFinite {
@@ -169,6 +167,7 @@ impl<F: Family> Trainer<F> {
             self.progress.step += 1;
             let images_seen = self.images_seen();
             meter.steps.push(stats);
+            meter.images += images_seen - first;
             emit(Event::Step { images_seen, stats });
             if schedule.saves(images_seen) {
                 self.save(&mut meter, true, &mut emit)?;
@@ -205,6 +204,9 @@ impl<F: Family> Trainer<F> {
             .family
             .as_mut()
             .expect("a step that failed ends the training");
+        if self.run.settings.schedule().is_regular(images_seen) {
+            family.before_checkpoint(&self.run.settings, images_seen, &self.dataset, &self.device)?;
+        }
         let path = checkpoint::save(&self.run.dir, images_seen / 1000, family, self.progress)?;
         let report = family.report(&self.run, &path, images_seen, &self.dataset, &self.device)?;
         emit(Event::Checkpoint {
@@ -236,8 +238,7 @@ impl<F: Family> Trainer<F> {
         figures: Figures,
     ) -> Result<(), Error> {
         self.progress.duration_secs += meter.lap();
-        let images = meter.steps.len() * self.run.settings.schedule().batch_size;
-        if let Some((secs, stats)) = meter.take() {
+        if let Some((secs, images, stats)) = meter.take() {
             self.run.append(&Tick {
                 kimg: self.images_seen() as f64 / 1000.0,
                 duration_secs: self.progress.duration_secs,
@@ -251,18 +252,24 @@ impl<F: Family> Trainer<F> {
 }
 
 /// The order in which epochs show pictures: each once, as the seed and the epoch's number determine.
-struct Order {
+pub(super) struct Order {
     seed: u64,
     /// The order of the epoch of this number.
     epoch: (u64, Vec<u32>),
 }
 
 impl Order {
-    fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         Self {
             seed,
             epoch: (u64::MAX, vec![]),
         }
+    }
+
+    /// Which of `len` pictures are shown by the `count` from the position `first` on.
+    pub fn places(&mut self, first: u64, count: usize, len: usize) -> Vec<usize> {
+        let positions = first..first + count as u64;
+        positions.map(|position| self.place(position, len)).collect()
     }
 
     /// Which of `len` pictures is shown at a position, counted from the start of the run.
@@ -281,6 +288,8 @@ impl Order {
 struct Meter<S> {
     lap_start: Instant,
     secs: f64,
+    /// Pictures that they showed.
+    images: u64,
     steps: Vec<S>,
 }
 
@@ -289,6 +298,7 @@ impl<S: StepFigures> Meter<S> {
         Self {
             lap_start: Instant::now(),
             secs: 0.0,
+            images: 0,
             steps: vec![],
         }
     }
@@ -301,10 +311,11 @@ impl<S: StepFigures> Meter<S> {
         secs
     }
 
-    /// Seconds and averages of the steps since the last call, if there were any.
-    fn take(&mut self) -> Option<(f64, S)> {
+    /// Seconds, pictures and averages of the steps since the last call, if there were any.
+    fn take(&mut self) -> Option<(f64, u64, S)> {
         let (steps, secs) = (std::mem::take(&mut self.steps), std::mem::take(&mut self.secs));
-        (!steps.is_empty()).then(|| (secs, S::mean(&steps)))
+        let images = std::mem::take(&mut self.images);
+        (!steps.is_empty()).then(|| (secs, images, S::mean(&steps)))
     }
 }
 

@@ -3,6 +3,7 @@
 mod classes;
 mod datasets;
 mod measures;
+mod recipe;
 mod resume;
 mod starts;
 

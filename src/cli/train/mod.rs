@@ -2,6 +2,7 @@
 
 mod clip;
 mod dcgan;
+mod race;
 mod stylegan2;
 
 use super::{device::DeviceChoice, progress, stop::on_ctrl_c};

@@ -4,6 +4,7 @@
 mod variety;
 
 pub use variety::RelativeVariety;
+pub(in crate::train) use variety::pictures;
 
 use super::{
     Error,

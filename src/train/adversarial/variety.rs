@@ -50,18 +50,31 @@ impl RelativeVariety {
             real.extend(small(batch((seed, 0), false, &[place], dataset, device)?));
         }
         let side = small_side(dataset.resolution());
-        let [drawn, real] = [&drawn, &real].map(|pictures| Variety::of(pictures, side));
+        Ok(Self::of(&drawn, &real, side, images_seen))
+    }
+
+    /// Of `drawn` pictures beside `real` ones, each `[3, side, side]` in `[-1, 1]`.
+    pub(in crate::train) fn of(drawn: &[Vec<f32>], real: &[Vec<f32>], side: usize, images_seen: u64) -> Self {
+        let [drawn, real] = [drawn, real].map(|pictures| Variety::of(pictures, side));
         // Where the collection itself does not vary there is nothing to fall short of.
         let ratio = |drawn: f64, real: f64| if real > 0.0 { drawn / real } else { 1.0 };
-        Ok(Self {
+        Self {
             shapes: ratio(drawn.shapes, real.shapes),
             colors: ratio(drawn.colors, real.colors),
             kimg: images_seen as f64 / 1000.0,
-        })
+        }
     }
 
     /// What to tell the user, if this is a collapse against which `remedy` may help.
     pub fn warning(&self, remedy: &str) -> Option<String> {
+        let collapse = self.collapse()?;
+        Some(format!(
+            "{collapse}. If this goes on, stop and resume from an earlier checkpoint with {remedy}"
+        ))
+    }
+
+    /// What is seen of a collapse, if this is one.
+    pub fn collapse(&self) -> Option<String> {
         let what = match self {
             Self { kimg, .. } if *kimg < Self::FIRST_KIMG => return None,
             Self { shapes, .. } if *shapes < Self::LEAST => "shape",
@@ -70,8 +83,7 @@ impl RelativeVariety {
         };
         Some(format!(
             "the samples vary little in {what}: {:.0} % of what the collection does. The generator draws nearly the \
-             same picture for every seed. If this goes on, stop and resume from an earlier checkpoint \
-             with {remedy}",
+             same picture for every seed",
             self.shapes.min(self.colors) * 100.0
         ))
     }
@@ -85,22 +97,28 @@ fn small_side(side: usize) -> usize {
     }
 }
 
-/// Each of `pictures [n, 3, side, side]` in `[-1, 1]`, as `[3, side, side]` of the side at which they are
+/// Each of `images [n, 3, side, side]` in `[-1, 1]`, as `[3, side, side]` of the side at which they are
 /// compared.
-fn small(pictures: Tensor<4>) -> Vec<Vec<f32>> {
-    let [n, c, h, _] = pictures.dims();
+fn small(images: Tensor<4>) -> Vec<Vec<f32>> {
+    let [n, c, h, _] = images.dims();
     let side = small_side(h);
     let times = h / side;
-    let mut pictures = pictures.clamp(-1.0, 1.0);
-    if times > 1 {
-        let cells = pictures.reshape([n, c, side, times, side, times]);
-        pictures = cells.mean_dim(5).mean_dim(3).reshape([n, c, side, side]);
+    if times == 1 {
+        return pictures(images);
     }
-    let values: Vec<f32> = pictures.into_data().iter().collect();
-    values
-        .chunks_exact(c * side * side)
-        .map(<[f32]>::to_vec)
-        .collect()
+    let cells = images.clamp(-1.0, 1.0).reshape([n, c, side, times, side, times]);
+    pictures(cells.mean_dim(5).mean_dim(3).reshape([n, c, side, side]))
+}
+
+/// Each of `images [n, 3, side, side]`, in `[-1, 1]`.
+pub(in crate::train) fn pictures(images: Tensor<4>) -> Vec<Vec<f32>> {
+    let len = images.dims()[1..].iter().product();
+    let values: Vec<f32> = images
+        .into_data()
+        .iter::<f32>()
+        .map(|value| value.clamp(-1.0, 1.0))
+        .collect();
+    values.chunks_exact(len).map(<[f32]>::to_vec).collect()
 }
 
 #[cfg(test)]

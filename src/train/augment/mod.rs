@@ -47,6 +47,16 @@ impl Augmentation {
         }
     }
 
+    /// What was drawn for the pictures at these places of the batch.
+    ///
+    /// # Panics
+    /// When there is no such place.
+    pub fn of(&self, places: &[usize]) -> Self {
+        Self {
+            views: places.iter().map(|&place| self.views[place].clone()).collect(),
+        }
+    }
+
     /// `images [n, 3, side, side]` in `[-1, 1]`, augmented; the values may leave the range. Pictures, and
     /// whole batches, to which nothing happens keep every bit.
     ///

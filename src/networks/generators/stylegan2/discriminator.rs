@@ -109,7 +109,7 @@ pub struct DiscriminatorEpilogue {
 
 impl DiscriminatorEpilogue {
     /// Pictures are compared in groups of this many, as in the papers.
-    const GROUP_SIZE: usize = 4;
+    pub const GROUP_SIZE: usize = 4;
 
     fn init(channels: usize, base: usize, outputs: usize, device: &Device) -> Self {
         Self {

@@ -120,6 +120,7 @@ impl ClipRecipe {
             total_kimg: self.total_kimg,
             snapshot_kimg: self.snapshot_kimg,
             tick_images: 10_000,
+            opening: None,
         }
     }
 

@@ -115,6 +115,7 @@ impl DcganRecipe {
             total_kimg: self.total_kimg,
             snapshot_kimg: self.snapshot_kimg,
             tick_images: 1000,
+            opening: None,
         }
     }
 

@@ -59,6 +59,14 @@ pub(super) fn classes_of(dataset: &Dataset) -> Vec<Class> {
     all.iter().map(class).collect()
 }
 
+/// The class of the picture at each place; none where there are no classes.
+pub(super) fn classes_at(places: &[usize], dataset: &Dataset) -> Vec<usize> {
+    match dataset.classes() {
+        Some(classes) => places.iter().map(|&place| classes.of(place)).collect(),
+        None => vec![],
+    }
+}
+
 /// The classes of the pictures that a step draws: each as often as the dataset has it.
 pub(super) struct DrawnClasses {
     /// Pictures of the dataset up to and including each class.
@@ -68,7 +76,8 @@ pub(super) struct DrawnClasses {
 }
 
 impl DrawnClasses {
-    pub fn new(settings: &TrainSettings, step: u64) -> Self {
+    /// For the step of this number, in batches of `count` pictures.
+    pub fn new(settings: &TrainSettings, step: u64, count: usize) -> Self {
         let pictures = settings.network.classes.iter().map(|class| class.pictures);
         Self {
             up_to: pictures
@@ -77,7 +86,7 @@ impl DrawnClasses {
                     Some(*sum)
                 })
                 .collect(),
-            count: settings.recipe.batch_size,
+            count,
             rng: stream(settings.recipe.seed, "classes", step),
         }
     }
@@ -95,9 +104,9 @@ impl DrawnClasses {
     }
 }
 
-/// All classes in turn, a batch a step: rare ones need their average as much as others.
-pub(super) fn every_class(settings: &TrainSettings, step: u64) -> Vec<usize> {
-    let (n, count) = (settings.recipe.batch_size, settings.network.classes.len().max(1));
+/// All classes in turn, `n` pictures a step: rare ones need their average as much as others.
+pub(super) fn every_class(settings: &TrainSettings, step: u64, n: usize) -> Vec<usize> {
+    let count = settings.network.classes.len().max(1);
     let first = (step % count as u64) as usize * (n % count);
     (0..n).map(|row| (first + row) % count).collect()
 }

@@ -1,16 +1,43 @@
 //! Networks whose coarse layers come from a run at a lower resolution: Karras et al., "Progressive Growing of
 //! GANs" (2018).
 
-use super::{GrownFrom, Run, StyleGan2Trainer, TrainSettings, TrainState};
+use super::{Run, StyleGan2Trainer, TrainSettings, TrainState};
 use crate::{
     data::Dataset,
     networks::generators::stylegan2::Generator,
-    train::{Error, RunSettings, adversarial::check, checkpoint},
+    train::{Error, RunSettings, adversarial::check, bounds, checkpoint},
 };
 use burn::{
     module::Param,
     tensor::{Device, Tensor},
 };
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Where the coarse layers of a run learned what they know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GrownFrom {
+    /// The folder of the smaller run.
+    pub run: PathBuf,
+    /// Side of its pictures in pixels.
+    pub resolution: usize,
+    /// Thousands of pictures that were shown there, by it and by whatever it was grown from itself.
+    pub total_kimg: f64,
+    /// Training time that this took.
+    pub duration_secs: f64,
+}
+
+impl GrownFrom {
+    /// Checks every field, for a run on pictures of side `resolution`.
+    ///
+    /// # Errors
+    /// In words.
+    pub(super) fn validate(&self, resolution: usize) -> Result<(), String> {
+        bounds::within("grown_from.resolution", self.resolution, 16, resolution / 2)?;
+        bounds::not_negative("grown_from.total_kimg", self.total_kimg)?;
+        bounds::not_negative("grown_from.duration_secs", self.duration_secs)
+    }
+}
 
 impl StyleGan2Trainer {
     /// Starts `run`, a new one, with the coarse layers of `smaller`, a run at a lower resolution, as its

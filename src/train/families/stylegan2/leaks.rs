@@ -57,7 +57,7 @@ pub(super) fn look(
         &state.g_ema,
         (recipe.seed, "leak"),
         1.0,
-        recipe.batch_size,
+        recipe.part_size(),
         device,
     );
     let leaks = leaks(

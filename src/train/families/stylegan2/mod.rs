@@ -1,16 +1,26 @@
 //! StyleGAN2: what a run of it is asked to do, its step, and what goes with its checkpoints.
 
 mod classes;
+mod course;
+mod gamma;
 mod grow;
 mod leaks;
 mod losses;
+mod parts;
+mod preset;
+mod race;
 mod rehearsal;
 mod settings;
 mod step;
 
+pub use course::Course;
+pub use gamma::{OnCollapse, R1Gamma, Raises};
+pub use grow::GrownFrom;
 pub use losses::r1_penalty;
+pub use preset::Preset;
+pub use race::{Lane, Moment as RaceMoment, Race};
 pub use rehearsal::{Parity, Rehearsal};
-pub use settings::{GrownFrom, Recipe, Run, TrainSettings};
+pub use settings::{Recipe, Run, TrainSettings};
 pub use step::{StepStats, TrainState};
 
 use crate::{
@@ -44,7 +54,8 @@ impl State for TrainState {
             &mut self.discriminator_optimizer,
             &self.discriminator,
         )?;
-        self.augment_p.visit(visitor)
+        self.augment_p.visit(visitor)?;
+        self.raises.visit(visitor)
     }
 }
 
@@ -55,6 +66,12 @@ pub struct SampleReport {
     pub variety: RelativeVariety,
     /// A sentence about the augmentation, if it is seen in them.
     pub leak: Option<String>,
+    /// The weight of the R1 penalty from here on.
+    pub r1_gamma: f64,
+    /// How often the weight was raised; it was raised at this checkpoint if `is_raised`.
+    pub raises: i64,
+    /// Whether the weight was raised because of these samples.
+    pub is_raised: bool,
 }
 
 impl Family for TrainState {
@@ -75,15 +92,31 @@ impl Family for TrainState {
     ) -> Result<(Self, StepStats), Error> {
         let recipe = &settings.recipe;
         let real = batch((recipe.seed, step), recipe.mirror, places, dataset, device)?;
-        let classes: Vec<usize> = match dataset.classes() {
-            Some(classes) => places.iter().map(|&place| classes.of(place)).collect(),
-            None => vec![],
-        };
-        Ok(self.advance(settings, step, real, &classes))
+        Ok(self.advance(settings, step, real, &classes_at(places, dataset)))
     }
 
     fn generator(&self) -> Option<Box<dyn Generate>> {
         Some(Box::new(self.g_ema.clone()))
+    }
+
+    /// Raises the weight of the R1 penalty where the samples have collapsed and the recipe says so.
+    fn before_checkpoint(
+        &mut self,
+        settings: &TrainSettings,
+        images_seen: u64,
+        dataset: &Dataset,
+        device: &Device,
+    ) -> Result<(), Error> {
+        if settings.recipe.on_collapse == OnCollapse::RaiseGamma
+            && self
+                .variety(settings, images_seen, dataset, device)?
+                .collapse()
+                .is_some()
+        {
+            let r1_gamma = settings.recipe.r1_gamma(settings.network.resolution);
+            self.raises.raise(images_seen, r1_gamma);
+        }
+        Ok(())
     }
 
     /// A sample grid, with a row for each class where there are several, the snapshot to publish, whether the
@@ -97,7 +130,7 @@ impl Family for TrainState {
         device: &Device,
     ) -> Result<SampleReport, Error> {
         let (recipe, g_ema) = (&run.settings.recipe, checkpoint.join(format!("{G_EMA}.bpk")));
-        let drawn_as = (recipe.seed, recipe.batch_size);
+        let drawn_as = (recipe.seed, recipe.part_size());
         let each: Vec<_> = (0..run.settings.network.classes.len())
             .map(|class| self.g_ema.clone().of_class(Some(class)))
             .collect();
@@ -106,10 +139,27 @@ impl Family for TrainState {
             false => grid_by_row(&each, drawn_as, GRID_PSI, device),
         };
         write_report(&run.dir, images_seen / 1000, samples, &g_ema)?;
+        let of = recipe.r1_gamma(run.settings.network.resolution);
         Ok(SampleReport {
-            variety: RelativeVariety::measure(&self.g_ema, drawn_as, images_seen, dataset, device)?,
+            variety: self.variety(&run.settings, images_seen, dataset, device)?,
             leak: leaks::look(self, run, images_seen, dataset, device)?,
+            r1_gamma: self.r1_gamma(&run.settings),
+            raises: self.raises.times(of),
+            is_raised: self.raises.was_raised_at(images_seen, of),
         })
+    }
+}
+
+impl TrainState {
+    fn variety(
+        &self,
+        settings: &TrainSettings,
+        images_seen: u64,
+        dataset: &Dataset,
+        device: &Device,
+    ) -> Result<RelativeVariety, Error> {
+        let drawn_as = (settings.recipe.seed, settings.recipe.part_size());
+        RelativeVariety::measure(&self.g_ema, drawn_as, images_seen, dataset, device)
     }
 }
 

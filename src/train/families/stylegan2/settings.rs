@@ -1,13 +1,19 @@
 //! What a training run is asked to do; written to `training_options.json`.
 
-use super::{StepStats, classes::classes_of};
+use super::{
+    GrownFrom, StepStats,
+    classes::classes_of,
+    course::Course,
+    gamma::{OnCollapse, R1Gamma, default_r1_gamma},
+    race::Race,
+};
 use crate::{
     data::{Dataset, Provenance},
     networks::generators::{GeneratorConfig, stylegan2::StyleGan2Config},
     train::{AugPipe, Effort, Measuring, RunFacts, RunFolder, RunSettings, Schedule, TrainedOn, bounds},
 };
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Everything that determines a run, apart from the device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +34,9 @@ pub struct TrainSettings {
     /// What tells the network's classes apart, as [`Dataset::classify`] takes it, if it has classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classes: Option<String>,
+    /// The race that found `r1_gamma`, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub race: Option<Race>,
     /// How it is trained.
     #[serde(flatten)]
     pub recipe: Recipe,
@@ -47,9 +56,18 @@ pub struct Recipe {
     #[arg(long, value_name = "SIZE", default_value_t = Self::default().learning_rate)]
     pub learning_rate: f64,
     /// Weight of the R1 penalty, `r1_gamma / 2 E|grad D|^2`. More keeps shapes whole and varied, less draws
-    /// finer details [default: 0.045 resolution^2 / batch_size].
-    #[arg(long, value_name = "WEIGHT")]
-    pub r1_gamma: Option<f64>,
+    /// finer details. With `auto` several weights are tried first, on pictures of half the side, and the best
+    /// of them is taken [default: 0.045 resolution^2 / batch_size].
+    #[arg(long, value_name = "WEIGHT|auto")]
+    pub r1_gamma: Option<R1Gamma>,
+    /// What to do when the generator draws nearly the same picture for every seed.
+    #[arg(long, value_enum, default_value_t)]
+    #[serde(default)]
+    pub on_collapse: OnCollapse,
+    /// How it begins.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub course: Course,
     /// The penalty is taken every so many steps, with as much more weight.
     #[arg(skip = Self::default().r1_interval)]
     pub r1_interval: usize,
@@ -102,6 +120,8 @@ impl Default for Recipe {
             batch_size: 16,
             learning_rate: 0.003,
             r1_gamma: None,
+            on_collapse: OnCollapse::Warn,
+            course: Course::default(),
             r1_interval: 16,
             ema_kimg: 5.0,
             ema_rampup: 0.05,
@@ -136,19 +156,30 @@ impl Recipe {
         Self::default().ada_kimg
     }
 
-    /// Weight of the R1 penalty for pictures of side `resolution`.
-    ///
-    /// The papers' rule, `0.0002 resolution^2 / batch_size`, is for photographs. The flat art of avatar
-    /// collections collapses with it: it takes about 200 times as much.
+    /// Weight of the R1 penalty for pictures of side `resolution`, before anything raises it. Where a race is
+    /// to find it, what it would be without.
     pub fn r1_gamma(&self, resolution: usize) -> f64 {
-        let rule = || 0.045 * (resolution * resolution) as f64 / self.batch_size as f64;
-        self.r1_gamma.unwrap_or_else(rule)
+        match self.r1_gamma {
+            Some(R1Gamma::Weight(weight)) => weight,
+            Some(R1Gamma::Race(_)) | None => default_r1_gamma(resolution, self.batch_size),
+        }
     }
 
-    /// Decay of the averaged generator in the step that ends at `images_seen`.
-    pub fn ema_beta(&self, images_seen: u64) -> f64 {
+    /// Adam's step size for both networks in the step of this number.
+    pub fn learning_rate(&self, step: u64) -> f64 {
+        self.course
+            .learning_rate(step, self.batch_size, self.learning_rate)
+    }
+
+    /// Pictures that are in memory at once, at most.
+    pub fn part_size(&self) -> usize {
+        self.course.part(self.batch_size)
+    }
+
+    /// Decay of the averaged generator in the step on `batch_size` pictures that ends at `images_seen`.
+    pub fn ema_beta(&self, batch_size: usize, images_seen: u64) -> f64 {
         let half_life = (self.ema_kimg * 1000.0).min(images_seen as f64 * self.ema_rampup);
-        0.5f64.powf(self.batch_size as f64 / half_life.max(1e-8))
+        0.5f64.powf(batch_size as f64 / half_life.max(1e-8))
     }
 
     /// How long it takes.
@@ -158,6 +189,7 @@ impl Recipe {
             total_kimg: self.total_kimg,
             snapshot_kimg: self.snapshot_kimg,
             tick_images: 1000,
+            opening: self.course.opening(self.batch_size),
         }
     }
 
@@ -174,17 +206,21 @@ impl Recipe {
                 self.batch_size
             ));
         }
+        self.course.validate(self.batch_size)?;
         bounds::within("r1_interval", self.r1_interval, 1, 1 << 20)?;
         bounds::share("style_mixing_prob", self.style_mixing_prob)?;
         bounds::more_than_zero("learning_rate", self.learning_rate)?;
         bounds::share("ada_target", self.ada_target)?;
         bounds::more_than_zero("ada_kimg", self.ada_kimg)?;
         for (field, value) in [
-            ("r1_gamma", self.r1_gamma.unwrap_or(0.0)),
+            ("r1_gamma", self.r1_gamma(0)),
             ("ema_kimg", self.ema_kimg),
             ("ema_rampup", self.ema_rampup),
         ] {
             bounds::not_negative(field, value)?;
+        }
+        if self.on_collapse == OnCollapse::RaiseGamma && self.r1_gamma == Some(R1Gamma::Weight(0.0)) {
+            return Err("r1_gamma is 0, expected more than 0, because nothing raises it otherwise".into());
         }
         Ok(())
     }
@@ -192,19 +228,6 @@ impl Recipe {
 
 /// The run folder of a generator.
 pub type Run = RunFolder<TrainSettings>;
-
-/// Where the coarse layers of a run learned what they know.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct GrownFrom {
-    /// The folder of the smaller run.
-    pub run: PathBuf,
-    /// Side of its pictures in pixels.
-    pub resolution: usize,
-    /// Thousands of pictures that were shown there, by it and by whatever it was grown from itself.
-    pub total_kimg: f64,
-    /// Training time that this took.
-    pub duration_secs: f64,
-}
 
 impl TrainSettings {
     /// Momentum of Adam; the papers use none.
@@ -235,8 +258,9 @@ impl TrainSettings {
             },
             grown_from: None,
             classes: dataset.classes().map(|classes| classes.by().to_owned()),
+            race: None,
             recipe: Recipe {
-                r1_gamma: Some(recipe.r1_gamma(resolution)),
+                r1_gamma: Some(recipe.r1_gamma(resolution).into()),
                 ..recipe
             },
         }
@@ -245,16 +269,18 @@ impl TrainSettings {
 
 impl From<TrainSettings> for RunFacts {
     fn from(settings: TrainSettings) -> Self {
-        let before = settings.grown_from.map(|from| Effort {
+        let mut before = settings.grown_from.map_or_else(Effort::default, |from| Effort {
             kimg: from.total_kimg,
             duration_secs: from.duration_secs,
         });
+        // Its networks were thrown away, its time was not.
+        before.duration_secs += settings.race.map_or(0.0, |race| race.duration_secs);
         Self {
             generator: GeneratorConfig::StyleGan2(settings.network),
             dataset: settings.dataset,
             provenance: settings.provenance,
             hardware: settings.hardware,
-            before: before.unwrap_or_default(),
+            before,
         }
     }
 }
@@ -304,23 +330,23 @@ impl RunSettings for TrainSettings {
                 self.network.classes.len()
             ));
         }
-        let Some(from) = &self.grown_from else {
-            return Ok(());
-        };
-        bounds::within(
-            "grown_from.resolution",
-            from.resolution,
-            16,
-            self.network.resolution / 2,
-        )?;
-        bounds::not_negative("grown_from.total_kimg", from.total_kimg)?;
-        bounds::not_negative("grown_from.duration_secs", from.duration_secs)
+        if matches!(self.recipe.r1_gamma, Some(R1Gamma::Race(_))) {
+            return Err("r1_gamma is auto, expected a number: a race is run before a run begins".into());
+        }
+        if let Some(race) = &self.race {
+            bounds::not_negative("race.duration_secs", race.duration_secs)?;
+        }
+        match &self.grown_from {
+            Some(from) => from.validate(self.network.resolution),
+            None => Ok(()),
+        }
     }
 }
 
 #[cfg(test)]
 pub(in crate::train) mod tests {
     use super::*;
+    use std::path::PathBuf;
 
     pub(crate) fn tiny() -> TrainSettings {
         TrainSettings {
@@ -344,10 +370,11 @@ pub(in crate::train) mod tests {
             },
             grown_from: None,
             classes: None,
+            race: None,
             recipe: Recipe {
                 batch_size: 4,
                 total_kimg: 1.0,
-                r1_gamma: Some(0.2),
+                r1_gamma: Some(0.2.into()),
                 r1_interval: 2,
                 style_mixing_prob: 0.9,
                 noise: true,
@@ -362,10 +389,10 @@ pub(in crate::train) mod tests {
     fn ema_halves_after_its_half_life() {
         let recipe = tiny().recipe;
         let steps = recipe.ema_kimg * 1000.0 / recipe.batch_size as f64;
-        let late = recipe.ema_beta(100_000_000);
+        let late = recipe.ema_beta(recipe.batch_size, 100_000_000);
         assert!((late.powf(steps) - 0.5).abs() < 1e-9);
         assert!(
-            recipe.ema_beta(1000) < late,
+            recipe.ema_beta(recipe.batch_size, 1000) < late,
             "early on the average follows faster"
         );
     }
@@ -389,6 +416,12 @@ pub(in crate::train) mod tests {
             ("style_mixing_prob", "1.5", "expected 0 to 1"),
             ("ada_target", "-0.1", "expected 0 to 1"),
             ("ada_kimg", "0.0", "expected more than 0"),
+            ("r1_gamma", "\"auto\"", "expected a number"),
+            ("first_kimg", "-1.0", "expected at least 0"),
+            ("first_batch_size", "8", "expected at most 4"),
+            ("first_learning_rate", "0.0", "expected more than 0"),
+            ("accumulate", "0", "expected at least 1"),
+            ("accumulate", "2", "expected at most 1"),
         ] {
             let mut edited = sound.clone();
             edited[field] = serde_json::from_str(value).unwrap();
@@ -436,6 +469,10 @@ pub(in crate::train) mod tests {
             "metrics",
             "metrics_kimg",
             "metrics_count",
+            "on_collapse",
+            "first_kimg",
+            "delay_discriminator",
+            "accumulate",
         ] {
             old.as_object_mut().unwrap().remove(field).unwrap();
         }
@@ -447,6 +484,8 @@ pub(in crate::train) mod tests {
             [settings.recipe.ada_target, settings.recipe.ada_kimg],
             [0.6, 100.0]
         );
+        assert_eq!(settings.recipe.on_collapse, OnCollapse::Warn);
+        assert_eq!(settings.recipe.course, Course::default());
         assert_eq!(settings.dataset, tiny().dataset);
     }
 }

@@ -3,7 +3,9 @@
 
 use super::{
     classes::{DrawnClasses, every_class},
+    gamma::Raises,
     losses::r1_penalty,
+    parts::Parts,
     settings::TrainSettings,
 };
 use crate::{
@@ -21,7 +23,7 @@ use crate::{
 };
 use burn::{
     module::Module,
-    optim::{AdamConfig, GradientsParams, ModuleOptimizer},
+    optim::{AdamConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer},
     tensor::{Device, Tensor},
 };
 use rand::Rng;
@@ -42,6 +44,8 @@ pub struct TrainState {
     pub discriminator_optimizer: ModuleOptimizer,
     /// How often pictures are augmented.
     pub augment_p: AdaptiveP,
+    /// How often the weight of the R1 penalty was raised.
+    pub raises: Raises,
 }
 
 /// What a step measured.
@@ -121,7 +125,14 @@ impl TrainState {
             generator_optimizer: adam(1.0),
             discriminator_optimizer: adam(lazy),
             augment_p: AdaptiveP::default(),
+            raises: Raises::default(),
         }
+    }
+
+    /// The weight of the R1 penalty at this moment.
+    pub fn r1_gamma(&self, settings: &TrainSettings) -> f64 {
+        let r1_gamma = settings.recipe.r1_gamma(settings.network.resolution);
+        self.raises.raised(r1_gamma)
     }
 
     /// The step number `step`, counted from zero, on `real [batch_size, channels, resolution, resolution]` and
@@ -140,114 +151,128 @@ impl TrainState {
         real_classes: &[usize],
     ) -> (Self, StepStats) {
         // All randomness follows from the seed and the number of the step, so that a resumed run
-        // goes on exactly as if it had never stopped.
-        let mut rng = stream(settings.recipe.seed, "step", step);
+        // goes on exactly as if it had never stopped. It is drawn for the whole batch, so that a step in parts
+        // is the step at once.
+        let recipe = &settings.recipe;
+        let mut rng = stream(recipe.seed, "step", step);
         let device = real.device();
         random::seed(rng.random());
-        let real = real.without_autodiff();
+        let n = real.dims()[0];
+        let parts = Parts::new(n, recipe.part_size());
+        let share = parts.share();
+        let real = parts.split(real.without_autodiff());
         let count = settings.network.classes.len();
         // What tells the networks the class of each picture, if there are classes.
-        let told = |classes: &[usize], device: &Device| (count > 0).then(|| one_hot(classes, count, device));
         let plain = device.clone().without_autodiff();
-        let mut drawn = DrawnClasses::new(settings, step);
+        let told = |classes: &[usize]| (count > 0).then(|| one_hot(classes, count, &plain));
+        let mut drawn = DrawnClasses::new(settings, step, n);
         let mut stats = StepStats::default();
         // Without noise its strengths stay at zero, so that the saved noise changes nothing either.
-        let noise = if settings.recipe.noise {
+        let noise = if recipe.noise {
             NoiseMode::Random
         } else {
             NoiseMode::None
         };
-        let lazy = settings.recipe.r1_interval as f64 / (settings.recipe.r1_interval as f64 + 1.0);
-        let (pipe, p) = (
-            settings.recipe.augment,
-            self.augment_p.augment_p(settings.recipe.ada_kimg),
-        );
-        let mut draws = stream(settings.recipe.seed, "augment", step);
+        let (pipe, p) = (recipe.augment, self.augment_p.augment_p(recipe.ada_kimg));
+        let mut draws = stream(recipe.seed, "augment", step);
         let mut augmentation = || {
-            let (n, side) = (settings.recipe.batch_size, settings.network.resolution);
-            Augmentation::draw(pipe, p, n, side, &mut draws)
+            let side = settings.network.resolution;
+            parts.augmentations(Augmentation::draw(pipe, p, n, side, &mut draws))
         };
         let of_real = augmentation();
         stats.augment_p = (pipe != AugPipe::None).then_some(p);
 
-        let fake_classes = told(&drawn.next(), &plain);
-        let fake = {
-            let generator = self.generator.valid();
-            let ws = mixed_ws(&generator, fake_classes.clone(), settings, &mut rng, &device).1;
-            generator.synthesis.forward(ws, noise)
-        };
-        let real_classes = told(real_classes, &plain);
-        let real_logits = self
-            .discriminator
-            .forward(of_real.apply(real.clone()), real_classes.clone());
-        let fake_logits = self
-            .discriminator
-            .forward(augmentation().apply(fake), fake_classes);
-        let signs = scalar(real_logits.clone().sign().sum());
-        stats.real_sign = Some(signs / settings.recipe.batch_size as f64);
-        stats.real_logit = scalar(real_logits.clone().mean());
-        stats.fake_logit = scalar(fake_logits.clone().mean());
-        let loss = discriminator_loss(real_logits, fake_logits);
-        stats.discriminator_loss = scalar(loss.clone());
-        if !stats.is_finite() {
-            return (self, stats);
-        }
-        if pipe != AugPipe::None {
-            let (shown, target) = (settings.recipe.batch_size, settings.recipe.ada_target);
-            self.augment_p
-                .observe(step, signs as i64, shown, target, settings.recipe.ada_kimg);
-        }
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.discriminator);
-        let rate = settings.recipe.learning_rate * lazy;
-        self.discriminator = self
-            .discriminator_optimizer
-            .step(rate, self.discriminator, gradients);
-
-        let r1_gamma = settings.recipe.r1_gamma(settings.network.resolution);
-        if step.is_multiple_of(settings.recipe.r1_interval as u64) && r1_gamma > 0.0 {
-            let real = Tensor::from_inner(real);
-            let (penalty, surrogate) = r1_penalty(
-                &self.discriminator,
-                real,
-                real_classes.map(Tensor::from_inner),
-                &of_real,
-            );
-            stats.r1_penalty = Some(penalty);
+        let real_classes = parts.split_some(told(real_classes));
+        let latents = Latents::draw(n, told(&drawn.next()), settings, &mut rng, &device).split(&parts);
+        let generator = self.generator.valid();
+        let mut sum = GradientsAccumulator::new();
+        let mut signs = 0.0;
+        let pictures = real.iter().zip(&of_real).zip(&real_classes);
+        for ((((real, of_real), real_class), of_fake), latents) in pictures.zip(augmentation()).zip(latents) {
+            let fake_class = latents.class.clone();
+            let fake = generator.synthesis.forward(latents.ws(&generator).1, noise);
+            let real_logits = self
+                .discriminator
+                .forward(of_real.apply(real.clone()), real_class.clone());
+            let fake_logits = self.discriminator.forward(of_fake.apply(fake), fake_class);
+            signs += scalar(real_logits.clone().sign().sum());
+            stats.real_logit += share * scalar(real_logits.clone().mean());
+            stats.fake_logit += share * scalar(fake_logits.clone().mean());
+            let loss = discriminator_loss(real_logits, fake_logits);
+            stats.discriminator_loss += share * scalar(loss.clone());
             if !stats.is_finite() {
                 return (self, stats);
             }
-            let loss = surrogate * (r1_gamma * settings.recipe.r1_interval as f64);
-            let gradients = GradientsParams::from_grads(loss.backward(), &self.discriminator);
+            let gradients = GradientsParams::from_grads((loss * share).backward(), &self.discriminator);
+            sum.accumulate(&self.discriminator, gradients);
+        }
+        stats.real_sign = Some(signs / n as f64);
+        let is_delayed = step < recipe.course.delay_discriminator;
+        if pipe != AugPipe::None && !is_delayed {
+            let target = recipe.ada_target;
+            self.augment_p
+                .observe(step, signs as i64, n, target, recipe.ada_kimg);
+        }
+        let learning_rate = recipe.learning_rate(step);
+        let lazy = recipe.r1_interval as f64 / (recipe.r1_interval as f64 + 1.0);
+        // At a rate of zero weights keep every bit, while Adam gets to know their gradients.
+        let rate = if is_delayed { 0.0 } else { learning_rate * lazy };
+        self.discriminator = self
+            .discriminator_optimizer
+            .step(rate, self.discriminator, sum.grads());
+
+        let r1_gamma = self.r1_gamma(settings);
+        if step.is_multiple_of(recipe.r1_interval as u64) && r1_gamma > 0.0 {
+            let mut penalties = 0.0;
+            for ((real, class), of_real) in real.into_iter().zip(real_classes).zip(&of_real) {
+                let (real, class) = (Tensor::from_inner(real), class.map(Tensor::from_inner));
+                let (penalty, surrogate) = r1_penalty(&self.discriminator, real, class, of_real);
+                penalties += share * penalty;
+                stats.r1_penalty = Some(penalties);
+                if !stats.is_finite() {
+                    return (self, stats);
+                }
+                let loss = surrogate * (r1_gamma * recipe.r1_interval as f64 * share);
+                let gradients = GradientsParams::from_grads(loss.backward(), &self.discriminator);
+                sum.accumulate(&self.discriminator, gradients);
+            }
             self.discriminator = self
                 .discriminator_optimizer
-                .step(rate, self.discriminator, gradients);
+                .step(rate, self.discriminator, sum.grads());
         }
 
-        let fake_classes = told(&drawn.next(), &plain).map(Tensor::from_inner);
-        let (w, ws) = mixed_ws(&self.generator, fake_classes.clone(), settings, &mut rng, &device);
-        let fake = augmentation().apply(self.generator.synthesis.forward(ws, noise));
-        let loss = generator_loss(self.discriminator.clone().no_grad().forward(fake, fake_classes));
-        stats.generator_loss = scalar(loss.clone());
-        if !stats.is_finite() {
-            return (self, stats);
+        let classes = told(&drawn.next()).map(Tensor::from_inner);
+        let latents = Latents::draw(n, classes, settings, &mut rng, &device).split(&parts);
+        let discriminator = self.discriminator.clone().no_grad();
+        let mut sum = GradientsAccumulator::new();
+        let mut all_w = vec![];
+        for (of_fake, latents) in augmentation().into_iter().zip(latents) {
+            let class = latents.class.clone();
+            let (w, ws) = latents.ws(&self.generator);
+            all_w.push(w.detach());
+            let fake = of_fake.apply(self.generator.synthesis.forward(ws, noise));
+            let loss = generator_loss(discriminator.forward(fake, class));
+            stats.generator_loss += share * scalar(loss.clone());
+            if !stats.is_finite() {
+                return (self, stats);
+            }
+            let gradients = GradientsParams::from_grads((loss * share).backward(), &self.generator);
+            sum.accumulate(&self.generator, gradients);
         }
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.generator);
-        self.generator =
-            self.generator_optimizer
-                .step(settings.recipe.learning_rate, self.generator, gradients);
+        self.generator = self
+            .generator_optimizer
+            .step(learning_rate, self.generator, sum.grads());
+        let w = Tensor::cat(all_w, 0);
         self.generator.mapping = self.generator.mapping.track_w_avg(w, TrainSettings::W_AVG_BETA);
-        if let Some(classes) = told(&every_class(settings, step), &plain) {
-            let shape = [settings.recipe.batch_size, settings.network.z_dim];
-            let z = random::normal(shape, 1.0, &plain);
+        if let Some(classes) = told(&every_class(settings, step, n)) {
+            let z = random::normal([n, settings.network.z_dim], 1.0, &plain);
             let w = self.generator.mapping.valid().w_from_z(z, Some(classes.clone()));
             let [w, classes] = [w, classes].map(Tensor::from_inner);
             let mapping = self.generator.mapping;
             self.generator.mapping = mapping.track_class_w_avg(w, classes, TrainSettings::W_AVG_BETA);
         }
 
-        let beta = settings
-            .recipe
-            .ema_beta(settings.schedule().images_after(step + 1));
+        let beta = recipe.ema_beta(n, settings.schedule().images_after(step + 1));
         self.g_ema = ema_step(self.g_ema, &self.generator, beta);
         (self, stats)
     }
@@ -257,33 +282,57 @@ fn scalar(value: Tensor<1>) -> f64 {
     value.into_scalar::<f32>() as f64
 }
 
-/// A batch of `w [n, w_dim]` and, from it, `ws [n, num_ws, w_dim]` with style mixing: from a random
-/// layer on, the layers follow a second latent of the same class.
-fn mixed_ws(
-    generator: &Generator,
-    classes: Option<Tensor<2>>,
-    settings: &TrainSettings,
-    rng: &mut ChaCha8Rng,
-    device: &Device,
-) -> (Tensor<2>, Tensor<3>) {
-    let draw = || {
-        let shape = [settings.recipe.batch_size, settings.network.z_dim];
-        generator
+/// What pictures are drawn from.
+struct Latents {
+    /// `[n, z_dim]`.
+    z: Tensor<2>,
+    /// `[n, classes]`, where there are classes.
+    class: Option<Tensor<2>>,
+    /// Style mixing: from this layer on, the layers follow a second latent of the same class.
+    mixed: Option<(usize, Tensor<2>)>,
+}
+
+impl Latents {
+    /// Draws them for `n` pictures of these classes.
+    fn draw(
+        n: usize,
+        class: Option<Tensor<2>>,
+        settings: &TrainSettings,
+        rng: &mut ChaCha8Rng,
+        device: &Device,
+    ) -> Self {
+        let draw = || random::normal([n, settings.network.z_dim], 1.0, device);
+        let z = draw();
+        let is_mixed = rng.random_bool(settings.recipe.style_mixing_prob);
+        let mixed = is_mixed.then(|| (rng.random_range(1..settings.network.num_ws()), draw()));
+        Self { z, class, mixed }
+    }
+
+    fn split(self, parts: &Parts) -> Vec<Self> {
+        let mut mixed = self.mixed.map(|(cutoff, z)| (cutoff, parts.split(z).into_iter()));
+        let part = |(z, class)| Self {
+            z,
+            class,
+            mixed: mixed
+                .as_mut()
+                .and_then(|(cutoff, parts)| Some((*cutoff, parts.next()?))),
+        };
+        let classes = parts.split_some(self.class);
+        parts.split(self.z).into_iter().zip(classes).map(part).collect()
+    }
+
+    /// `w [n, w_dim]` of the first latent, and `ws [n, num_ws, w_dim]` of both.
+    fn ws(self, generator: &Generator) -> (Tensor<2>, Tensor<3>) {
+        let w = generator.mapping.w_from_z(self.z, self.class.clone());
+        let ws = generator.mapping.broadcast(w.clone());
+        let Some((cutoff, z)) = self.mixed else {
+            return (w, ws);
+        };
+        let other = generator
             .mapping
-            .w_from_z(random::normal(shape, 1.0, device), classes.clone())
-    };
-    let w = draw();
-    let ws = generator.mapping.broadcast(w.clone());
-    let num_ws = settings.network.num_ws();
-    let ws = if rng.random_bool(settings.recipe.style_mixing_prob) {
-        let cutoff = rng.random_range(1..num_ws);
-        let other = generator.mapping.broadcast(draw());
-        Tensor::cat(
-            vec![ws.narrow(1, 0, cutoff), other.narrow(1, cutoff, num_ws - cutoff)],
-            1,
-        )
-    } else {
-        ws
-    };
-    (w, ws)
+            .broadcast(generator.mapping.w_from_z(z, self.class));
+        let fine = other.dims()[1] - cutoff;
+        let ws = Tensor::cat(vec![ws.narrow(1, 0, cutoff), other.narrow(1, cutoff, fine)], 1);
+        (w, ws)
+    }
 }

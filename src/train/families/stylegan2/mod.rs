@@ -32,6 +32,7 @@ use crate::{
     },
 };
 use burn::tensor::Device;
+use classes::classes_at;
 use std::path::Path;
 
 /// Truncation of the sample grids.

@@ -16,6 +16,14 @@ use rand_chacha::ChaCha8Rng;
 /// Pictures that are looked at together, where there is memory for so many.
 const BATCH: usize = 32;
 
+/// Where avatars come from.
+pub(super) enum Drawn<'a> {
+    /// They are drawn now.
+    By(&'a dyn Generate),
+    /// Whatever drew them, these are pictures of them.
+    Before(&'a Dataset),
+}
+
 /// Which pictures are compared.
 pub(super) struct Sampling {
     /// Avatars to draw.
@@ -43,10 +51,11 @@ impl Seen {
     }
 }
 
-/// Looks at avatars and at pictures of `dataset`, which are of one size. Inception looks at all of them, of
+/// Looks at avatars, of which there are as many as are wanted, and at pictures of `dataset`, which are of one
+/// size. Inception looks at all of them, of
 /// which there must be four; others need twice as many as are drawn.
 pub(super) fn see(
-    generator: &dyn Generate,
+    drawn_by: &Drawn,
     eyes: &Eyes,
     dataset: &Dataset,
     sampling: &Sampling,
@@ -63,11 +72,13 @@ pub(super) fn see(
         true => dataset.len(),
         false => 2 * half,
     };
-    let together = memory.batch(None, BATCH, |n| to_look(generator, eyes.numbers_kept(), n))?;
+    let together = match drawn_by {
+        Drawn::By(generator) => memory.batch(None, BATCH, |n| to_look(*generator, eyes.numbers_kept(), n))?,
+        Drawn::Before(_) => BATCH,
+    };
     let bar = progress::bar(count + of_collection as u64, "pictures looked at");
     let mut order: Vec<usize> = (0..dataset.len()).collect();
     order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-    let side = dataset.resolution();
     let mut dimensions = 0;
     let mut look = |images: Tensor<4>, all: &mut Vec<f32>| {
         let [n, ..] = images.dims();
@@ -78,19 +89,26 @@ pub(super) fn see(
     };
     let mut collection = vec![];
     for batch in order[..of_collection].chunks(together) {
-        let mut values = vec![];
-        for &index in batch {
-            let picture = dataset.read(index)?;
-            values.extend(picture.iter().map(|&byte| f32::from(byte) / 127.5 - 1.0));
-        }
-        let images = TensorData::new(values, [batch.len(), 3, side, side]);
-        look(Tensor::from_data(images, device), &mut collection);
+        look(pictures(dataset, batch, device)?, &mut collection);
     }
-    let seeds: Vec<u64> = (0..count).map(|i| seed.wrapping_add(i)).collect();
     let mut drawn = vec![];
-    for batch in seeds.chunks(together) {
-        let latents = generator.latents_from_z(z_from_seeds(generator, batch, device), truncation_psi);
-        look(generator.draw(latents), &mut drawn);
+    match drawn_by {
+        Drawn::By(generator) => {
+            let seeds: Vec<u64> = (0..count).map(|i| seed.wrapping_add(i)).collect();
+            for batch in seeds.chunks(together) {
+                let z = z_from_seeds(*generator, batch, device);
+                look(
+                    generator.draw(generator.latents_from_z(z, truncation_psi)),
+                    &mut drawn,
+                );
+            }
+        }
+        Drawn::Before(avatars) => {
+            let places: Vec<usize> = (0..count as usize).collect();
+            for batch in places.chunks(together) {
+                look(pictures(avatars, batch, device)?, &mut drawn);
+            }
+        }
     }
     bar.finish_and_clear();
     let [mut drawn, collection] = [drawn, collection].map(|values| Features::new(values, dimensions));
@@ -112,6 +130,18 @@ pub(super) fn see(
     })
 }
 
+/// The pictures of `dataset` at these places, `[n, 3, side, side]` in `[-1, 1]`.
+fn pictures(dataset: &Dataset, places: &[usize], device: &Device) -> anyhow::Result<Tensor<4>> {
+    let side = dataset.resolution();
+    let mut values = Vec::with_capacity(places.len() * 3 * side * side);
+    for &place in places {
+        let picture = dataset.read(place)?;
+        values.extend(picture.iter().map(|&byte| f32::from(byte) / 127.5 - 1.0));
+    }
+    let images = TensorData::new(values, [places.len(), 3, side, side]);
+    Ok(Tensor::from_data(images, device))
+}
+
 /// Compares avatars with pictures of `dataset`, which has at least twice as many and of the same size, by a
 /// CLIP.
 pub(super) fn resemblance(
@@ -123,7 +153,7 @@ pub(super) fn resemblance(
     memory: Memory,
 ) -> anyhow::Result<Resemblance> {
     let eyes = Eyes::Clip(Box::new(encoder));
-    let seen = see(generator, &eyes, dataset, sampling, device, memory)?;
+    let seen = see(&Drawn::By(generator), &eyes, dataset, sampling, device, memory)?;
     let [collection, others] = &seen.parts;
     let host = Device::flex();
     let distance = |pictures: &Features| kid(pictures, collection, &host);

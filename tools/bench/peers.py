@@ -8,14 +8,13 @@ import argparse
 import json
 import os
 import pathlib
-import platform
 import subprocess
 from dataclasses import dataclass
 
 import browser
 import native
+from machine import ROOT, processor
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROWS = {
     "generator": native.generator,
     "step": native.step,
@@ -50,14 +49,6 @@ def build_ours():
     output = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
     messages = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     return next(m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == "peers")
-
-
-def processor():
-    """The processor's name, where the system says it."""
-    info = pathlib.Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
 
 
 def main():

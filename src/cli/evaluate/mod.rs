@@ -1,5 +1,6 @@
 //! `guise evaluate`.
 
+mod drawn;
 mod pair;
 mod panel;
 mod pictures;
@@ -27,6 +28,7 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
+    Drawn(drawn::Args),
     Pair(pair::Args),
     Pictures(pictures::Args),
     Prompts(prompts::Args),
@@ -34,6 +36,7 @@ enum What {
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
     match args.what {
+        What::Drawn(args) => drawn::run(args),
         What::Pair(args) => pair::run(args),
         What::Pictures(args) => pictures::run(args),
         What::Prompts(args) => prompts::run(args),

@@ -1,10 +1,10 @@
 //! `guise evaluate pictures`.
 
-use super::{Opened, Subject, write_figures};
+use super::{Subject, write_figures};
 use crate::{
     cli::{
         files::{read_at_most, writable},
-        likeness::{Sampling, Seen, see},
+        likeness::{Drawn, Sampling, Seen, see},
         memory::Memory,
         trust::Purpose,
     },
@@ -74,39 +74,54 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         (None, Some(words)) => Eyes::Clip(Box::new(&*words.image)),
         (None, None) => Eyes::Random(RandomFeatures::new(device)),
     };
-    let usual = match eyes.look_at_all() {
-        true => WITH_INCEPTION,
-        false => WITH_OTHERS,
-    };
-    let count = args.count.unwrap_or(usual);
-    if eyes.look_at_all() {
-        ensure!(
-            pictures >= 4,
-            "{} has {pictures} pictures, expected at least 4",
-            args.subject.data.display()
-        );
-    } else {
-        ensure!(
-            pictures >= 2 * count,
-            "{} has {pictures} pictures, expected {} for --count {count}: ask for at most {}",
-            args.subject.data.display(),
-            2 * count,
-            pictures / 2
-        );
-    }
+    let count = count_for(&eyes, args.count, (pictures, &args.subject.data))?;
     let sampling = Sampling {
         count,
         truncation_psi: psi,
         seed: args.seed,
     };
-    let seen = look(&opened, &eyes, &sampling)?;
+    ensure_features(&eyes, pictures, count, opened.memory)?;
+    let drawn_by = Drawn::By(&opened.model.generator);
+    let seen = see(
+        &drawn_by,
+        &eyes,
+        &opened.dataset,
+        &sampling,
+        device,
+        opened.memory,
+    )?;
     let mut figures = measure(&seen, count, eyes.name())?;
     figures.insert("truncation_psi".into(), json!(psi));
     figures.insert("seed".into(), json!(args.seed));
     write_figures(args.out.as_deref(), &Value::Object(figures))
 }
 
-fn open_inception(path: &Path, device: &Device) -> anyhow::Result<Inception> {
+/// How many avatars to compare with the collection in `data`, which has so many pictures.
+pub(super) fn count_for(
+    eyes: &Eyes,
+    asked: Option<u64>,
+    (pictures, data): (u64, &Path),
+) -> anyhow::Result<u64> {
+    if eyes.look_at_all() {
+        ensure!(
+            pictures >= 4,
+            "{} has {pictures} pictures, expected at least 4",
+            data.display()
+        );
+        return Ok(asked.unwrap_or(WITH_INCEPTION));
+    }
+    let count = asked.unwrap_or(WITH_OTHERS);
+    ensure!(
+        pictures >= 2 * count,
+        "{} has {pictures} pictures, expected {} for --count {count}: ask for at most {}",
+        data.display(),
+        2 * count,
+        pictures / 2
+    );
+    Ok(count)
+}
+
+pub(super) fn open_inception(path: &Path, device: &Device) -> anyhow::Result<Inception> {
     let open = || {
         anyhow::Ok(
             InceptionModel::from_safetensors(&read_at_most(path, MAX_INCEPTION_BYTES)?)?.network(device)?,
@@ -115,19 +130,8 @@ fn open_inception(path: &Path, device: &Device) -> anyhow::Result<Inception> {
     open().with_context(|| format!("cannot use the Inception {}", path.display()))
 }
 
-/// What `eyes` see.
-fn look(opened: &Opened, eyes: &Eyes, sampling: &Sampling) -> anyhow::Result<Seen> {
-    let Opened {
-        model,
-        dataset,
-        memory,
-    } = opened;
-    ensure_features(eyes, dataset.len() as u64, sampling.count, *memory)?;
-    see(&model.generator, eyes, dataset, sampling, &model.device, *memory)
-}
-
 /// Makes sure that there is memory for what is compared.
-fn ensure_features(eyes: &Eyes, pictures: u64, drawn: u64, memory: Memory) -> anyhow::Result<()> {
+pub(super) fn ensure_features(eyes: &Eyes, pictures: u64, drawn: u64, memory: Memory) -> anyhow::Result<()> {
     let (looked_at, d) = match eyes {
         Eyes::Inception(_) => (pictures, Inception::FEATURES as u64),
         // The widest CLIPs have fewer.
@@ -145,7 +149,7 @@ fn ensure_features(eyes: &Eyes, pictures: u64, drawn: u64, memory: Memory) -> an
 }
 
 /// Measures what was seen, prints it and gives it back by its names.
-fn measure(seen: &Seen, count: u64, features: &str) -> anyhow::Result<Map<String, Value>> {
+pub(super) fn measure(seen: &Seen, count: u64, features: &str) -> anyhow::Result<Map<String, Value>> {
     let (drawn, collection, [some, others]) = (&seen.drawn, seen.collection(), &seen.parts);
     if drawn.pictures().min(collection.pictures()) <= drawn.dimensions() {
         eprintln!(

@@ -1,4 +1,5 @@
 use super::*;
+use crate::networks::generators::Generate;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 

@@ -97,6 +97,41 @@ fn several_collections_are_drawn_each_by_its_name() {
         "{said}"
     );
 
+    // What is published is drawn by class as well, and a manifest is not believed.
+    let bundle = dir.path().join("bundle");
+    done(guise(&[
+        "publish",
+        path(&run),
+        "--license",
+        "CC0-1.0",
+        "--out",
+        path(&bundle),
+    ]));
+    let card = fs::read_to_string(bundle.join("README.md")).unwrap();
+    assert!(
+        card.contains("It draws 2 classes, each when it is asked for with `--class`: cold, warm."),
+        "{card}"
+    );
+    let of = |class: &str| {
+        done(draw(&bundle, class, &picture));
+        fs::read(&picture).unwrap()
+    };
+    assert_ne!(of("warm"), of("cold"));
+    assert!(refused(draw(&bundle, "dogs", &picture)).contains("expected one of: cold, warm"));
+    let manifest = bundle.join("model.json");
+    let json = fs::read_to_string(&manifest).unwrap();
+    assert!(json.contains("\"name\": \"cold\""), "{json}");
+    fs::write(
+        &manifest,
+        json.replace("\"name\": \"cold\"", "\"name\": \"a\\u001b[2J\""),
+    )
+    .unwrap();
+    let said = refused(draw(&bundle, "warm", &picture));
+    assert!(
+        said.contains("classes[0].name") && !said.contains('\u{1b}'),
+        "{said}"
+    );
+
     // A run goes on with its own classes.
     let said = refused(guise(&[
         "train",

@@ -46,6 +46,7 @@ fn config_24() -> StyleGan2Config {
         img_channels: 3,
         channel_base: 72,
         channel_max: 6,
+        classes: vec![],
     }
 }
 

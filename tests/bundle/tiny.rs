@@ -83,6 +83,7 @@ impl TinyBundle {
                 duration_hours: 0.0,
                 hardware: "none".into(),
                 dataset_pictures: 0,
+                selected: None,
             },
             // Measured by a_packed_generator_draws_nearly_the_same.
             metrics: Metrics {

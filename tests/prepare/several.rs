@@ -31,7 +31,8 @@ fn several_collections_are_one_dataset_that_tells_them_apart() {
     let cats = collection(dir.path(), "cats", 3, second);
     let [data, alone] = ["data", "alone"].map(|name| dir.path().join(name));
     let options = PrepareOptions {
-        resolution: 16,
+        resolution: Some(16),
+        pixel_art: Default::default(),
         background: [255; 3],
         program: env!("CARGO_BIN_EXE_guise").into(),
     };

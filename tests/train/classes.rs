@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 use guise::{
     data::{Classes, Dataset},
     networks::generators::{Generate, Generator},
-    train::{GeneratorRun, Run},
+    train::{GeneratorRun, Run, Which},
 };
 use std::{
     fs,
@@ -274,7 +274,8 @@ fn classes_are_learned() {
         ],
     ));
     let run = GeneratorRun::open(&only_run(&out)).unwrap();
-    let (generator, _) = run.load_snapshot(&Device::flex()).unwrap();
+    let snapshot = run.find_snapshot(Which::Latest).unwrap();
+    let generator = run.load_snapshot(&snapshot, &Device::flex()).unwrap();
     let [warm, cold] = ["warm", "cold"].map(|class| warmth(&generator, class, &["cold", "warm"]));
     // Those of the collections are about 1.4 and -1.4.
     assert!(warm > 0.5 && cold < -0.5, "{warm}, {cold}");

@@ -135,12 +135,12 @@ mod tests {
         let settings = with_classes(&[1, 6, 3]);
         let mut counts = [0; 3];
         for step in 0..2000 {
-            let mut drawn = DrawnClasses::new(&settings, step);
+            let mut drawn = DrawnClasses::new(&settings, step, 4);
             let [first, second] = [drawn.next(), drawn.next()];
             assert_eq!(first.len(), 4);
             assert_eq!(
                 first,
-                DrawnClasses::new(&settings, step).next(),
+                DrawnClasses::new(&settings, step, 4).next(),
                 "a resumed run draws the same"
             );
             first.iter().chain(&second).for_each(|&class| counts[class] += 1);
@@ -149,7 +149,7 @@ mod tests {
         for (count, expected) in counts.into_iter().zip([1600, 9600, 4800]) {
             assert!(i32::abs(count - expected) < 320, "{counts:?}");
         }
-        assert!(DrawnClasses::new(&tiny(), 0).next().is_empty());
+        assert!(DrawnClasses::new(&tiny(), 0, 4).next().is_empty());
     }
 
     #[test]
@@ -157,7 +157,7 @@ mod tests {
         for count in [2, 3, 4, 7] {
             let settings = with_classes(&vec![1; count]);
             let turns: Vec<usize> = (0..count as u64)
-                .flat_map(|step| every_class(&settings, step))
+                .flat_map(|step| every_class(&settings, step, 4))
                 .collect();
             for class in 0..count {
                 assert_eq!(

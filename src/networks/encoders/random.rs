@@ -113,7 +113,10 @@ mod tests {
         let features = RandomFeatures::new(&Device::flex()).forward(picture(32));
         let found: Vec<f32> = features.into_data().iter::<f32>().collect();
         let some: Vec<f32> = found.iter().step_by(73).copied().collect();
-        let expected: [f32; 8] = [0.0; 8];
+        // Plain loops in double precision gave these.
+        let expected: [f32; 8] = [
+            -0.20214, -0.24737, 1.0924, -0.07698, -0.0418, 0.00189, -0.09388, 0.2315,
+        ];
         let close = some
             .iter()
             .zip(expected)

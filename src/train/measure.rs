@@ -44,9 +44,10 @@ pub enum Method {
 /// What is measured during a training, and by whose features: flags of `guise train`, as a run stores them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, clap::Args)]
 pub struct Measuring {
-    /// Measures of drawn pictures against the collection, several with commas between them. The first distance
-    /// of fid and kid tells which snapshot is the best.
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "LIST", default_values_t = Self::default().metrics)]
+    /// Measures of drawn pictures against the collection, several with commas between them. The Fréchet
+    /// distance tells which snapshot is the best, or the kernel distance where there is only that.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "LIST",
+          default_values_t = Self::default().metrics)]
     #[serde(default = "Measuring::default_metrics")]
     pub metrics: Vec<Method>,
     /// Measure at the first checkpoint after every so many thousand pictures.
@@ -204,7 +205,7 @@ impl Gauge {
     /// # Errors
     ///
     /// [`Error::Data`] when a picture cannot be read, [`Error::Settings`] when the collection is too large for
-    /// the network that is to look at all of it, or that computes no numbers.
+    /// the network that is to look at all of it, or when that computes no numbers.
     pub fn measure(
         &mut self,
         generator: &dyn Generate,

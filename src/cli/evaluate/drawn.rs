@@ -25,7 +25,7 @@ use std::path::PathBuf;
 /// --inception nor --clip names another network. It compares generators of other programs on equal terms.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The pictures that were drawn, as a dataset: a folder or zip as NVIDIA's dataset tool writes it is enough.
+    /// The pictures that were drawn, as a dataset: a folder or zip as of NVIDIA's dataset tool is enough.
     #[arg(value_name = "DATASET")]
     drawn: PathBuf,
     /// The collection's dataset, of the same size of pictures.

@@ -1,6 +1,7 @@
 //! `guise publish`.
 
 mod card;
+mod facts;
 mod mapper;
 mod place;
 mod references;
@@ -11,7 +12,6 @@ use super::{
     bundle::{CARD, SHEET, TEXT_TOWER_LICENCE},
     device::DeviceChoice,
     files::read_at_most,
-    likeness::{Sampling, resemblance},
     memory::{Memory, MemoryFlag},
     model::draw,
     progress,
@@ -20,7 +20,6 @@ use super::{
     trust,
 };
 use crate::{
-    data::Dataset,
     metrics::psnr,
     pipeline::{
         Cancel, SampleRequest,
@@ -28,17 +27,18 @@ use crate::{
         self_check::{check_pictures, reference_side},
         upscale,
     },
-    train::{GeneratorRun, MapperSettings, RunFacts, Snapshot},
+    train::{GeneratorRun, MapperSettings},
     weights::{
         Manifest, Quantization,
-        bundle::{Generator, ImageTower, SrvggNetCompact, load_part, load_references, pack},
+        bundle::{Generator, SrvggNetCompact, load_part, load_references, pack},
         foreign::SuperResolution,
-        manifest::{Credit, File, Metrics, Parts, Resemblance, Selected, Training},
+        manifest::{Credit, File, Metrics, Parts},
     },
 };
 use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use clap::ValueEnum;
+use facts::{resemblance_of, training};
 use futures::executor::block_on;
 use image::RgbaImage;
 use mapper::pack_mapper;
@@ -73,8 +73,6 @@ const SHEET_SEEDS: u64 = 64;
 const ENLARGED: usize = 8;
 const TILE: usize = 128;
 
-/// So many are compared with as many of the collection.
-const COMPARED: u64 = 2000;
 
 /// A bundle whose pictures are further than this from the trained network's is not published.
 const LEAST_PSNR_DB: f64 = 35.0;
@@ -359,55 +357,6 @@ fn name(args: &Args, run: &GeneratorRun, place: &Place) -> String {
 fn read_upscaler(path: &Path) -> anyhow::Result<SuperResolution> {
     let bytes = read_at_most(path, File::MAX_BYTES)?;
     SuperResolution::from_safetensors(&bytes).with_context(|| format!("cannot use {}", path.display()))
-}
-
-/// What the run's statistics say about the training up to the `snapshot`.
-fn training(run: &GeneratorRun, snapshot: &Snapshot, hardware: Option<String>) -> Training {
-    let (facts, own) = (&run.facts, run.effort(snapshot.kimg));
-    let duration_secs = own.duration_secs + facts.before.duration_secs;
-    Training {
-        total_kimg: own.kimg + facts.before.kimg,
-        smaller_kimg: facts.before.kimg,
-        duration_hours: (duration_secs / 36.0).round() / 100.0,
-        hardware: hardware.unwrap_or_else(|| facts.hardware.clone()),
-        dataset_pictures: facts.dataset.dataset_len as u64,
-        selected: snapshot.best.as_ref().map(|best| Selected {
-            measure: best.measure.clone(),
-            value: best.value,
-            snapshots: best.of as u64,
-            latest_kimg: snapshot.latest_kimg as f64,
-        }),
-    }
-}
-
-/// How much what is drawn resembles the collection, if its dataset is still where the run found it.
-fn resemblance_of(
-    generator: &Generator,
-    encoder: &ImageTower,
-    facts: &RunFacts,
-    device: &Device,
-    memory: Memory,
-) -> anyhow::Result<Option<Resemblance>> {
-    let dataset = match Dataset::open(&facts.dataset.data) {
-        Ok(dataset) if dataset.resolution() == facts.generator.resolution() => dataset,
-        _ => {
-            eprintln!(
-                "{} is not the run's dataset any more: how much the model resembles it is not measured",
-                facts.dataset.data.display()
-            );
-            return Ok(None);
-        }
-    };
-    let sampling = Sampling {
-        count: (dataset.len() as u64 / 2).min(COMPARED),
-        truncation_psi: 1.0,
-        seed: 0,
-    };
-    // The distance needs two pictures on each side.
-    if sampling.count < 2 {
-        return Ok(None);
-    }
-    resemblance(generator, encoder, &dataset, &sampling, device, memory).map(Some)
 }
 
 /// The pictures that the model is judged by and shown with.

@@ -11,7 +11,7 @@ use rand_distr::{Distribution, StandardNormal};
 use std::f64::consts::SQRT_2;
 
 /// Determines the weights. Another number is another network, and its figures need another name.
-const SEED: u64 = 0x6775_6973_65;
+const SEED: u64 = 0x67_7569_7365;
 /// Channels of the maps, the picture's first.
 const CHANNELS: [usize; 4] = [3, 32, 64, 32];
 /// The steps of the convolutions.
@@ -113,7 +113,10 @@ mod tests {
         let features = RandomFeatures::new(&Device::flex()).forward(picture(32));
         let found: Vec<f32> = features.into_data().iter::<f32>().collect();
         let some: Vec<f32> = found.iter().step_by(73).copied().collect();
-        let expected: [f32; 8] = [0.0; 8];
+        // Plain loops in double precision gave these.
+        let expected: [f32; 8] = [
+            -0.20214, -0.24737, 1.0924, -0.07698, -0.0418, 0.00189, -0.09388, 0.2315,
+        ];
         let close = some
             .iter()
             .zip(expected)

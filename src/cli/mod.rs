@@ -26,6 +26,7 @@ mod sheet;
 mod site;
 mod stop;
 mod train;
+mod traits;
 mod trust;
 mod upscale;
 mod words;

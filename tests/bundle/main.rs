@@ -3,6 +3,7 @@
 mod numbers;
 mod tiny;
 mod towers;
+mod traits;
 
 use burn::tensor::{Device, Tensor};
 use futures::executor::block_on;

@@ -95,6 +95,7 @@ impl TinyBundle {
             },
             truncation_psi: 0.7,
             examples: vec![],
+            traits: vec![],
             self_check: committed().self_check,
         };
         Self {

@@ -94,9 +94,12 @@ pub(super) struct Args {
     #[arg(required_unless_present = "refresh")]
     run: Option<PathBuf>,
     /// Add to a bundle that an earlier version published what this one adds: the reference pictures of the
-    /// self-check.
+    /// self-check, and with --data what its words are about.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["run", "out", "sr", "clip", "name", "license"])]
     refresh: Option<PathBuf>,
+    /// The dataset that the words of a bundle to refresh were trained on.
+    #[arg(long, value_name = "DATASET", requires = "refresh")]
+    data: Option<PathBuf>,
     /// The super-resolution network, as `guise import` writes it.
     #[arg(long, value_name = "FILE")]
     sr: Option<PathBuf>,
@@ -172,7 +175,7 @@ impl From<Storage> for Quantization {
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let (Some(run), Some(out)) = (&args.run, &args.out) else {
         let dir = args.refresh.context("RUN and --out are missing")?;
-        return references::refresh(&dir);
+        return references::refresh(&dir, args.data.as_deref());
     };
     let place = Place::new(out)?;
     let run = GeneratorRun::open(run)?;
@@ -238,7 +241,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         files.push((UPSCALER, contents));
     }
     let (mut quantized_cosine, mut mapper_metrics, mut examples) = (None, None, vec![]);
-    let mut resemblance = None;
+    let (mut resemblance, mut traits) = (None, vec![]);
     if let Some(clip) = &args.clip {
         let towers = pack_towers(
             clip,
@@ -250,6 +253,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         files.extend(towers.files);
         quantized_cosine = Some(towers.cosine);
         examples = towers.examples;
+        traits = towers.traits;
         let networks = (&drawing, &towers.image);
         let settings = (args.mapper_samples as usize, args.truncation_psi);
         let (mapper, metrics) = pack_mapper(towers.texts, &mut parts, networks, settings)?;
@@ -299,6 +303,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         },
         truncation_psi: args.truncation_psi,
         examples,
+        traits,
         self_check: Some(self_check),
     };
     // What is written must be what every reader accepts.

@@ -27,6 +27,7 @@ mod site;
 mod snapshot;
 mod stop;
 mod train;
+mod traits;
 mod trust;
 mod upscale;
 mod words;

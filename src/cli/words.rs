@@ -5,9 +5,10 @@ use super::{
     bundle,
     files::{open_picture, read_at_most},
     memory::Memory,
+    traits::known_traits,
 };
 use crate::{
-    data::Colors,
+    data::{Colors, Dataset},
     networks::{
         encoders::clip::{self, Clip},
         encoders::collection_clip::TextTower,
@@ -15,7 +16,7 @@ use crate::{
         mapper::Mapper,
     },
     pipeline::{
-        ImageEncoder, Prompt, Targets,
+        ImageEncoder, Lexicon, Prompt, Targets,
         guide::{Modality, TargetGroup, image_target, text_targets},
         prompt,
     },
@@ -54,7 +55,7 @@ pub(super) struct Words {
 // There is one of it, and its parameters lie elsewhere.
 #[allow(clippy::large_enum_variant)]
 enum Reader {
-    Collection(TextTower, Tokenizer),
+    Collection(TextTower, Tokenizer, Option<Lexicon>),
     Imported {
         clip: Clip,
         tokenizer: clip::Tokenizer,
@@ -91,6 +92,7 @@ impl Words {
                 load_part(text, &bundle::read_part(dir, text, memory)?, device).with_context(context)?,
                 load_vocabulary(vocabulary, &bundle::read(dir, vocabulary)?, &text.config)
                     .with_context(context)?,
+                Lexicon::new(&manifest.traits),
             ),
             mapper: mapper.transpose()?,
         })
@@ -151,6 +153,9 @@ impl Words {
                     projection: towers.text,
                 },
                 encoder.tokenizer().clone(),
+                Dataset::open(&run.settings.dataset.data)
+                    .ok()
+                    .and_then(|dataset| Lexicon::new(&known_traits(&dataset))),
             ),
             mapper: None,
         })
@@ -158,43 +163,23 @@ impl Words {
 
     /// What `text` asks for, with weights; what is too much of it is said.
     pub(super) fn prompt(&self, text: &str) -> anyhow::Result<TargetGroup> {
-        let prompts = prompt::parse(text)?;
-        for problem in prompts.iter().flat_map(|prompt| self.unread(&prompt.text)) {
-            eprintln!("{problem}");
+        let (group, remarks) = self.read(&prompt::parse(text)?);
+        for remark in remarks {
+            eprintln!("note: {remark}");
         }
-        Ok(self.read(&prompts))
+        Ok(group)
     }
 
-    /// What of `text` is not read, in sentences.
-    fn unread(&self, text: &str) -> Vec<String> {
-        const SHOWN: usize = 60;
+    /// What `prompts`, of which there is at least one, ask for, and what their author should know.
+    pub(super) fn read(&self, prompts: &[Prompt]) -> (TargetGroup, Vec<String>) {
         match &self.text {
-            Reader::Collection(tower, tokenizer) => prompt::unread(tower, tokenizer, text),
-            Reader::Imported {
-                tokenizer,
-                context_length,
-                ..
-            } => {
-                let tokens = tokenizer.encode(text, usize::MAX).len();
-                let cut = tokens > *context_length;
-                cut.then(|| {
-                    format!(
-                        "only the first {} of {} pieces of words are read of \"{}\": use fewer words",
-                        context_length - 2,
-                        tokens - 2,
-                        shortened(text, SHOWN)
-                    )
-                })
-                .into_iter()
-                .collect()
+            Reader::Collection(tower, tokenizer, lexicon) => {
+                let understood = prompt::understand(lexicon.as_ref(), tower, tokenizer, prompts);
+                (
+                    text_targets(tower, tokenizer, &understood.prompts),
+                    understood.remarks,
+                )
             }
-        }
-    }
-
-    /// What `prompts`, of which there is at least one, ask for.
-    pub(super) fn read(&self, prompts: &[Prompt]) -> TargetGroup {
-        match &self.text {
-            Reader::Collection(tower, tokenizer) => text_targets(tower, tokenizer, prompts),
             Reader::Imported {
                 clip,
                 tokenizer,
@@ -203,7 +188,9 @@ impl Words {
                 let tokens = |prompt: &Prompt| tokenizer.encode(&prompt.text, *context_length);
                 let embeddings = clip.embed_text(&prompts.iter().map(tokens).collect::<Vec<_>>());
                 let weights = prompts.iter().map(|prompt| prompt.weight).collect();
-                (embeddings, weights, Modality::Text)
+                let unread = |prompt| unread(tokenizer, *context_length, prompt);
+                let remarks = prompts.iter().filter_map(unread).collect();
+                ((embeddings, weights, Modality::Text), remarks)
             }
         }
     }
@@ -225,4 +212,18 @@ impl Words {
         }
         Ok(Targets::new(groups)?)
     }
+}
+
+/// What an imported CLIP does not read of a prompt.
+fn unread(tokenizer: &clip::Tokenizer, context_length: usize, prompt: &Prompt) -> Option<String> {
+    const SHOWN: usize = 60;
+    let tokens = tokenizer.encode(&prompt.text, usize::MAX).len();
+    (tokens > context_length).then(|| {
+        format!(
+            "only the first {} of {} pieces of words are read of \"{}\": use fewer words",
+            context_length - 2,
+            tokens - 2,
+            shortened(&prompt.text, SHOWN)
+        )
+    })
 }

@@ -19,7 +19,7 @@ mod traits;
 pub use captions::caption;
 pub use dataset::{Classes, Dataset, Entry};
 pub use files::{Links, open_regular, read_regular, unfinished};
-pub use phrasing::{Claim, Phrase, Phrasebook, Property, Values, Words};
+pub use phrasing::{Claim, Phrase, Phrasebook, Property, Subject, Values, Words};
 pub use picture::{Colors, Picture, PictureLimits};
 pub use prepare::{
     PixelArtChoice, PrepareEvent, PrepareOptions, PrepareSummary, Skipped, prepare, prepare_all,

@@ -4,6 +4,7 @@
 pub mod guide;
 pub mod imagine;
 pub mod latent;
+pub mod lexicon;
 pub mod memory;
 pub mod pixel_art;
 pub mod prompt;
@@ -16,6 +17,7 @@ pub use crate::networks::{encoders::ImageEncoder, generators::Generate};
 pub use guide::{Avatar, GuideSettings, Targets, guide};
 pub use imagine::{Draft, Imagination, ImagineRequest, Quality, draft, imagine};
 pub use latent::{ways, z_from_seed};
+pub use lexicon::{Lexicon, Reading};
 pub use pixel_art::Snap;
 pub use prompt::Prompt;
 pub use sample::{SampleRequest, sample};

@@ -1,6 +1,6 @@
 //! What people type, as weighted prompts: `pink hair:1 | glasses:-0.5`.
 
-use super::Error;
+use super::{Error, Lexicon, Reading};
 use crate::{
     networks::encoders::{
         collection_clip::{MAX_CLAUSES, TextTower},
@@ -28,7 +28,7 @@ pub const MAX_PROMPTS: usize = 32;
 pub const MAX_WEIGHT: f32 = 100.0;
 
 /// Parts of an error message are shown up to this many characters.
-const SHOWN_CHARS: usize = 40;
+pub(super) const SHOWN_CHARS: usize = 40;
 
 /// Reads `text` as prompts that `|` separates, each of which may end in a colon and its weight; without one
 /// it weighs 1.
@@ -116,8 +116,41 @@ fn wrong<T>(reason: String) -> Result<T, Error> {
     Err(Error::Request(reason))
 }
 
+/// Prompts in the words of a model, and what their author should know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Understood {
+    /// What to ask the text tower for.
+    pub prompts: Vec<Prompt>,
+    /// Sentence fragments.
+    pub remarks: Vec<String>,
+}
+
+/// Reads `prompts` with the words of a model, if it comes with any, for its text tower.
+pub fn understand(
+    lexicon: Option<&Lexicon>,
+    tower: &TextTower,
+    tokenizer: &Tokenizer,
+    prompts: &[Prompt],
+) -> Understood {
+    let mut understood = Understood {
+        prompts: prompts.to_vec(),
+        remarks: vec![],
+    };
+    if let Some(lexicon) = lexicon {
+        let read = |prompt| lexicon.read(prompt, |word| tokenizer.knows(word));
+        let readings: Vec<Reading> = prompts.iter().map(read).collect();
+        understood.remarks.extend(lexicon.remark(&readings));
+        understood.prompts = readings.into_iter().flat_map(|reading| reading.prompts).collect();
+    }
+    let unread = |prompt: &Prompt| unread(tower, tokenizer, &prompt.text);
+    understood
+        .remarks
+        .extend(understood.prompts.iter().flat_map(unread));
+    understood
+}
+
 /// What of `text` a collection's text tower does not read, each as a sentence fragment.
-pub fn unread(tower: &TextTower, tokenizer: &Tokenizer, text: &str) -> Vec<String> {
+fn unread(tower: &TextTower, tokenizer: &Tokenizer, text: &str) -> Vec<String> {
     let unread = tower.unread(tokenizer, text);
     let most = tower.minilm.positions() - 2;
     let mut problems: Vec<String> = unread

@@ -4,6 +4,7 @@ mod manifest;
 mod numbers;
 mod tiny;
 mod towers;
+mod traits;
 
 use burn::tensor::{Device, Tensor};
 use futures::executor::block_on;

@@ -98,6 +98,7 @@ impl TinyBundle {
             pixel_grid: None,
             palette: vec![],
             examples: vec![],
+            traits: vec![],
             self_check: committed().self_check,
         };
         Self {

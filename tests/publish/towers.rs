@@ -48,6 +48,28 @@ fn the_towers_of_a_clip_come_along() {
     ];
     assert_eq!([&image.license, &text.license], ["CC0-1.0", "Apache-2.0"]);
     assert!(text.attribution.contains("MiniLM"), "{}", text.attribution);
+    // What its words are about is kept, and comes again where an earlier version did not keep it.
+    let known = &manifest.traits[..];
+    assert_eq!(known.len(), 1);
+    assert_eq!([&*known[0].name, &*known[0].noun], ["hair", "hair"]);
+    assert_eq!(known[0].kinds, ["short hair"]);
+    assert_eq!(known[0].colors, ["red", "orange", "brown", "pink"]);
+    assert!(!known[0].optional);
+    let older = dir.path().join("older");
+    fs::create_dir(&older).unwrap();
+    for name in names(&bundle) {
+        fs::copy(bundle.join(&name), older.join(&name)).unwrap();
+    }
+    let without = Manifest {
+        traits: vec![],
+        ..manifest.clone()
+    };
+    fs::write(older.join("model.json"), serde_json::to_vec(&without).unwrap()).unwrap();
+    let data = trained_run().ancestors().nth(2).unwrap().join("data");
+    let said = succeeds(&["publish", "--refresh", utf8(&older), "--data", utf8(&data)]);
+    assert!(said.contains("references and traits added"), "{said}");
+    let refreshed = Manifest::parse(&fs::read(older.join("model.json")).unwrap()).unwrap();
+    assert_eq!(refreshed.traits, manifest.traits);
     let card = fs::read_to_string(bundle.join("README.md")).unwrap();
     for expected in [
         "Apache-2.0",

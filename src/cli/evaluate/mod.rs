@@ -5,6 +5,7 @@ mod pair;
 mod panel;
 mod pictures;
 mod prompts;
+mod shapes;
 
 use super::{
     device::DeviceChoice,

@@ -3,28 +3,38 @@
 use super::{
     Opened, Subject,
     panel::{Panel, Question, Tally},
+    shapes::Shape,
     write_figures,
 };
 use crate::{
     cli::{files::writable, model::Model, progress, trust::Purpose},
     pipeline::{
         self, Cancel, Event, Imagination, ImagineRequest, Quality, SampleRequest, Targets, imagine,
+        lexicon::translated,
         memory::{to_guide, to_judge},
+        prompt,
     },
 };
 use anyhow::{Context, ensure};
+use clap::ValueEnum;
 use futures::executor::block_on;
 use image::RgbaImage;
-use rand::{Rng, SeedableRng, seq::SliceRandom};
+use rand::{
+    Rng, SeedableRng,
+    seq::{IndexedRandom, SliceRandom},
+};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Map, Value, json};
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 /// Measure how often avatars for words show what the words say.
 ///
-/// Draws an avatar for each of many generated sentences at every quality. A judge that is trained on the
-/// collection's pictures and traits, and shares nothing with the networks it judges, says what it shows.
-/// Chance is what random avatars come to.
+/// Draws an avatar for each of many generated sentences at every quality, in captions' words and in several
+/// shapes in which people put them. A judge that is trained on the collection's pictures and traits, and
+/// shares nothing with the networks it judges, says what it shows. Chance is what random avatars come to.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -40,6 +50,15 @@ pub(super) struct Args {
         default_value = "hair color,clothes color,skin,glasses,mouth,background"
     )]
     traits: Vec<String>,
+    /// Shapes of sentences, each with as many sentences; the traits are told of the first.
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        value_enum,
+        default_value = "commas,joined,sentence,noisy,denied,foreign"
+    )]
+    shapes: Vec<Shape>,
     /// Qualities to measure.
     #[arg(long, value_delimiter = ',', default_value = "draft,normal,better", value_parser = quality)]
     qualities: Vec<(String, Quality)>,
@@ -75,6 +94,12 @@ const MAX_PROMPTS: usize = 10_000;
 
 /// Every sentence is held against so many random avatars.
 const RANDOM: usize = 8;
+
+/// The share of sentences for which all is right.
+const EVERYTHING: &str = "everything asked for";
+
+/// Parts the random numbers that shape sentences from those that choose what they claim.
+const SHAPING: u64 = 0x7368_6170_6573;
 
 /// The most traits that a sentence names.
 const MAX_CLAIMS: usize = 3;
@@ -114,27 +139,25 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let guided = to_guide(&generator, &*words.image, 1, args.cutouts);
     memory.ensure(guided, "looking for an avatar", "ask for fewer --cutouts")?;
     let panel = Panel::learn(&dataset, &args.traits, &device)?;
-    let wishes = wishes(&panel.questions, args.prompts, args.seed);
-    let tally = |pictures: &[Vec<u8>], wish_of: &dyn Fn(usize) -> usize| {
+    let tally = |wishes: &[Wish], pictures: &[Vec<u8>], each: usize| {
         let mut tally = Tally::default();
         for (picture, answers) in panel.answers(pictures).iter().enumerate() {
             let mut all = true;
-            for &(question, answer) in &wishes[wish_of(picture)].claims {
+            for &(question, answer) in &wishes[picture / each].claims {
                 let right = answers[question] == answer;
                 tally.count(&panel.questions[question].category, right);
                 all &= right;
             }
-            tally.count("everything asked for", all);
+            tally.count(EVERYTHING, all);
         }
         tally.shares()
     };
-
-    let mut figures: Vec<(String, BTreeMap<String, f64>)> = vec![];
-    for (name, quality) in &args.qualities {
+    let draw = |wishes: &[Wish], (name, quality): &(String, Quality)| -> anyhow::Result<Vec<Vec<u8>>> {
         let bar = progress::bar(wishes.len() as u64, &format!("sentences, {name}"));
         let mut pictures = vec![];
         for (number, wish) in wishes.iter().enumerate() {
-            let targets = Targets::new(vec![words.prompt(&wish.text)?])?;
+            let (group, _) = words.read(&prompt::parse(&wish.text)?);
+            let targets = Targets::new(vec![group])?;
             let mut request = ImagineRequest {
                 truncation_psi,
                 batch_size,
@@ -168,8 +191,30 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             bar.inc(1);
         }
         bar.finish_and_clear();
-        figures.push((name.clone(), tally(&pictures, &|picture| picture)));
+        Ok(pictures)
+    };
+
+    let mut figures = Figures::default();
+    let mut first = None;
+    for &shape in &args.shapes {
+        let wishes = wishes(&panel.questions, args.prompts, args.seed, shape);
+        let name = shape
+            .to_possible_value()
+            .map_or(String::new(), |value| value.get_name().to_owned());
+        if wishes.is_empty() {
+            eprintln!("no sentence of the shape {name:?} can be made of these traits: it is not measured");
+            continue;
+        }
+        for quality in &args.qualities {
+            let shares = tally(&wishes, &draw(&wishes, quality)?, 1);
+            if first.is_none() {
+                figures.traits.push((quality.0.clone(), shares.clone()));
+            }
+            figures.shapes.push((name.clone(), quality.0.clone(), shares));
+        }
+        first.get_or_insert(wishes);
     }
+    let wishes = first.context("no sentence can be made: name other --shapes or --traits")?;
     let request = SampleRequest {
         seeds: (0..(RANDOM * wishes.len()) as u64).collect(),
         truncation_psi,
@@ -188,33 +233,47 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         &Cancel::default(),
         keep,
     ))?;
-    figures.push(("chance".into(), tally(&pictures, &|picture| picture / RANDOM)));
+    figures
+        .traits
+        .push(("chance".into(), tally(&wishes, &pictures, RANDOM)));
 
     print_table(&figures, &panel);
     write_figures(args.out.as_deref(), &json(&figures, &panel))
 }
 
-/// Sentences of one to three claims about different traits, any value as often as another.
-fn wishes(questions: &[Question], count: usize, seed: u64) -> Vec<Wish> {
+/// Sentences of one to three claims about different traits, any value as often as another, as `shape` says
+/// them; the claims are the same for every shape that has words for them.
+fn wishes(questions: &[Question], count: usize, seed: u64, shape: Shape) -> Vec<Wish> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    // What shapes a sentence takes nothing from what its claims are drawn by.
+    let mut shaping = ChaCha8Rng::seed_from_u64(seed ^ SHAPING);
+    let absences: Vec<usize> = (0..questions.len())
+        .filter(|&question| questions[question].labels[0].starts_with("no "))
+        .collect();
     let mut wish = || {
         let mut order: Vec<usize> = (0..questions.len()).collect();
         order.shuffle(&mut rng);
         order.truncate(rng.random_range(1..=MAX_CLAIMS));
-        let claims: Vec<(usize, usize)> = order
+        let mut claims: Vec<(usize, usize)> = order
             .into_iter()
             .map(|question| (question, rng.random_range(0..questions[question].labels.len())))
             .collect();
-        let labels: Vec<&str> = claims
-            .iter()
-            .map(|&(question, answer)| questions[question].labels[answer].as_str())
-            .collect();
-        Wish {
-            text: labels.join(", "),
-            claims,
+        if let (Shape::Denied, Some(&absent)) = (shape, absences.choose(&mut shaping)) {
+            claims.retain(|&(question, _)| question != absent);
+            claims.push((absent, 0));
+            claims.shuffle(&mut shaping);
         }
+        let label = |&(question, answer): &(usize, usize)| questions[question].labels[answer].as_str();
+        if shape == Shape::Foreign {
+            claims.retain(|claim| translated(label(claim), 0).is_some());
+        }
+        let labels: Vec<&str> = claims.iter().map(label).collect();
+        let text = shape
+            .sentence(&labels, &mut shaping)
+            .filter(|_| !labels.is_empty())?;
+        Some(Wish { text, claims })
     };
-    (0..count).map(|_| wish()).collect()
+    (0..count).filter_map(|_| wish()).collect()
 }
 
 /// A picture as the judge sees it, planes first.
@@ -223,38 +282,82 @@ fn planes(picture: &RgbaImage) -> Vec<u8> {
     (0..3).flat_map(channel).collect()
 }
 
-fn print_table(figures: &[(String, BTreeMap<String, f64>)], panel: &Panel) {
-    print!("{:<22}", "share that is right");
-    figures.iter().for_each(|(name, _)| print!("{name:>9}"));
-    println!();
-    let categories: std::collections::BTreeSet<&String> =
-        figures.iter().flat_map(|(_, shares)| shares.keys()).collect();
+/// Shares that are right.
+#[derive(Default)]
+struct Figures {
+    /// By quality, for sentences of the first shape.
+    traits: Vec<(String, BTreeMap<String, f64>)>,
+    /// By shape and quality.
+    shapes: Vec<(String, String, BTreeMap<String, f64>)>,
+}
+
+fn print_table(figures: &Figures, panel: &Panel) {
+    let names = figures.traits.iter().map(|(name, _)| name);
+    heading("share that is right", names);
+    let categories: BTreeSet<&String> = figures
+        .traits
+        .iter()
+        .flat_map(|(_, shares)| shares.keys())
+        .collect();
     for category in categories {
-        print!("{category:<22}");
-        for (_, shares) in figures {
-            match shares.get(category) {
-                Some(share) => print!("{share:>9.3}"),
-                None => print!("{:>9}", "-"),
-            }
+        let shares = figures.traits.iter().map(|(_, shares)| shares.get(category));
+        row(category, shares);
+    }
+    println!();
+    let mut shapes: Vec<&String> = figures.shapes.iter().map(|(shape, ..)| shape).collect();
+    shapes.dedup();
+    let qualities = figures
+        .traits
+        .iter()
+        .map(|(name, _)| name)
+        .filter(|name| *name != "chance");
+    for category in ["colours", EVERYTHING] {
+        heading(&format!("{category}, by shape"), qualities.clone());
+        for shape in &shapes {
+            let of_shape = figures.shapes.iter().filter(|(other, ..)| other == *shape);
+            row(shape, of_shape.map(|(.., shares)| shares.get(category)));
         }
         println!();
     }
-    println!("\nThe judge is right about pictures of the collection that it did not learn from:");
+    println!("The judge is right about pictures of the collection that it did not learn from:");
     for (question, share) in panel.questions.iter().zip(&panel.accuracy) {
         println!(
-            "{:<22}{share:>9.3}  ({} answers)",
+            "{:<28}{share:>9.3}  ({} answers)",
             question.name,
             question.labels.len()
         );
     }
 }
 
+fn heading<'a>(first: &str, names: impl Iterator<Item = &'a String>) {
+    print!("{first:<28}");
+    names.for_each(|name| print!("{name:>9}"));
+    println!();
+}
+
+fn row<'a>(first: &str, shares: impl Iterator<Item = Option<&'a f64>>) {
+    print!("{first:<28}");
+    for share in shares {
+        match share {
+            Some(share) => print!("{share:>9.3}"),
+            None => print!("{:>9}", "-"),
+        }
+    }
+    println!();
+}
+
 /// All of that as JSON.
-fn json(figures: &[(String, BTreeMap<String, f64>)], panel: &Panel) -> Value {
-    let mut object: Map<String, Value> = figures
-        .iter()
+fn json(figures: &Figures, panel: &Panel) -> Value {
+    let traits = figures.traits.iter();
+    let mut object: Map<String, Value> = traits
         .map(|(name, shares)| (name.clone(), json!(shares)))
         .collect();
+    let mut shapes = Map::new();
+    for (shape, quality, shares) in &figures.shapes {
+        let of_shape = shapes.entry(shape.clone()).or_insert_with(|| json!({}));
+        of_shape[quality] = json!(shares);
+    }
+    object.insert("shapes".into(), Value::Object(shapes));
     let judged = panel.questions.iter().zip(&panel.accuracy);
     let judged = judged.map(|(question, accuracy)| {
         let accuracy = (accuracy * 1e4).round() / 1e4;

@@ -73,7 +73,6 @@ const SHEET_SEEDS: u64 = 64;
 const ENLARGED: usize = 8;
 const TILE: usize = 128;
 
-
 /// A bundle whose pictures are further than this from the trained network's is not published.
 const LEAST_PSNR_DB: f64 = 35.0;
 
@@ -94,9 +93,12 @@ pub(super) struct Args {
     #[command(flatten)]
     snapshot: SnapshotFlag,
     /// Add to a bundle that an earlier version published what this one adds: the reference pictures of the
-    /// self-check.
+    /// self-check, and with --data what its words are about.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["run", "out", "sr", "clip", "name", "license"])]
     refresh: Option<PathBuf>,
+    /// The dataset that the words of a bundle to refresh were trained on.
+    #[arg(long, value_name = "DATASET", requires = "refresh")]
+    data: Option<PathBuf>,
     /// The super-resolution network, as `guise import` writes it.
     #[arg(long, value_name = "FILE")]
     sr: Option<PathBuf>,
@@ -172,7 +174,7 @@ impl From<Storage> for Quantization {
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let (Some(run), Some(out)) = (&args.run, &args.out) else {
         let dir = args.refresh.context("RUN and --out are missing")?;
-        return references::refresh(&dir);
+        return references::refresh(&dir, args.data.as_deref());
     };
     let place = Place::new(out)?;
     let run = GeneratorRun::open(run)?;
@@ -240,7 +242,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         files.push((UPSCALER, contents));
     }
     let (mut quantized_cosine, mut mapper_metrics, mut examples) = (None, None, vec![]);
-    let mut resemblance = None;
+    let (mut resemblance, mut traits) = (None, vec![]);
     if let Some(clip) = &args.clip {
         let towers = pack_towers(
             clip,
@@ -252,6 +254,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         files.extend(towers.files);
         quantized_cosine = Some(towers.cosine);
         examples = towers.examples;
+        traits = towers.traits;
         let networks = (&drawing, &towers.image);
         let settings = (args.mapper_samples as usize, args.truncation_psi);
         let (mapper, metrics) = pack_mapper(towers.texts, &mut parts, networks, settings)?;
@@ -303,6 +306,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         pixel_grid: pixel_art.as_ref().map(|art| art.pixel_grid),
         palette: pixel_art.map(|art| art.palette).unwrap_or_default(),
         examples,
+        traits,
         self_check: Some(self_check),
     };
     // What is written must be what every reader accepts.

@@ -5,8 +5,10 @@ use crate::{
     cli::{
         bundle,
         files::write_whole,
+        traits::known_traits,
         trust::{self, Purpose},
     },
+    data::Dataset,
     pipeline::self_check::{draw_references, guided_step},
     weights::{
         Manifest,
@@ -65,9 +67,9 @@ fn draw(
     Ok((check, png))
 }
 
-/// Adds references to the bundle in `dir`, which an earlier version published, and changes nothing else in
-/// it.
-pub(super) fn refresh(dir: &Path) -> anyhow::Result<()> {
+/// Adds references to the bundle in `dir`, which an earlier version published, and what its words are about
+/// if its dataset is given; changes nothing else in it.
+pub(super) fn refresh(dir: &Path, data: Option<&Path>) -> anyhow::Result<()> {
     let mut manifest = bundle::manifest(dir)?;
     let read = |file: &File| {
         let contents = bundle::read(dir, file)?;
@@ -86,6 +88,19 @@ pub(super) fn refresh(dir: &Path) -> anyhow::Result<()> {
         dir.display()
     );
     manifest.self_check = Some(check);
+    if let Some(path) = data {
+        ensure!(
+            manifest.parts.text_tower.is_some(),
+            "{} understands no words, so --data adds nothing to it",
+            dir.display()
+        );
+        manifest.traits = known_traits(&Dataset::open(path)?);
+        ensure!(
+            !manifest.traits.is_empty(),
+            "{} has no traits, so it does not say what words are about",
+            path.display()
+        );
+    }
     manifest.validate()?;
     let mut json = serde_json::to_vec_pretty(&manifest)?;
     json.push(b'\n');
@@ -97,6 +112,11 @@ pub(super) fn refresh(dir: &Path) -> anyhow::Result<()> {
     if let Err(deviation) = trust::check_now(dir, &manifest, Purpose::Guide, &generator, &Device::flex())? {
         eprintln!("note: this processor does not compute the model rightly: {deviation}");
     }
-    println!("{}: references added", dir.display());
+    let what = if data.is_some() {
+        "references and traits"
+    } else {
+        "references"
+    };
+    println!("{}: {what} added", dir.display());
     Ok(())
 }

@@ -2,7 +2,8 @@
 
 use super::{IMAGE_TOWER, TEXT_TOWER, VOCABULARY};
 use crate::{
-    cli::{files::read_at_most, progress},
+    cli::{files::read_at_most, progress, traits::known_traits},
+    data::Dataset,
     networks::encoders::{
         ImageEncoder,
         collection_clip::{ImageTower, TextTower},
@@ -12,7 +13,7 @@ use crate::{
     weights::{
         Quantization,
         bundle::{load_part, load_vocabulary, pack, pack_text_tower},
-        manifest::{Credit, File, Parts},
+        manifest::{Credit, File, KnownTrait, Parts},
     },
 };
 use anyhow::{Context, ensure};
@@ -52,6 +53,8 @@ pub(super) struct PackedTowers {
     pub texts: Tensor<2>,
     /// Short sentences that visitors may begin with.
     pub examples: Vec<String>,
+    /// What its words are about, if the dataset is still where the run found it.
+    pub traits: Vec<KnownTrait>,
 }
 
 /// Quantizes the towers of the run in `dir` into `parts`, the image tower never at 4 bits, and judges them by
@@ -153,8 +156,23 @@ pub(super) fn pack_towers(
         cosine: (cosine * 1e4).floor() / 1e4,
         image: stored,
         examples: examples(&sentences),
+        traits: traits(&settings.dataset.data),
         texts,
     })
+}
+
+/// What the words of a CLIP that learned from the dataset at `path` are about.
+fn traits(path: &Path) -> Vec<KnownTrait> {
+    match Dataset::open(path) {
+        Ok(dataset) => known_traits(&dataset),
+        Err(error) => {
+            eprintln!(
+                "note: the words of sentences are only guessed, because the CLIP's dataset is gone ({error}): \
+                 guise publish --refresh adds them with --data"
+            );
+            vec![]
+        }
+    }
 }
 
 /// The beginning and one other part of each of the first few captions: "curly pink hair, a red shirt with a

@@ -4,7 +4,10 @@
 //! know more: parts of it, other words, another order, a mood, what is not there. Every phrase carries what
 //! it claims, so that it can be said of any picture whether the phrase fits.
 
+mod subjects;
 mod words;
+
+pub use subjects::Subject;
 
 use super::{
     Trait,

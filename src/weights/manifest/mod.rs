@@ -4,6 +4,7 @@
 //! names are plain, and each file must have the promised length and SHA-256.
 
 mod checks;
+mod traits;
 
 use super::{Error, Quantization};
 use crate::{
@@ -21,6 +22,9 @@ use checks::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
+use traits::check_traits;
+
+pub use traits::KnownTrait;
 
 /// The manifest of a bundle, the contents of [`Manifest::FILE_NAME`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +55,9 @@ pub struct Manifest {
     /// Sentences that it can draw, for people who do not know what to ask for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<String>,
+    /// What its words are about; bundles of before 2027 have none, and their sentences are read without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub traits: Vec<KnownTrait>,
     /// What a device must draw before it is trusted; bundles of before 2026-12 have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_check: Option<SelfCheck>,
@@ -331,6 +338,7 @@ impl Manifest {
         for example in &self.examples {
             check_text("examples", example, 1..=100)?;
         }
+        check_traits(&self.traits)?;
         if let Some(it) = &self.self_check {
             check_file("self_check.pictures", &it.pictures, ".png")?;
             for scores in it.guided.iter().flat_map(|step| [&step.before, &step.after]) {

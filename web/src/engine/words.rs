@@ -9,10 +9,12 @@ use futures::{
 use gloo_timers::future::TimeoutFuture;
 use guise::{
     pipeline::{
-        Avatar, Cancel, Error, Event, Generate, Imagination, ImagineRequest, Prompt, Quality, Targets, draft,
+        Avatar, Cancel, Error, Event, Generate, Imagination, ImagineRequest, Lexicon, Quality, Targets,
+        draft,
         guide::{image_target, text_targets},
         imagine,
         imagine::Locked,
+        lexicon::DENIED_WEIGHT,
         prompt,
         sample::{draw_latent, latent_from_seed},
         ways,
@@ -20,10 +22,6 @@ use guise::{
     weights::bundle::{ImageTower, Mapper, TextTower, Tokenizer, load_part, load_vocabulary},
 };
 use std::pin::pin;
-
-/// How much what must not be seen counts, where what must be seen counts 1: a picture is unlike most words
-/// anyway.
-const WITHOUT_WEIGHT: f32 = 0.5;
 
 /// How far variations go from their avatar.
 const VARIATION: f32 = 0.5;
@@ -35,6 +33,7 @@ const CANCEL_MS: u32 = 100;
 pub struct Words {
     text_tower: TextTower,
     tokenizer: Tokenizer,
+    lexicon: Option<Lexicon>,
     mapper: Option<Mapper>,
 }
 
@@ -76,7 +75,7 @@ impl Model {
         if !sentence.without.trim().is_empty() {
             let without = prompt::parse(&sentence.without)?;
             prompts.extend(without.into_iter().map(|mut prompt| {
-                prompt.weight *= -WITHOUT_WEIGHT;
+                prompt.weight *= -DENIED_WEIGHT;
                 prompt
             }));
         }
@@ -98,13 +97,17 @@ impl Model {
         };
         let mut groups = vec![];
         if let Some(words) = words.filter(|_| !prompts.is_empty()) {
-            let unread = |said: &Prompt| prompt::unread(&words.text_tower, &words.tokenizer, &said.text);
-            let problems: Vec<String> = prompts.iter().flat_map(unread).collect();
-            if !problems.is_empty() {
-                let sentence = format!("Note: {}.", problems.join("; "));
+            let lexicon = words.lexicon.as_ref();
+            let understood = prompt::understand(lexicon, &words.text_tower, &words.tokenizer, &prompts);
+            if !understood.remarks.is_empty() {
+                let sentence = format!("Note: {}.", understood.remarks.join("; "));
                 say(&Reply::Remark { job, sentence }, None);
             }
-            groups.push(text_targets(&words.text_tower, &words.tokenizer, &prompts));
+            groups.push(text_targets(
+                &words.text_tower,
+                &words.tokenizer,
+                &understood.prompts,
+            ));
         }
         if let (Some(judge), Some(file)) = (judge, &wish.picture) {
             let side = self.source.manifest.parts.generator.config.resolution() as u32;
@@ -266,6 +269,7 @@ impl Model {
         let words = Words {
             text_tower: load_part(text, file(&text.file.name), &self.device).map_err(unusable)?,
             tokenizer: load_vocabulary(vocabulary, file(&vocabulary.name), &text.config).map_err(unusable)?,
+            lexicon: Lexicon::new(&self.source.manifest.traits),
             mapper,
         };
         Ok((judge, words))

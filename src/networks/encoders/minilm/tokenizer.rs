@@ -71,6 +71,11 @@ impl Tokenizer {
         self.entries
     }
 
+    /// Whether `word`, in lower case, is a word of the vocabulary by itself.
+    pub fn knows(&self, word: &str) -> bool {
+        self.ids.contains_key(word)
+    }
+
     /// The ids of `text` between `[CLS]` and `[SEP]`, at most [`MAX_TOKENS`]; what comes after them is not
     /// read.
     pub fn encode(&self, text: &str) -> Vec<u32> {

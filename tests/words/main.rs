@@ -1,6 +1,8 @@
 //! `guise generate --prompt` and `guise evaluate` as their user runs them, on the tiny bundle with random
 //! weights.
 
+mod evaluate;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -261,138 +263,48 @@ fn what_is_not_read_is_said() {
     );
 }
 
-/// Pictures of 16 pixels: hair above, clothes below, and glasses on every other.
-fn dataset(dir: &Path) -> PathBuf {
-    const COLOURS: [(&str, [u8; 3]); 4] = [
-        ("pink", [240, 120, 180]),
-        ("blue", [40, 60, 220]),
-        ("red", [220, 30, 30]),
-        ("green", [30, 160, 60]),
-    ];
-    let data = dir.join("data");
-    fs::create_dir_all(data.join("00000")).unwrap();
-    let mut lines = String::new();
-    for i in 0..512usize {
-        let (hair, clothes, glasses) = (COLOURS[i % 4], COLOURS[i / 4 % 4], i / 16 % 2 == 0);
-        let picture = image::RgbImage::from_fn(16, 16, |_, y| match y {
-            6..8 if glasses => image::Rgb([10, 10, 10]),
-            0..8 => image::Rgb(hair.1),
-            _ => image::Rgb(clothes.1),
-        });
-        let name = format!("00000/img{i:08}.png");
-        picture.save(data.join(&name)).unwrap();
-        let mut attributes = vec![
-            serde_json::json!({"trait_type": "hair color", "value": hair.0}),
-            serde_json::json!({"trait_type": "clothes color", "value": clothes.0}),
-        ];
-        if glasses {
-            attributes.push(serde_json::json!({"trait_type": "glasses", "value": "round glasses"}));
-        }
-        let line = serde_json::json!({"file_name": name, "text": "avatar", "attributes": attributes});
-        lines += &format!("{line}\n");
-    }
-    fs::write(data.join("metadata.jsonl"), lines).unwrap();
-    fs::write(data.join("dataset.json"), r#"{"labels": null}"#).unwrap();
-    data
-}
-
 #[test]
-fn prompts_are_evaluated_beside_chance() {
+fn what_a_model_knows_nothing_of_is_said() {
     let dir = TempDir::new().unwrap();
-    let (bundle, data, out) = (bundle(), dataset(dir.path()), dir.path().join("prompts.json"));
-    let args = [
-        "evaluate",
-        "prompts",
-        "--model",
-        utf8(&bundle),
-        "--data",
-        utf8(&data),
-        "--out",
-        utf8(&out),
-    ];
-    let few = ["--prompts", "6", "--qualities", "draft,normal"];
-    let output = guise(&[&args[..], &few].concat());
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let table = String::from_utf8(output.stdout).unwrap();
-    assert!(table.contains("share that is right"), "{table}");
-    assert!(String::from_utf8_lossy(&output.stderr).contains("has no trait \"skin\""));
-
-    let figures: serde_json::Value = serde_json::from_slice(&fs::read(&out).unwrap()).unwrap();
-    for kind in ["draft", "normal", "chance"] {
-        let share = figures[kind]["colours"].as_f64().unwrap();
-        assert!((0.0..=1.0).contains(&share), "{kind}: {share}");
-        assert!(figures[kind]["everything asked for"].is_f64());
+    let (model, out) = (dir.path().join("model"), dir.path().join("out.png"));
+    fs::create_dir(&model).unwrap();
+    for file in fs::read_dir(bundle()).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), model.join(file.file_name())).unwrap();
     }
-    assert!(figures.get("better").is_none(), "it was not asked for");
-    // These pictures leave no doubt.
-    for name in ["hair color", "clothes color", "glasses"] {
-        assert_eq!(figures["judge"][name]["accuracy"], 1.0, "{name}");
+    let json = model.join("model.json");
+    let mut manifest: serde_json::Value = serde_json::from_slice(&fs::read(&json).unwrap()).unwrap();
+    manifest["traits"] = serde_json::json!([
+        {"name": "hair", "noun": "hair", "colors": ["pink", "blue"]},
+        {"name": "glasses", "noun": "glasses", "kinds": ["round glasses"], "optional": true},
+    ]);
+    fs::write(&json, manifest.to_string()).unwrap();
+    let draw = |text: &str| {
+        let args = ["--prompt", text, "--quality", "draft", "--count", "1"];
+        let model = ["generate", "--model", utf8(&model), "--out", utf8(&out)];
+        let output = guise(&[&model[..], &args].concat());
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        (String::from_utf8(output.stderr).unwrap(), fs::read(&out).unwrap())
+    };
+    let (said, plain) = draw("pink hair, no glasses");
+    assert!(!said.contains("note:"), "{said}");
+    for text in [
+        "a girl whose HAIR is pnik, without glasses",
+        "pelo rosa sin gafas",
+        "#f7b hair w/o specs",
+    ] {
+        let (said, drawn) = draw(text);
+        assert!(drawn == plain && !said.contains("note:"), "{text}: {said}");
     }
-
-    let error = |more: &[&str]| {
-        let output = guise(&[&args[..], more].concat());
-        assert!(!output.status.success());
-        String::from_utf8(output.stderr).unwrap()
-    };
-    assert!(error(&["--prompts", "0"]).contains("--prompts is 0"));
-    assert!(error(&["--prompts", "1000000000000"]).contains("expected 1 to 10000"));
-    assert!(error(&["--traits", "tail,wings"]).contains("has none of the traits tail, wings"));
-    assert!(error(&["--qualities", "best"]).contains("expected draft, normal or better"));
-}
-
-#[test]
-fn pictures_are_evaluated_beside_the_collections_own() {
-    let dir = TempDir::new().unwrap();
-    let (bundle, data, out) = (bundle(), dataset(dir.path()), dir.path().join("pictures.json"));
-    let evaluate = |more: &[&str]| {
-        let common = [
-            "--model",
-            utf8(&bundle),
-            "--data",
-            utf8(&data),
-            "--out",
-            utf8(&out),
-        ];
-        guise(&[&["evaluate", "pictures"], &common[..], more].concat())
-    };
-    let figures = |psi: &str| -> serde_json::Value {
-        let output = evaluate(&["--count", "256", "--truncation-psi", psi]);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}");
-        serde_json::from_slice(&fs::read(&out).unwrap()).unwrap()
-    };
-    let varied = figures("1");
-    let [model, collection] =
-        ["kid256_clip", "kid256_clip_collection"].map(|name| varied[name].as_f64().unwrap());
-    let [distance, least] =
-        ["fid256_clip", "fid256_clip_collection"].map(|name| varied[name].as_f64().unwrap());
-    assert!(distance > 2.0 * least && least > 0.0, "{varied}");
-    for share in ["precision256_clip", "recall256_clip"] {
-        let share = varied[share].as_f64().unwrap();
-        assert!((0.0..0.9).contains(&share), "{varied}");
-    }
-    // The model knows nothing of these pictures, whose two halves differ by chance alone.
-    assert!(model > 20.0 * collection.abs(), "{varied}");
-    // The same avatar again and again resembles a collection less than different ones do.
-    let alike = figures("0")["kid256_clip"].as_f64().unwrap();
-    assert!(alike > model, "{alike} and {model}");
-
-    let error = |more: &[&str]| {
-        let output = evaluate(more);
-        assert!(!output.status.success());
-        String::from_utf8(output.stderr).unwrap()
-    };
-    assert!(
-        error(&["--count", "300"])
-            .contains("512 pictures, expected 600 for --count 300: ask for at most 256")
-    );
-    // A published CLIP's file is no Inception.
-    let no_inception = fs::canonicalize("tests/fixtures/clip/resnet.safetensors").unwrap();
-    assert!(error(&["--inception", utf8(&no_inception)]).contains("cannot use the Inception"));
-    assert!(error(&["--count", "1"]).contains("1 is not in 2..=50000"));
-    assert!(error(&["--truncation-psi", "3"]).contains("--truncation-psi is 3, expected 0 to 2"));
+    let (said, _) = draw("Elvis Presley with pink hair");
+    let expected =
+        "note: this model knows hair and glasses, and nothing about \"Elvis Presley\": try words such as \"";
+    assert!(said.contains(expected), "{said}");
+    // A model that keeps no words reads as it was typed.
+    let said = generate(&out, &["--prompt", "Elvis Presley", "--quality", "draft"]).unwrap();
+    assert!(!said.contains("note:"), "{said}");
 }

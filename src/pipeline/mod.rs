@@ -14,7 +14,7 @@ pub mod upscale;
 pub use crate::networks::{encoders::ImageEncoder, generators::Generate};
 pub use guide::{Avatar, GuideSettings, Targets, guide};
 pub use imagine::{Draft, Imagination, ImagineRequest, Quality, draft, imagine};
-pub use latent::{ways, z_from_seed};
+pub use latent::{mixes, z_from_seed};
 pub use prompt::Prompt;
 pub use sample::{SampleRequest, sample};
 pub use upscale::upscale;

@@ -63,13 +63,9 @@ impl Engine {
                 Request::Load { bundle, device } => {
                     *model = opened(Model::open(&bundle, device, None).await);
                 }
-                Request::Sample {
-                    job,
-                    seeds,
-                    truncation_psi,
-                } => {
+                Request::Sample { job, latents } => {
                     finish(job, &model, async |model| {
-                        model.sample(job, seeds, truncation_psi, cancel).await
+                        model.sample(job, latents, cancel).await
                     })
                     .await;
                 }
@@ -104,10 +100,11 @@ impl Engine {
                     job,
                     first,
                     second,
+                    seed,
                     count,
                 } => {
                     finish(job, &model, async |model| {
-                        model.mix(job, [first, second], count, cancel).await
+                        model.mix(job, [first, second], seed, count, cancel).await
                     })
                     .await;
                 }

@@ -10,12 +10,14 @@ use super::{
     turn,
     words::Words,
 };
-use crate::protocol::{Credit, DeviceInUse, DeviceWish, JobId, ModelFacts, Reply, Stage, WayOn, to_buffer};
+use crate::protocol::{
+    Credit, DeviceInUse, DeviceWish, JobId, Latent, ModelFacts, Reply, Stage, WayOn, to_buffer,
+};
 use burn::tensor::Device;
 use guise::{
     pipeline::{
-        Cancel, Error, Event,
-        sample::{SampleRequest, sample},
+        Cancel, Error, Event, Generate,
+        sample::{draw_latent, latent_from_seed},
         self_check,
         upscale::upscale,
     },
@@ -140,7 +142,7 @@ impl Model {
             why: doubt.or(why),
             fetched: files.fetched,
             kept: files.kept,
-            model: facts(&source.manifest, upscale_factor),
+            model: facts(&source.manifest, &generator, upscale_factor),
         };
         say(&reply, None);
         Ok(Self {
@@ -187,7 +189,7 @@ impl Model {
             why,
             fetched: files.fetched,
             kept: files.kept,
-            model: facts(&source.manifest, None),
+            model: facts(&source.manifest, &generator, None),
         };
         say(&reply, None);
         Ok(Self {
@@ -239,29 +241,39 @@ impl Model {
         self.kind == DeviceInUse::WebGpu
     }
 
-    /// Draws one picture for each seed and sends each to the page as soon as it is there.
-    pub async fn sample(
+    /// Draws avatars that are known, and sends each to the page as soon as it is there.
+    pub async fn sample(&self, job: JobId, latents: Vec<Latent>, cancel: Cancel) -> Result<(), Failure> {
+        let total = latents.len();
+        for (index, latent) in latents.into_iter().enumerate() {
+            cancel.check()?;
+            let latent = self.latent(latent).await?;
+            self.draw(job, [index, total], &latent).await?;
+        }
+        Ok(())
+    }
+
+    /// Draws the avatar of a latent as the picture at a place in a request of so many, and sends it to the page.
+    pub(super) async fn draw(
         &self,
         job: JobId,
-        seeds: Vec<u64>,
-        truncation_psi: f32,
-        cancel: Cancel,
+        [index, total]: [usize; 2],
+        latent: &[f32],
     ) -> Result<(), Failure> {
-        let request = SampleRequest {
-            seeds,
-            truncation_psi,
-            batch_size: 1,
-        };
-        let mut trouble = Ok(());
-        sample(&self.generator, &request, &self.device, &cancel, async |event| {
-            if let Err(error) = tell(job, Stage::Sample, event).await {
-                trouble = Err(error);
-                cancel.cancel();
-            }
-        })
-        .await
-        .and(trouble)?;
+        let image = draw_latent(&self.generator, latent, &self.device).await?;
+        tell(job, Stage::Sample, Event::Picture { index, image }).await?;
+        let done = index + 1;
+        tell(job, Stage::Sample, Event::Progress { done, total }).await?;
         Ok(())
+    }
+
+    /// The numbers of a latent, row by row.
+    pub(super) async fn latent(&self, latent: Latent) -> Result<Vec<f32>, Error> {
+        match latent {
+            Latent::Drawn(latent) => Ok(latent),
+            Latent::Seed { seed, truncation_psi } => {
+                latent_from_seed(&self.generator, seed, truncation_psi, &self.device).await
+            }
+        }
     }
 
     /// Enlarges the picture in the PNG file `png` and sends it to the page.
@@ -393,7 +405,7 @@ fn encode(image: &RgbaImage) -> Result<Vec<u8>, Error> {
     Ok(png.into_inner())
 }
 
-fn facts(manifest: &Manifest, upscale_factor: Option<u32>) -> ModelFacts {
+fn facts(manifest: &Manifest, generator: &Generator, upscale_factor: Option<u32>) -> ModelFacts {
     let credit = |subject: &str, credit: &manifest::Credit| Credit {
         subject: subject.into(),
         attribution: credit.attribution.clone(),
@@ -422,6 +434,7 @@ fn facts(manifest: &Manifest, upscale_factor: Option<u32>) -> ModelFacts {
         description: manifest.description.clone(),
         credits,
         truncation_psi: manifest.truncation_psi,
+        latent_shape: generator.latent_shape().into(),
         upscale_factor,
         examples: manifest.examples.clone(),
         takes_words: parts.text_tower.is_some(),

@@ -186,6 +186,7 @@ impl Studio {
     pub fn cancel(self) {
         self.send(&Request::Cancel, None);
         self.next_job(); // Whatever still comes of the old one is not shown.
+        self.remark.set_value(String::new());
         self.activity.set(None);
         self.said.set("Stopped.".into());
     }

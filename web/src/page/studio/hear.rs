@@ -81,7 +81,7 @@ impl Studio {
                 }
             }
             Reply::Remark { job, sentence } if job == newest => {
-                self.remark.set_value(format!(" {sentence}"));
+                self.add_remark(&sentence);
             }
             Reply::Done { job, duration_ms } if job == newest => {
                 let said = match self.is_enlarging() {

@@ -1,7 +1,7 @@
 //! Latents from seeds.
 
 use super::Error;
-use rand::SeedableRng;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -17,17 +17,29 @@ pub fn z_from_seed(seed: u64, z_dim: usize) -> Vec<f32> {
     StandardNormal.sample_iter(rng).take(z_dim).collect()
 }
 
-/// `count` avatars on the ways between two; all are `[layers width]`, row by row.
+/// How far the numbers of a latent with a single layer lie from each other on the arc between two, as a share of it.
+const SPREAD_ON_ARC: f32 = 0.6;
+
+/// `count` avatars that have something of each of two, from those most like `first` to those most like `second`; all
+/// are `[layers width]`, row by row. `seed` determines what they have of whom, so that there are others for the same
+/// two.
 ///
-/// Where there are several layers, each avatar takes its coarse ones (shape, pose) from one of the two and
-/// its fine ones (colors) from the other: first from the first and the second, then the other way around. A
-/// single layer cannot be taken apart. There they lie on the arc from the first to the second, because normal
-/// latents of many numbers are all about as long, and a straight line would pass where none are.
+/// Where there are several layers, each avatar takes a run of neighbouring ones from the second and the rest from the
+/// first; the last layer's neighbour is the first. So one may get its shape from the one and its colors from the other
+/// (Karras et al., 2019, section 3.1), or the features between. A single layer cannot be taken apart. There the
+/// avatars lie about the arc from the first to the second, because normal latents of many numbers are all about as
+/// long, and a straight line would pass where none are; each number has its own place on it, which `seed` determines.
 ///
 /// # Errors
 ///
 /// [`Error::Request`] when the two are of different models.
-pub fn ways(first: &[f32], second: &[f32], width: usize, count: usize) -> Result<Vec<Vec<f32>>, Error> {
+pub fn mixes(
+    first: &[f32],
+    second: &[f32],
+    width: usize,
+    count: usize,
+    seed: u64,
+) -> Result<Vec<Vec<f32>>, Error> {
     if width == 0 || first.len() != second.len() || !first.len().is_multiple_of(width) {
         return Err(Error::Request(format!(
             "latents of {} and {} numbers cannot be mixed: take two of one model",
@@ -35,34 +47,48 @@ pub fn ways(first: &[f32], second: &[f32], width: usize, count: usize) -> Result
             second.len()
         )));
     }
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let layers = first.len() / width;
-    let way = |index: usize| {
-        if layers == 1 {
-            return on_arc(first, second, (index + 1) as f32 / (count + 1) as f32);
+    let mut runs = vec![];
+    let mix = |index: usize| {
+        let share = (index as f32 + 0.5) / count as f32;
+        if layers <= 1 {
+            return about_arc(first, second, share, &mut rng);
         }
-        // Half of the avatars go through the layers one way, half the other way.
-        let half = count.div_ceil(2);
-        let (coarse, fine, place) = match index < half {
-            true => (first, second, index),
-            false => (second, first, count - 1 - index),
-        };
-        let at = width * (layers * (half - place) / (half + 1)).max(1);
-        [&coarse[..at], &fine[at..]].concat()
+        let length = 1 + (share * (layers - 1) as f32) as usize;
+        let mut start = rng.random_range(0..layers as u32) as usize;
+        // Another avatar may have this run; there are others as long, unless the avatars are very many.
+        let mut others = (0..layers).map(|next| (start + next) % layers);
+        start = others
+            .find(|&start| !runs.contains(&(start, length)))
+            .unwrap_or(start);
+        runs.push((start, length));
+        let of_second = |layer: usize| (layer + layers - start) % layers < length;
+        (0..layers)
+            .flat_map(|layer| {
+                let parent = if of_second(layer) { second } else { first };
+                parent[layer * width..(layer + 1) * width].iter().copied()
+            })
+            .collect()
     };
-    Ok((0..count).map(way).collect())
+    Ok((0..count).map(mix).collect())
 }
 
-/// The latent at this share of the arc from `a` to `b`.
-fn on_arc(a: &[f32], b: &[f32], share: f32) -> Vec<f32> {
+/// A latent whose numbers lie about this share of the arc from `a` to `b`.
+fn about_arc(a: &[f32], b: &[f32], share: f32, rng: &mut ChaCha8Rng) -> Vec<f32> {
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
     let cosine = dot(a, b) / (dot(a, a) * dot(b, b)).sqrt().max(f32::MIN_POSITIVE);
     let angle = cosine.clamp(-1.0, 1.0).acos();
-    // Along a straight line where the two are alike, or opposite, and there is no one arc.
-    let [of_a, of_b] = match angle.sin() {
-        sine if sine > 1e-3 => [1.0 - share, share].map(|share| (share * angle).sin() / sine),
-        _ => [1.0 - share, share],
+    let mix = |(a, b): (&f32, &f32)| {
+        let share = (share + SPREAD_ON_ARC * (rng.random::<f32>() - 0.5)).clamp(0.0, 1.0);
+        // Along a straight line where the two are alike, or opposite, and there is no one arc.
+        let [of_a, of_b] = match angle.sin() {
+            sine if sine > 1e-3 => [1.0 - share, share].map(|share| (share * angle).sin() / sine),
+            _ => [1.0 - share, share],
+        };
+        a * of_a + b * of_b
     };
-    a.iter().zip(b).map(|(a, b)| a * of_a + b * of_b).collect()
+    a.iter().zip(b).map(mix).collect()
 }
 
 #[cfg(test)]
@@ -96,38 +122,63 @@ mod tests {
     }
 
     #[test]
-    fn mixing_takes_layers_whole() {
-        let (a, b) = ([1.0; 6], [2.0; 6]);
-        let mixed = ways(&a, &b, 2, 4).unwrap();
-        assert_eq!(mixed[0], [1.0, 1.0, 1.0, 1.0, 2.0, 2.0]);
-        assert_eq!(mixed[1], [1.0, 1.0, 2.0, 2.0, 2.0, 2.0]);
-        assert_eq!(mixed[2], [2.0, 2.0, 1.0, 1.0, 1.0, 1.0]);
-        assert_eq!(mixed[3], [2.0, 2.0, 2.0, 2.0, 1.0, 1.0]);
+    fn mixing_takes_layers_whole_and_shuffles_them_by_seed() {
+        let (layers, width) = (6, 2);
+        let first: Vec<f32> = (0..layers * width).map(|value| value as f32).collect();
+        let second: Vec<f32> = first.iter().map(|value| value + 100.0).collect();
+        let mixed = mixes(&first, &second, width, 8, 1).unwrap();
+        let of_second = |mix: &[f32]| {
+            for (layer, row) in mix.chunks_exact(width).enumerate() {
+                let of = |parent: &[f32]| row == &parent[layer * width..][..width];
+                assert!(of(&first) || of(&second), "{row:?} is of neither");
+            }
+            mix.iter().filter(|&&value| value >= 100.0).count() / width
+        };
+        let shares: Vec<_> = mixed.iter().map(|mix| of_second(mix)).collect();
+        assert_eq!(shares, [1, 1, 2, 3, 3, 4, 5, 5]);
+        for (index, mix) in mixed.iter().enumerate() {
+            assert!(!mixed[..index].contains(mix), "{index} is there twice");
+        }
+        assert_eq!(mixed, mixes(&first, &second, width, 8, 1).unwrap());
+        assert_ne!(mixed, mixes(&first, &second, width, 8, 2).unwrap());
+        // More avatars than there are runs: some are alike, and there is no end to look for.
+        assert_eq!(mixes(&first, &second, width, 64, 1).unwrap().len(), 64);
+        let refused = |first: &[f32], second: &[f32], width| mixes(first, second, width, 4, 1).is_err();
         assert!(
-            ways(&a, &b[..4], 2, 4).is_err() && ways(&a, &b, 4, 4).is_err() && ways(&a, &b, 0, 4).is_err()
+            refused(&first, &second[..4], 2) && refused(&first, &second, 5) && refused(&first, &second, 0)
         );
     }
 
     #[test]
-    fn a_single_layer_is_mixed_along_the_arc() {
-        let mixed = ways(&[2.0, 0.0], &[0.0, 2.0], 2, 2).unwrap();
-        for (found, angle) in mixed.iter().zip([30f32, 60.0].map(f32::to_radians)) {
-            let expected = [2.0 * angle.cos(), 2.0 * angle.sin()];
-            let near = found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6);
-            assert!(near, "{found:?}, not {expected:?}");
+    fn a_single_layer_is_mixed_about_the_arc() {
+        let [a, b] = [1, 2].map(|seed| z_from_seed(seed, 512));
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+        let length = |a: &[f32]| dot(a, a).sqrt();
+        let cosine = |a: &[f32], b: &[f32]| dot(a, b) / (length(a) * length(b));
+        let mixed = mixes(&a, &b, 512, 8, 1).unwrap();
+        let likeness: Vec<_> = mixed
+            .iter()
+            .map(|mix| [cosine(mix, &a), cosine(mix, &b)])
+            .collect();
+        assert!(
+            likeness
+                .windows(2)
+                .all(|two| two[0][0] > two[1][0] && two[0][1] < two[1][1]),
+            "{likeness:?}"
+        );
+        assert!(likeness[0][0] > 0.9 && likeness[7][1] > 0.9, "{likeness:?}");
+        for mix in &mixed {
+            let share = length(mix) / length(&a);
+            assert!((0.9..1.1).contains(&share), "{share} of an avatar's length");
         }
+        assert_ne!(mixed, mixes(&a, &b, 512, 8, 2).unwrap());
         for (a, b) in [
             ([1.0, 0.0], [1.0, 0.0]),
             ([1.0, 0.0], [-1.0, 0.0]),
             ([0.0; 2], [0.0; 2]),
         ] {
-            assert!(
-                ways(&a, &b, 2, 3)
-                    .unwrap()
-                    .concat()
-                    .iter()
-                    .all(|value| value.is_finite())
-            );
+            let mixed = mixes(&a, &b, 2, 3, 1).unwrap().concat();
+            assert!(mixed.iter().all(|value| value.is_finite()));
         }
     }
 }

@@ -16,7 +16,7 @@ pub mod upscale;
 pub use crate::networks::{encoders::ImageEncoder, generators::Generate};
 pub use guide::{Avatar, GuideSettings, Targets, guide};
 pub use imagine::{Draft, Imagination, ImagineRequest, Quality, draft, imagine};
-pub use latent::{ways, z_from_seed};
+pub use latent::{mixes, z_from_seed};
 pub use lexicon::{Lexicon, Reading};
 pub use pixel_art::Snap;
 pub use prompt::Prompt;

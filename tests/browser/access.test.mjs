@@ -75,7 +75,7 @@ test("a sentence, its quality and its number are chosen with the keyboard alone"
   await page.getByLabel("Describe an avatar").focus();
   await page.keyboard.press("Enter");
   await guided(page);
-  assert.match(page.url(), /&words=pink%20hair&without=&effort=normal&count=2$/);
+  assert.match(page.url(), /&words=pink%20hair&without=&effort=normal&count=2&drawn=/);
 });
 
 test("focus can be seen", async () => {

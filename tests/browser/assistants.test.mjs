@@ -68,10 +68,10 @@ const until = async (what) => {
 
 const WISH = "#seed=7&variety=0.70&words=blue%20shirt&without=a%20hat&effort=normal&count=4";
 const OTHER = WISH.replace("blue", "red").replace("normal", "draft");
-const fits = () => page.locator(".wall li:visible .fit").allTextContents();
+const fits = () => page.locator(".wall li:visible .fit").evaluateAll((all) => all.map((fit) => Number(fit.dataset.score)));
 const result = async () => ({
   pictures: await pixels(page, ".wall li:not([hidden]) img"),
-  fits: (await fits()).map((fit) => Number(fit.slice(4))),
+  fits: await fits(),
 });
 const go = (fragment) =>
   page.evaluate(
@@ -89,7 +89,7 @@ const stopAtFirstStep = () =>
       new Promise((done) => {
         const look = () => {
           const stop = [...document.querySelectorAll("button")].find((button) => button.textContent === "Stop");
-          if (!/^Step/.test(document.querySelector(".status .progress p")?.textContent)) return requestAnimationFrame(look);
+          if (!/^Step/.test(document.querySelector(".prompt .doing")?.textContent)) return requestAnimationFrame(look);
           stop.click();
           done();
         };

@@ -44,7 +44,7 @@ for (const [name, [device, options]] of Object.entries(ways)) {
     words.push(Number((await page.locator("[role=status]").textContent()).match(/in ([\d.]+) s/)[1]));
     if (device === "webgpu" && quality === "Normal") break;
   }
-  await page.getByRole("button", { name: "Back to chance" }).click();
+  await page.getByRole("button", { name: "Start over" }).click();
   await drawn(page, 600_000);
   const { processInfo } = await (await browser.newBrowserCDPSession()).send("SystemInfo.getProcessInfo");
   const tabs = processInfo.filter(({ type }) => type === "renderer").map(({ id }) => residentBytes(id));

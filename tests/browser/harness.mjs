@@ -156,7 +156,7 @@ export async function guided(page, timeout = 60_000) {
   await page.waitForFunction(
     () =>
       !document.querySelector(".frame.waiting") &&
-      /for these words drawn in/.test(document.querySelector("[role=status]")?.textContent ?? ""),
+      /(for these words|like your picture|variations? of № \w+) drawn in/.test(document.querySelector("[role=status]")?.textContent ?? ""),
     null,
     { timeout },
   );

@@ -1,7 +1,7 @@
 // Everything that may go wrong on the way: each is a sentence and a way on.
 
 import assert from "node:assert/strict";
-import { readFile, truncate, writeFile } from "node:fs/promises";
+import { readFile, readdir, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { drawn, launch, newVisitor, openSite, visit } from "./harness.mjs";
@@ -22,7 +22,7 @@ afterEach(async () => {
 });
 after(() => browser?.close());
 
-const alert = () => page.locator("main > [role=alert]");
+const alert = () => page.locator(".prompt [role=alert]");
 const parts = () => site.requests.filter((name) => name.endsWith(".gguf"));
 
 test("a second visit fetches no part of the model again", async () => {
@@ -188,6 +188,112 @@ test("an unsafe connection, without storage, WebGPU or clipboard, is good enough
   assert.match(await page.locator("footer").textContent(), /keeps nothing for the next visit/);
   await page.getByRole("button", { name: "Copy link" }).click();
   await page.getByText(/Copy the link from the address bar/).waitFor();
+});
+
+// Has the engine's worker run this before anything else.
+function inWorker(trouble) {
+  site.faults["loader.js"] = async (_, response) => {
+    const loader = await readFile(join(site.dir, "loader.js"), "utf8");
+    response.setHeader("content-type", "text/javascript");
+    response.end(`(${trouble})();\n${loader}`);
+  };
+}
+
+test("an engine that does not arrive is a sentence and a way on", async () => {
+  const [engine] = (await readFile(join(site.dir, "index.html"), "utf8")).match(/engine-[0-9a-f]+/);
+  const half = async (_, response) => {
+    const contents = await readFile(join(site.dir, `${engine}_bg.wasm`));
+    response.writeHead(200, { "content-type": "application/wasm", "content-length": contents.length });
+    response.write(contents.subarray(0, contents.length >> 1));
+  };
+  for (const [name, fault] of [["loader.js", () => {}], [`${engine}_bg.wasm`, half]]) {
+    site.faults[name] = fault;
+    await context.clock.install();
+    page = await visit(context, site.url);
+    await page.locator(".prompt").waitFor();
+    await page.waitForTimeout(500);
+    await page.clock.runFor(46_000);
+    await alert().getByText("Nothing of the engine has arrived for 45 seconds.").waitFor();
+    site.faults = {};
+    await alert().getByRole("button", { name: "Try again" }).click();
+    await drawn(page);
+    assert.deepEqual(page.problems, []);
+    await page.close();
+  }
+});
+
+test("an engine that has died in silence is a sentence and a way on, and one that is slow goes on", async () => {
+  inWorker(() => {
+    self.held = [];
+    addEventListener("message", (event) => {
+      if (!self.deaf) return;
+      self.held.push(event.data);
+      event.stopImmediatePropagation();
+    });
+  });
+  await context.clock.install();
+  page = await visit(context, site.url);
+  await drawn(page);
+  const silence = alert().getByText("The engine has said nothing for two minutes, so it may have stopped.");
+  // It was only slow: the sentence goes away by itself.
+  await page.workers()[0].evaluate(() => (self.deaf = true));
+  await page.getByRole("button", { name: "Shuffle" }).click();
+  await page.clock.runFor(121_000);
+  await silence.waitFor();
+  await page.workers()[0].evaluate(() => {
+    self.deaf = false;
+    for (const data of self.held) dispatchEvent(new MessageEvent("message", { data }));
+  });
+  await drawn(page);
+  assert.ok(await alert().isHidden());
+  // It is dead.
+  await page.workers()[0].evaluate(() => (self.deaf = true));
+  await page.getByRole("button", { name: "Shuffle" }).click();
+  await page.clock.runFor(121_000);
+  await silence.waitFor();
+  await alert().getByRole("button", { name: "Try again" }).click();
+  await drawn(page);
+});
+
+test("storage that does not answer is not waited for", async () => {
+  const troubles = [
+    () => (CacheStorage.prototype.open = () => new Promise(() => {})),
+    () => (Cache.prototype.match = () => new Promise(() => {})),
+    () => (Cache.prototype.put = () => new Promise(() => {})),
+  ];
+  for (const trouble of troubles) {
+    inWorker(trouble);
+    page = await visit(context, site.url);
+    await drawn(page);
+    assert.match(await page.locator("footer").textContent(), /keeps nothing for the next visit/);
+    assert.deepEqual(page.problems, []);
+    await page.close();
+  }
+});
+
+test("a part of the page itself that is missing is said, with a way on", async () => {
+  const parts = (await readdir(site.dir)).filter((name) => /^page-.*[.](js|wasm)$/.test(name));
+  assert.equal(parts.length, 2);
+  for (const part of parts) {
+    site.faults[part] = (_, response) => response.writeHead(404).end();
+    page = await context.newPage();
+    page.problems = [];
+    await page.goto(site.url);
+    await page.getByText(/A part of this page could not be loaded/).waitFor();
+    site.faults = {};
+    await page.getByRole("button", { name: "Try again" }).click();
+    await drawn(page);
+    await page.close();
+  }
+  site.faults[parts[0]] = () => {};
+  page = await context.newPage();
+  page.problems = [];
+  await page.clock.install();
+  await page.goto(site.url, { waitUntil: "commit" });
+  await page.locator("#static").waitFor();
+  await page.waitForTimeout(500);
+  await page.clock.runFor(21_000);
+  await page.getByText(/This takes long/).waitFor();
 });
 
 test("the policy lets in nothing but this site's own scripts", async () => {

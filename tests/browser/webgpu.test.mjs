@@ -57,7 +57,7 @@ test("WebGPU draws what the native program draws, shuffles, enlarges and downloa
 test("WebGPU refines toward words, step by step, and stops when asked to", async () => {
   page = await visit(context, `${site.url}?device=webgpu#seed=7&variety=0.70&words=blue%20shirt&without=&effort=normal&count=1`);
   await page.getByText(/^Step \d+ of 30/).waitFor({ timeout: SLOW });
-  const fit = async () => Number((await page.locator(".wall li:first-child .fit").textContent()).slice(4));
+  const fit = async () => Number(await page.locator(".wall li:first-child .fit").getAttribute("data-score"));
   const first = await fit();
   await guided(page, SLOW);
   assert.ok((await fit()) > first + 0.02, `${first}, after 30 steps ${await fit()}`);
@@ -69,7 +69,7 @@ test("WebGPU refines toward words, step by step, and stops when asked to", async
   await page.keyboard.press("Enter");
   await page.getByText(/^Step \d+ of 200/).waitFor({ timeout: SLOW });
   await page.getByRole("button", { name: "Stop" }).click();
-  await page.getByRole("button", { name: "Back to chance" }).click();
+  await page.getByRole("button", { name: "Start over" }).click();
   await drawn(page, SLOW);
 });
 
@@ -121,7 +121,7 @@ test("an adapter that goes away is a sentence and a way on", async () => {
   const session = await browser.newBrowserCDPSession();
   // The answer never comes back over a connection of a process that has crashed.
   session.send("Browser.crashGpuProcess").catch(() => {});
-  const alert = page.locator("main > [role=alert]");
+  const alert = page.locator(".prompt [role=alert]");
   await alert.getByText(/The graphics adapter went away/).waitFor();
   await alert.getByRole("button", { name: "Continue on the processor" }).click();
   await drawn(page);

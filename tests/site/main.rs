@@ -145,6 +145,7 @@ fn a_model_and_a_page_become_a_site() {
         "page-1a2b.js",
         "page-1a2b_bg.wasm",
         "site.webmanifest",
+        "start.js",
     ]
     .map(String::from)
     .into();

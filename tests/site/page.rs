@@ -28,6 +28,7 @@ pub fn write(parent: &Path, style: &str) -> PathBuf {
         ("page-1a2b.js", "export default 1;"),
         ("page-1a2b_bg.wasm", "the page"),
         ("loader.js", "export {};"),
+        ("start.js", "(function () {})();"),
         (&format!("{ENGINE}.js"), "export default 2;"),
         (&format!("{ENGINE}_bg.wasm"), "the engine"),
         (&format!("{ENGINE}-plain_bg.wasm"), "the plain engine"),

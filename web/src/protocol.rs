@@ -67,7 +67,7 @@ pub enum Latent {
         /// The class that it is drawn as, by its place; nothing where its seed decides.
         class: Option<usize>,
     },
-    /// The latent `[layers, width]` itself, row by row, as an earlier [`Reply::Picture`] had it.
+    /// The latent `[layers, width]` itself, row by row, as [`Reply::Drawn`] had it, or a link.
     Drawn(Vec<f32>),
 }
 
@@ -81,16 +81,12 @@ pub enum Request {
         /// The device to open it on.
         device: DeviceWish,
     },
-    /// Draw one picture for each seed.
+    /// Draw avatars that are known.
     Sample {
         /// This job's number.
         job: JobId,
-        /// One seed a picture.
-        seeds: Vec<u64>,
-        /// Distance from the average avatar, 0 to 1.
-        truncation_psi: f32,
-        /// The class to draw, by its place; nothing for all of them.
-        class: Option<usize>,
+        /// One for each picture.
+        latents: Vec<Latent>,
     },
     /// Draw avatars that fit the words, and the picture file that travels with this message, if one does.
     /// With an avatar to start from they are variations of it, and then there may be neither words nor
@@ -111,14 +107,16 @@ pub enum Request {
         /// The class to begin with, by its place; nothing for all of them.
         class: Option<usize>,
     },
-    /// Draw the ways between two avatars: the coarse layers of one, the fine layers of the other.
+    /// Draw avatars that have something of each of two, from those most like the one to those most like the other.
     Mix {
         /// This job's number.
         job: JobId,
-        /// Gives the coarse layers of the first pictures: where things are and what shape they have.
+        /// The one.
         first: Latent,
-        /// Gives the fine layers of the first pictures: colours and details.
+        /// The other.
         second: Latent,
+        /// Determines which has what of whom.
+        seed: u64,
         /// How many pictures.
         count: usize,
     },
@@ -174,6 +172,8 @@ pub struct ModelFacts {
     pub credits: Vec<Credit>,
     /// The truncation psi at which its pictures look best.
     pub truncation_psi: f32,
+    /// How many layers a latent of it has, and how wide they are.
+    pub latent_shape: (usize, usize),
     /// By how much one enlargement grows a side, or nothing if it cannot enlarge.
     pub upscale_factor: Option<u32>,
     /// Whether it draws pixel art, whose pixels stay squares at every size.

@@ -269,6 +269,8 @@ enum Source<'a> {
     Mapped(&'a Mapper, Tensor<2>),
     /// Others like `[1, layers, width]`.
     Locked(Tensor<3>, f32),
+    /// `[1, layers, width]`, changed by what a mapper makes of a direction `[1, embed_dim]`.
+    Changed(Tensor<3>, f32, &'a Mapper, Tensor<2>),
 }
 
 struct Guesses<'a> {
@@ -288,6 +290,12 @@ impl<'a> Guesses<'a> {
         let generator = networks.generator;
         request.guidance.space.check(generator)?;
         let source = match (&request.locked, targets, networks.mapper) {
+            (Some(locked), Some(targets), Some(mapper)) => Source::Changed(
+                latent_tensor(generator, &locked.latent, device)?,
+                locked.variation,
+                mapper,
+                direction(mapper, targets)?,
+            ),
             (Some(locked), ..) => Source::Locked(
                 latent_tensor(generator, &locked.latent, device)?,
                 locked.variation,
@@ -306,7 +314,7 @@ impl<'a> Guesses<'a> {
 
     /// Which network computed no numbers, where those that judge the `images` of `latents` are none.
     async fn culprit(&self, latents: Tensor<3>, images: Tensor<4>) -> Result<Network, Error> {
-        let is_mapped = matches!(self.source, Source::Mapped(..));
+        let is_mapped = matches!(self.source, Source::Mapped(..) | Source::Changed(..));
         let finite = |values: Vec<f32>| values.iter().all(|value| value.is_finite());
         Ok(if is_mapped && !finite(read(latents).await?) {
             Network::Mapper
@@ -336,6 +344,12 @@ impl<'a> Guesses<'a> {
                 let others = generator.latents_from_z(normal(generator.z_dim()), 1.0);
                 let difference = others - generator.latent_centre().unsqueeze();
                 latent.clone() + difference * *variation
+            }
+            Source::Changed(latent, variation, mapper, direction) => {
+                let [w_dim] = mapper.w_mean.dims();
+                let mapped = mapper.mean(direction.clone()) + mapper.open(normal(w_dim) * *variation);
+                let change = mapped - mapper.w_mean.val().unsqueeze();
+                latent.clone() + generator.broadcast(change)
             }
         }
     }

@@ -1,10 +1,16 @@
 //! What the page is told about a model.
 
 use crate::protocol::{Credit, ModelFacts};
-use guise::weights::manifest::{self, Manifest};
+use guise::{
+    pipeline::Generate,
+    weights::{
+        bundle::Generator,
+        manifest::{self, Manifest},
+    },
+};
 
 /// What the manifest says, and by how much one enlargement grows a side.
-pub fn facts(manifest: &Manifest, upscale_factor: Option<u32>) -> ModelFacts {
+pub fn facts(manifest: &Manifest, generator: &Generator, upscale_factor: Option<u32>) -> ModelFacts {
     let credit = |subject: &str, credit: &manifest::Credit| Credit {
         subject: subject.into(),
         attribution: credit.attribution.clone(),
@@ -30,6 +36,7 @@ pub fn facts(manifest: &Manifest, upscale_factor: Option<u32>) -> ModelFacts {
         description: manifest.description.clone(),
         credits,
         truncation_psi: manifest.truncation_psi,
+        latent_shape: generator.latent_shape().into(),
         upscale_factor,
         is_pixel_art,
         examples: manifest.examples.clone(),

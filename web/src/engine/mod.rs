@@ -64,14 +64,9 @@ impl Engine {
                 Request::Load { bundle, device } => {
                     *model = opened(Model::open(&bundle, device, None).await);
                 }
-                Request::Sample {
-                    job,
-                    seeds,
-                    truncation_psi,
-                    class,
-                } => {
+                Request::Sample { job, latents } => {
                     finish(job, &model, async |model| {
-                        model.sample(job, seeds, truncation_psi, class, cancel).await
+                        model.sample(job, latents, cancel).await
                     })
                     .await;
                 }
@@ -108,10 +103,11 @@ impl Engine {
                     job,
                     first,
                     second,
+                    seed,
                     count,
                 } => {
                     finish(job, &model, async |model| {
-                        model.mix(job, [first, second], count, cancel).await
+                        model.mix(job, [first, second], seed, count, cancel).await
                     })
                     .await;
                 }

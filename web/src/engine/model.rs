@@ -11,13 +11,13 @@ use super::{
     turn,
     words::Words,
 };
-use crate::protocol::{DeviceInUse, DeviceWish, JobId, Reply, Stage, WayOn, to_buffer};
+use crate::protocol::{DeviceInUse, DeviceWish, JobId, Latent, Reply, Stage, WayOn, to_buffer};
 use burn::tensor::Device;
 use guise::{
     pipeline::{
         Cancel, Error, Event, Snap,
         pixel_art::{enlarge, factor},
-        sample::{SampleRequest, sample},
+        sample::{draw_latent, latent_from_seed},
         self_check,
         upscale::upscale,
     },
@@ -164,7 +164,7 @@ impl Model {
             why: doubt.or(why),
             fetched: files.fetched,
             kept: files.kept,
-            model: facts(&source.manifest, upscale_factor),
+            model: facts(&source.manifest, &generator, upscale_factor),
         };
         say(&reply, None);
         Ok(Self {
@@ -213,7 +213,7 @@ impl Model {
             why,
             fetched: files.fetched,
             kept: files.kept,
-            model: facts(&source.manifest, None),
+            model: facts(&source.manifest, &generator, None),
         };
         say(&reply, None);
         Ok(Self {
@@ -275,30 +275,30 @@ impl Model {
         self.kind == DeviceInUse::WebGpu
     }
 
-    /// Draws one picture for each seed and sends each to the page as soon as it is there.
-    pub async fn sample(
+    /// Draws avatars that are known, and sends each to the page as soon as it is there.
+    pub async fn sample(&self, job: JobId, latents: Vec<Latent>, cancel: Cancel) -> Result<(), Failure> {
+        let total = latents.len();
+        for (index, latent) in latents.into_iter().enumerate() {
+            cancel.check()?;
+            let latent = self.latent(latent).await?;
+            self.draw(job, [index, total], &latent).await?;
+        }
+        Ok(())
+    }
+
+    /// Draws the avatar of a latent as the picture at a place in a request of so many, and sends it to the page.
+    pub(super) async fn draw(
         &self,
         job: JobId,
-        seeds: Vec<u64>,
-        truncation_psi: f32,
-        class: Option<usize>,
-        cancel: Cancel,
+        [index, total]: [usize; 2],
+        latent: &[f32],
     ) -> Result<(), Failure> {
-        let generator = self.of_class(class)?;
-        let request = SampleRequest {
-            seeds,
-            truncation_psi,
-            batch_size: 1,
-        };
-        let mut trouble = Ok(());
-        sample(&generator, &request, &self.device, &cancel, async |event| {
-            if let Err(error) = self.show(job, Stage::Sample, event).await {
-                trouble = Err(error);
-                cancel.cancel();
-            }
-        })
-        .await
-        .and(trouble)?;
+        let image = draw_latent(&self.generator, latent, &self.device).await?;
+        self.show(job, Stage::Sample, Event::Picture { index, image })
+            .await?;
+        let done = index + 1;
+        self.show(job, Stage::Sample, Event::Progress { done, total })
+            .await?;
         Ok(())
     }
 
@@ -309,6 +309,18 @@ impl Model {
             snap.apply(image);
         }
         tell(job, stage, event).await
+    }
+
+    /// The numbers of a latent, row by row.
+    pub(super) async fn latent(&self, latent: Latent) -> Result<Vec<f32>, Error> {
+        match latent {
+            Latent::Drawn(latent) => Ok(latent),
+            Latent::Seed {
+                seed,
+                truncation_psi,
+                class,
+            } => latent_from_seed(&self.of_class(class)?, seed, truncation_psi, &self.device).await,
+        }
     }
 
     /// Enlarges the picture in the PNG file `png` and sends it to the page.

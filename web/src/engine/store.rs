@@ -1,17 +1,27 @@
 //! What is kept on this device between visits: checked parts of bundles, in the browser's Cache storage.
 //!
 //! A part is kept under its sha256, so a name can never lead to other bytes. Storage is a convenience:
-//! where the browser has none, or it is full, everything works and is fetched again next time.
+//! where the browser has none, it is full or it does not answer, everything works and is fetched again next time.
 
-use js_sys::{Array, ArrayBuffer, Reflect, Uint8Array};
-use std::collections::BTreeSet;
+use futures::{
+    FutureExt,
+    future::{Either, select},
+};
+use gloo_timers::future::TimeoutFuture;
+use js_sys::{Array, ArrayBuffer, Promise, Reflect, Uint8Array};
+use std::{cell::Cell, collections::BTreeSet, pin::pin};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Cache, CacheStorage, Request, Response};
 
+/// How long the browser may take for an answer. It writes the largest part of a model in a few seconds.
+const PATIENCE_MS: u32 = 10_000;
+
 /// The parts kept for one site.
 pub struct Store {
     cache: Cache,
+    /// Whether the browser failed to answer once: then nothing is asked any more, so that nobody waits again.
+    is_hanging: Cell<bool>,
     /// Address below which parts are kept; nothing is ever fetched from it.
     base: String,
 }
@@ -23,26 +33,22 @@ impl Store {
         let storage = Reflect::get(&js_sys::global(), &"caches".into()).ok()?;
         let storage: CacheStorage = storage.is_object().then(|| storage.unchecked_into())?;
         // Sites below one host share the storage, so the name tells them apart.
-        let cache = JsFuture::from(storage.open(&format!("guise {site}")))
-            .await
-            .ok()?;
+        let cache = in_time(storage.open(&format!("guise {site}"))).await?.ok()?;
         Some(Self {
             cache: cache.unchecked_into(),
+            is_hanging: Cell::new(false),
             base: format!("{site}kept/sha256-"),
         })
     }
 
     /// Reads a part. It may have been damaged since it was kept: check it.
     pub async fn read(&self, sha256: &str) -> Option<Vec<u8>> {
-        let found = JsFuture::from(self.cache.match_with_str(&self.address(sha256)))
-            .await
-            .ok()?;
+        let found = self
+            .answer(|| self.cache.match_with_str(&self.address(sha256)))
+            .await?;
         let response: Response = found.dyn_into().ok()?;
-        let buffer: ArrayBuffer = JsFuture::from(response.array_buffer().ok()?)
-            .await
-            .ok()?
-            .dyn_into()
-            .ok()?;
+        let contents = response.array_buffer().ok()?;
+        let buffer: ArrayBuffer = self.answer(|| contents).await?.dyn_into().ok()?;
         Some(Uint8Array::new(&buffer).to_vec())
     }
 
@@ -52,21 +58,22 @@ impl Store {
         let Ok(response) = Response::new_with_opt_js_u8_array(Some(&body)) else {
             return false;
         };
-        JsFuture::from(self.cache.put_with_str(&self.address(sha256), &response))
-            .await
-            .is_ok()
+        let put = || self.cache.put_with_str(&self.address(sha256), &response);
+        self.answer(put).await.is_some()
     }
 
     /// Forgets a part.
     pub async fn forget(&self, sha256: &str) {
         // A part that stays although it should go only costs space.
-        let _ = JsFuture::from(self.cache.delete_with_str(&self.address(sha256))).await;
+        let _ = self
+            .answer(|| self.cache.delete_with_str(&self.address(sha256)))
+            .await;
     }
 
     /// Forgets every part but these, so that an updated model replaces the one before it.
     pub async fn forget_all_but(&self, sha256s: &BTreeSet<String>) {
         let keep: BTreeSet<String> = sha256s.iter().map(|sha256| self.address(sha256)).collect();
-        let Ok(keys) = JsFuture::from(self.cache.keys()).await else {
+        let Some(keys) = self.answer(|| self.cache.keys()).await else {
             return;
         };
         for key in keys
@@ -75,12 +82,32 @@ impl Store {
             .filter_map(|key| key.dyn_into::<Request>().ok())
         {
             if !keep.contains(&key.url()) {
-                let _: Result<JsValue, JsValue> = JsFuture::from(self.cache.delete_with_request(&key)).await;
+                let _: Option<JsValue> = self.answer(|| self.cache.delete_with_request(&key)).await;
             }
         }
     }
 
+    /// Asks the browser for something; nothing where it refuses or does not answer.
+    async fn answer(&self, ask: impl FnOnce() -> Promise) -> Option<JsValue> {
+        if self.is_hanging.get() {
+            return None;
+        }
+        let answer = in_time(ask()).await;
+        self.is_hanging.set(answer.is_none());
+        answer?.ok()
+    }
+
     fn address(&self, sha256: &str) -> String {
         format!("{}{sha256}", self.base)
+    }
+}
+
+/// Waits for a promise; nothing if it stays open for too long.
+async fn in_time(promise: Promise) -> Option<Result<JsValue, JsValue>> {
+    let answer = pin!(JsFuture::from(promise).fuse());
+    let patience = pin!(TimeoutFuture::new(PATIENCE_MS).fuse());
+    match select(answer, patience).await {
+        Either::Left((answer, _)) => Some(answer),
+        Either::Right(_) => None,
     }
 }

@@ -9,22 +9,19 @@ use futures::{
 use gloo_timers::future::TimeoutFuture;
 use guise::{
     pipeline::{
-        Avatar, Cancel, Error, Event, Generate, Imagination, ImagineRequest, Lexicon, Quality, Targets,
-        draft,
+        Avatar, Cancel, Error, Generate, Imagination, ImagineRequest, Lexicon, Quality, Targets, draft,
         guide::{image_target, text_targets},
         imagine,
         imagine::Locked,
         lexicon::DENIED_WEIGHT,
-        prompt,
-        sample::{draw_latent, latent_from_seed},
-        ways,
+        mixes, prompt,
     },
     weights::bundle::{ImageTower, Mapper, TextTower, Tokenizer, load_part, load_vocabulary},
 };
 use std::pin::pin;
 
-/// How far variations go from their avatar.
-const VARIATION: f32 = 0.5;
+/// How far variations go from their avatar, as a share of how far avatars by chance go from the average one.
+const VARIATION: f32 = 0.7;
 
 /// How often a download looks whether it is still wanted.
 const CANCEL_MS: u32 = 100;
@@ -126,7 +123,7 @@ impl Model {
         let locked = match wish.locked {
             Some(latent) => Some(Locked {
                 latent: self.latent(latent).await?,
-                variation: VARIATION,
+                variation: VARIATION * wish.truncation_psi,
             }),
             None => None,
         };
@@ -163,22 +160,24 @@ impl Model {
         Ok(())
     }
 
-    /// Draws the ways between two avatars.
+    /// Draws avatars that have something of each of two.
     pub async fn mix(
         &self,
         job: JobId,
-        avatars: [Latent; 2],
+        parents: [Latent; 2],
+        seed: u64,
         count: usize,
         cancel: Cancel,
     ) -> Result<(), Failure> {
-        let [first, second] = avatars;
+        let [first, second] = parents;
         let [first, second] = [self.latent(first).await?, self.latent(second).await?];
         let [_, width] = self.generator.latent_shape();
-        for (index, latent) in ways(&first, &second, width, count)?.into_iter().enumerate() {
+        for (index, latent) in mixes(&first, &second, width, count, seed)?
+            .into_iter()
+            .enumerate()
+        {
             cancel.check()?;
-            let image = draw_latent(&self.generator, &latent, &self.device).await?;
-            self.show(job, Stage::Sample, Event::Picture { index, image })
-                .await?;
+            self.draw(job, [index, count], &latent).await?;
             let drawn = Reply::Drawn {
                 job,
                 index,
@@ -186,22 +185,8 @@ impl Model {
                 score: None,
             };
             say(&drawn, None);
-            let (done, total) = (index + 1, count);
-            self.show(job, Stage::Sample, Event::Progress { done, total })
-                .await?;
         }
         Ok(())
-    }
-
-    async fn latent(&self, latent: Latent) -> Result<Vec<f32>, Error> {
-        match latent {
-            Latent::Drawn(latent) => Ok(latent),
-            Latent::Seed {
-                seed,
-                truncation_psi,
-                class,
-            } => latent_from_seed(&self.of_class(class)?, seed, truncation_psi, &self.device).await,
-        }
     }
 
     /// Gets ready for words, and says how this device deviates if it refines otherwise than it should. Other

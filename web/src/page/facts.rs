@@ -1,44 +1,36 @@
 //! What the page knows: plain values that the studio holds and the other files show.
 
-use super::link::Picture;
-use crate::protocol::{DeviceInUse, JobId, Latent, ModelFacts, Stage, WayOn};
+use super::{
+    link::Picture,
+    share::{Kept, Name},
+};
+use crate::protocol::{DeviceInUse, JobId, ModelFacts, Stage, WayOn};
 use js_sys::ArrayBuffer;
 use leptos::prelude::*;
 
 /// An avatar on the wall.
 #[derive(Clone)]
 pub struct Avatar {
-    /// The seed it was drawn from.
-    pub seed: u32,
+    /// What it is called.
+    pub name: Name,
     /// The job that drew it.
     pub job: JobId,
-    /// Its picture.
-    pub picture: Picture,
+    /// Its picture in every size made so far, smallest first; never empty.
+    pub pictures: Vec<Picture>,
     /// What it can be drawn from again, once that is known.
-    pub latent: Option<Latent>,
+    pub kept: Option<Kept>,
 }
 
-/// An avatar that was put aside.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Kept {
-    /// The number that it hung under.
-    pub seed: u32,
-    /// What it can be drawn from again.
-    pub latent: Latent,
-}
+impl Avatar {
+    /// The picture as it was drawn.
+    pub fn drawn(&self) -> &Picture {
+        self.pictures.first().expect("an avatar starts with a picture")
+    }
 
-/// What the avatars on the wall come from, where that is other avatars.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Theme {
-    /// All are variations of one.
-    Variations(Kept),
-    /// All are between two.
-    Mix {
-        /// The one.
-        first: Kept,
-        /// The other.
-        second: Kept,
-    },
+    /// The largest picture there is.
+    pub fn best(&self) -> &Picture {
+        self.pictures.last().expect("an avatar starts with a picture")
+    }
 }
 
 /// A picture file that a visitor gave as a target.
@@ -48,24 +40,6 @@ pub struct Upload {
     pub name: String,
     /// Its contents.
     pub file: ArrayBuffer,
-}
-
-/// The avatar that is looked at close up, in every size made so far, smallest first.
-#[derive(Clone)]
-pub struct CloseUp {
-    /// The seed it was drawn from.
-    pub seed: u32,
-    /// What it can be drawn from again, if that is known.
-    pub latent: Option<Latent>,
-    /// Never empty.
-    pub pictures: Vec<Picture>,
-}
-
-impl CloseUp {
-    /// The largest picture there is.
-    pub fn best(&self) -> &Picture {
-        self.pictures.last().expect("a close-up starts with a picture")
-    }
 }
 
 /// What the engine is doing right now.
@@ -114,6 +88,28 @@ pub struct Trouble {
     pub sentence: String,
     /// What helps, in order of preference.
     pub ways_on: Vec<WayOn>,
+    /// What it was that did not work.
+    pub of: What,
+}
+
+impl Trouble {
+    /// Whether all there is to say is that nothing is heard.
+    pub fn is_silence(&self) -> bool {
+        self.of == What::Silence
+    }
+}
+
+/// What may not work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// Drawing the wall, and all that comes before it.
+    Drawing,
+    /// Enlarging the close-up.
+    Enlarging,
+    /// The engine says nothing.
+    Silence,
+    /// A file that a visitor gave.
+    File,
 }
 
 /// Now, on the document's clock.

@@ -1,110 +1,122 @@
-//! The wall with its eight frames, the controls under it, and the line that says what happens.
+//! The wall: what hangs there is called, its eight frames, and the controls under it.
 
-use super::{
-    facts::{Activity, Facts, Theme, Trouble},
-    studio::Studio,
-};
-use crate::protocol::{Stage, WayOn, Words};
+use super::{facts::Facts, share::Theme, studio::Studio};
+use crate::protocol::Words;
 use leptos::prelude::*;
 
 /// The eight frames.
 #[component]
 pub fn Gallery(studio: Studio) -> impl IntoView {
+    let count = Memo::new(move |_| studio.look.with(|look| look.count()));
     let frames = (0..studio.frames.len())
-        .map(|index| view! { <li hidden={move || index >= studio.count()}><Frame studio index/></li> })
+        .map(|place| view! { <li hidden={move || place >= count.get()}><Frame studio place/></li> })
         .collect_view();
     view! { <ul class="wall" aria-label="Avatars">{frames}</ul> }
 }
 
-/// What the avatars on the wall have in common, and the way back to chance.
+/// What the avatars on the wall have in common, and the way back to chance. It takes the same place whatever it says.
 #[component]
 pub fn Caption(studio: Studio) -> impl IntoView {
+    let keeps = move || studio.look.with(|look| look.kept.is_some());
     let caption = move || {
-        if let Some(kept) = studio.kept.get() {
-            let text = format!("Pick the avatar to mix № {} with.", kept.seed);
-            return Some(
-                view! {
-                    <p>{text}</p>
-                    <button class="quiet" on:click=move |_| studio.let_go()>"Never mind"</button>
-                }
-                .into_any(),
-            );
+        let look = studio.look.get();
+        if let Some(kept) = look.kept {
+            return format!("Pick the avatar to mix № {} with.", kept.name());
         }
-        let text = match (studio.theme.get(), studio.look.get().words) {
-            (Some(Theme::Variations(of)), None) => format!("Variations of № {}", of.seed),
+        let words = look.words.as_ref().map(|words| sentence(words, look.picture));
+        match (look.theme, words) {
+            (Some(Theme::Variations(of)), None) => format!("Variations of № {}", of.name()),
             (Some(Theme::Variations(of)), Some(words)) => {
-                format!("Variations of № {}, {}", of.seed, sentence(&words))
+                format!("Variations of № {}, {words}", of.name())
             }
             (Some(Theme::Mix { first, second }), _) => {
-                format!(
-                    "From the shape of № {0} in the colours of № {1} to the reverse",
-                    first.seed, second.seed
-                )
+                format!("Mixes of № {} and № {}", first.name(), second.name())
             }
-            (None, Some(words)) => sentence(&words),
-            (None, None) => return None,
-        };
-        Some(
-            view! {
-                <p>{text}</p>
-                <button class="quiet" on:click=move |_| studio.forget_words()>"Back to chance"</button>
-            }
-            .into_any(),
-        )
+            (None, Some(words)) => capitalized(&words),
+            (None, None) => "Drawn by chance".into(),
+        }
     };
-    view! { <div class="caption">{caption}</div> }
+    let is_by_chance = move || {
+        studio
+            .look
+            .with(|look| look.kept.is_none() && look.theme.is_none() && look.words.is_none())
+    };
+    let back = move |_| match keeps() {
+        true => studio.let_go(),
+        false => studio.start_over(),
+    };
+    view! {
+        <div class="caption">
+            <p>{caption}</p>
+            <button class="quiet" class:absent=is_by_chance on:click=back>
+                {move || if keeps() { "Never mind" } else { "Start over" }}
+            </button>
+        </div>
+    }
 }
 
-/// Words as one line of text.
-fn sentence(Words { prompt, without, .. }: &Words) -> String {
+/// What was asked for as one line of text.
+fn sentence(Words { prompt, without, .. }: &Words, picture: bool) -> String {
     let short = |text: &str| match text.char_indices().nth(120) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_string(),
     };
-    let mut line = match prompt.trim() {
-        "" => "Like your picture".into(),
-        prompt => format!("“{}”", short(prompt)),
-    };
-    if !without.trim().is_empty() {
-        line += &format!(", without “{}”", short(without.trim()));
+    let mut parts = vec![];
+    if !prompt.trim().is_empty() {
+        parts.push(format!("“{}”", short(prompt.trim())));
     }
-    line
+    if !without.trim().is_empty() {
+        parts.push(format!("without “{}”", short(without.trim())));
+    }
+    if picture {
+        parts.push("like a picture".into());
+    }
+    match parts.is_empty() {
+        true => "from a long description".into(),
+        false => parts.join(", "),
+    }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string());
+    first.unwrap_or_default() + letters.as_str()
 }
 
 #[component]
-fn Frame(studio: Studio, index: usize) -> impl IntoView {
-    let avatar = studio.frames[index];
-    let seed = move || studio.look.get().seed + index as u32;
-    let waiting = move || {
-        studio.activity.with(Option::is_some)
-            && !studio.is_enlarging()
-            && avatar.with(|avatar| {
-                avatar
-                    .as_ref()
-                    .is_none_or(|avatar| avatar.job != studio.job.get())
-            })
+fn Frame(studio: Studio, place: usize) -> impl IntoView {
+    let avatar = studio.frames[place];
+    let is_fresh = Memo::new(move |_| studio.is_fresh(place));
+    let name = move || match avatar.with(|avatar| avatar.as_ref().map(|avatar| avatar.name)) {
+        Some(name) => name,
+        None => studio.look.with(|look| look.name(place)),
     };
-    let fit = move || studio.scores[index].get().map(|score| format!("fit {score:.3}"));
+    let score = studio.scores[place];
+    // A cosine means nothing to people; below zero is no match at all.
+    let fit = move || {
+        score.get().map(|score| {
+            let percent = (score.max(0.0) * 100.0).round();
+            view! { <span class="fit" data-score=format!("{score:.3}")>{percent} "%" <span class="wide">" match"</span></span> }
+        })
+    };
     let picture = move || {
         avatar.get().map(|avatar| {
-            let name = format!("Avatar {}", avatar.seed);
-            let side = avatar.picture.side.to_string();
-            view! { <img src=avatar.picture.url() alt=name width=side.clone() height=side/> }
+            let alt = format!("Avatar {}", avatar.name);
+            let side = avatar.drawn().side.to_string();
+            view! { <img src=avatar.drawn().url() alt=alt width=side.clone() height=side/> }
         })
     };
     view! {
         <button
             class="frame"
-            class:waiting=waiting
-            disabled=move || avatar.with(Option::is_none)
+            class:waiting=move || studio.is_drawing() && !is_fresh.get()
+            class:stale=move || !is_fresh.get()
+            disabled=move || !is_fresh.get()
             aria-haspopup="dialog"
-            on:click=move |_| studio.pick(index)
+            on:click=move |_| studio.pick(place)
         >
             <span class="mat">{picture}</span>
-            <span class="number" aria-hidden="true">
-                {move || format!("№ {}", seed())}
-                <span class="fit">{fit}</span>
-            </span>
+            <span class="number" aria-hidden="true"><span>{move || format!("№ {}", name())}</span>{fit}</span>
         </button>
     }
 }
@@ -112,11 +124,16 @@ fn Frame(studio: Studio, index: usize) -> impl IntoView {
 /// Shuffle, kind, variety, share.
 #[component]
 pub fn Controls(studio: Studio) -> impl IntoView {
-    let variety = move || studio.look.get().variety;
+    let variety = move || studio.look.with(|look| look.variety);
     let vary = move |event| {
         if let Ok(variety) = event_target_value(&event).parse() {
             studio.set_variety(variety);
         }
+    };
+    let help = move || match (studio.can_vary(), studio.look.with(|look| look.theme.is_some())) {
+        (false, _) => "It changes nothing about these.",
+        (true, false) => "Left: all alike and well behaved. Right: as wild as it gets.",
+        (true, true) => "Left: close to that avatar. Right: far from it.",
     };
     view! {
         <div class="controls">
@@ -137,10 +154,11 @@ pub fn Controls(studio: Studio) -> impl IntoView {
                     max="100"
                     step="5"
                     aria-describedby="variety-help"
+                    disabled=move || !studio.can_vary()
                     prop:value=move || variety().to_string()
                     on:input=vary
                 />
-                <p id="variety-help">"Left: all alike and well behaved. Right: as wild as it gets."</p>
+                <p id="variety-help">{help}</p>
             </div>
             <button class="quiet" on:click=move |_| studio.share()>"Copy link"</button>
         </div>
@@ -157,11 +175,8 @@ fn Kinds(studio: Studio) -> impl IntoView {
             .with(|facts| facts.as_ref().map(of).unwrap_or_default())
     });
     let chosen = move || {
-        studio
-            .look
-            .get()
-            .class
-            .map_or(String::new(), |class| class.to_string())
+        let class = studio.look.with(|look| look.class);
+        class.map_or(String::new(), |class| class.to_string())
     };
     let choose = move |event| studio.set_class(event_target_value(&event).parse().ok());
     let options = move || {
@@ -186,107 +201,4 @@ fn Kinds(studio: Studio) -> impl IntoView {
             </label>
         </Show>
     }
-}
-
-/// The line that says what happens, aloud where it matters, and the progress bar.
-#[component]
-pub fn Status(studio: Studio) -> impl IntoView {
-    view! {
-        <div class="status">
-            <p role="status">{move || studio.said.get()}</p>
-            <Show when=move || studio.activity.with(Option::is_some) && !studio.is_enlarging()>
-                <Progress studio/>
-                <Show when=move || studio.is_guiding()>
-                    <button class="quiet" on:click=move |_| studio.cancel()>"Stop"</button>
-                </Show>
-            </Show>
-        </div>
-    }
-}
-
-/// The progress bar of whatever the engine does.
-#[component]
-pub fn Progress(studio: Studio) -> impl IntoView {
-    let words = move || studio.activity.get().map(|activity| words(&activity));
-    let value = move || {
-        studio
-            .activity
-            .get()
-            .and_then(|activity| fraction(&activity))
-            .map(|it| format!("{it:.3}"))
-    };
-    view! {
-        <div class="progress">
-            <progress aria-label="Progress" max="1" value=value></progress>
-            <p>{words}</p>
-        </div>
-    }
-}
-
-/// What went wrong, and the ways on.
-#[component]
-pub fn Notice(studio: Studio) -> impl IntoView {
-    let notice = move |Trouble { sentence, ways_on }: Trouble| {
-        let ways = ways_on.into_iter().map(|way_on| {
-            let name = match way_on {
-                WayOn::TryAgain => "Try again",
-                WayOn::UseCpu => "Continue on the processor",
-            };
-            view! { <button class="quiet" on:click=move |_| studio.go(way_on)>{name}</button> }
-        });
-        view! { <p>{sentence}</p><div class="ways">{ways.collect_view()}</div> }
-    };
-    view! {
-        <div class="notice" role="alert" hidden=move || studio.trouble.with(Option::is_none)>
-            {move || studio.trouble.get().map(notice)}
-        </div>
-    }
-}
-
-/// How far the work is, 0 to 1; nothing where that is unknown.
-fn fraction(activity: &Activity) -> Option<f64> {
-    if activity.total == 0 {
-        return None;
-    }
-    let part = activity.done as f64 / activity.total as f64;
-    match activity.stage {
-        // The engine and the model are one download to a visitor: one bar, half each.
-        Stage::Engine => Some(part / 2.0),
-        Stage::Download => Some(0.5 + part / 2.0),
-        Stage::Prepare | Stage::Sample | Stage::Words | Stage::Guide | Stage::Upscale => Some(part),
-    }
-}
-
-fn words(activity: &Activity) -> String {
-    let Activity {
-        stage, done, total, ..
-    } = *activity;
-    let megabytes = |bytes: u64| bytes as f64 / 1e6;
-    let mut words = match stage {
-        Stage::Engine if total == 0 => "Starting the engine".into(),
-        Stage::Engine => format!(
-            "Fetching the engine, {:.1} of {:.1} MB",
-            megabytes(done),
-            megabytes(total)
-        ),
-        Stage::Download => format!(
-            "Fetching the model, {:.1} of {:.1} MB",
-            megabytes(done),
-            megabytes(total)
-        ),
-        Stage::Words => format!(
-            "Fetching what understands words, {:.1} of {:.1} MB",
-            megabytes(done),
-            megabytes(total)
-        ),
-        Stage::Guide if total == 0 => "Drafting".into(),
-        Stage::Guide => format!("Step {done} of {total}"),
-        Stage::Prepare => "Warming up".into(),
-        Stage::Sample => "Drawing".into(),
-        Stage::Upscale => "Enlarging".into(),
-    };
-    if let Some(secs) = activity.secs_left() {
-        words += &format!(", about {} s left", secs.ceil());
-    }
-    words
 }

@@ -9,6 +9,7 @@ mod gallery;
 mod label;
 mod link;
 mod prompt;
+mod report;
 mod share;
 mod studio;
 mod viewer;
@@ -34,9 +35,7 @@ fn Page() -> impl IntoView {
         <prompt::PromptBox studio/>
         <gallery::Caption studio/>
         <gallery::Gallery studio/>
-        <gallery::Notice studio/>
         <gallery::Controls studio/>
-        <gallery::Status studio/>
         <label::Label studio/>
         <viewer::Viewer studio/>
     }

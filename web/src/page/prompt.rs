@@ -1,6 +1,8 @@
 //! The box that takes a sentence, and what goes with it.
 
 use super::{
+    facts::Facts,
+    report::Report,
     share::{Look, effort_from, effort_name},
     studio::Studio,
 };
@@ -12,26 +14,44 @@ use leptos::{
 };
 
 /// How many example sentences are offered at once.
-const EXAMPLES: usize = 6;
+const EXAMPLES: usize = 3;
 
-/// The form; there is none if the model understands no words.
+/// The form, with what the engine does right under its box. It is there from the start, so that nothing moves when the
+/// model arrives; only where a model turns out to understand no words it goes away again.
 #[component]
 pub fn PromptBox(studio: Studio) -> impl IntoView {
     let takes_words = Memo::new(move |_| {
         studio
             .facts
-            .with(|facts| facts.as_ref().is_some_and(|facts| facts.model.takes_words))
+            .with(|facts| facts.as_ref().is_none_or(|facts| facts.model.takes_words))
     });
-    view! { <Show when=move || takes_words.get()><Form studio/></Show> }
+    view! {
+        <Show when=move || takes_words.get() fallback=move || view! { <Report studio/> }>
+            <Form studio/>
+        </Show>
+    }
 }
 
 #[component]
 fn Form(studio: Studio) -> impl IntoView {
-    let words = studio.look.get_untracked().words.unwrap_or_default();
+    let words = Memo::new(move |_| studio.look.with(|look| look.words.clone()));
     let prompt = NodeRef::<Textarea>::new();
     let without = NodeRef::<Input>::new();
-    let count = RwSignal::new(studio.look.get_untracked().count);
-    let effort = RwSignal::new(words.effort);
+    let count = RwSignal::new(Look::DEFAULT_COUNT);
+    let effort = RwSignal::new(Effort::default());
+    // The form says what hangs on the wall, wherever back and forward lead.
+    Effect::new(move || {
+        let said = words.get();
+        if let Some(words) = &said {
+            effort.set(words.effort);
+            count.set(studio.look.with_untracked(|look| look.count));
+        }
+        let said = said.unwrap_or_default();
+        if let (Some(prompt), Some(without)) = (prompt.get(), without.get()) {
+            prompt.set_value(&said.prompt);
+            without.set_value(&said.without);
+        }
+    });
     let ask = move || {
         let (Some(prompt), Some(without)) = (prompt.get_untracked(), without.get_untracked()) else {
             return;
@@ -66,24 +86,30 @@ fn Form(studio: Studio) -> impl IntoView {
             ask();
         }
     };
-    let all_examples = studio
-        .facts
-        .with_untracked(|facts| facts.as_ref().map(|facts| facts.model.examples.clone()))
-        .unwrap_or_default();
+    let all_examples = Memo::new(move |_| {
+        let examples = |facts: &Facts| facts.model.examples.clone();
+        studio
+            .facts
+            .with(|facts| facts.as_ref().map(examples))
+            .unwrap_or_default()
+    });
     // Another few on every visit, so that people see what there is.
-    let first = (js_sys::Math::random() * all_examples.len() as f64) as usize;
-    let examples = all_examples
-        .iter()
-        .cycle()
-        .skip(first)
-        .take(EXAMPLES.min(all_examples.len()));
-    let examples = examples
-        .map(|example| {
+    let first = js_sys::Math::random();
+    let examples = move || {
+        let all = all_examples.get();
+        let first = (first * all.len() as f64) as usize;
+        let some = all
+            .iter()
+            .cycle()
+            .skip(first)
+            .take(EXAMPLES.min(all.len()))
+            .cloned();
+        some.map(|example| {
             let name = example.clone();
-            let example = example.clone();
             view! { <li><button type="button" class="chip" on:click=move |_| take(example.clone())>{name}</button></li> }
         })
-        .collect_view();
+        .collect_view()
+    };
     view! {
         <form class="prompt" on:submit=submit>
             <div class="ask">
@@ -96,18 +122,18 @@ fn Form(studio: Studio) -> impl IntoView {
                     placeholder="pink hair, round glasses, a blue shirt"
                     autocomplete="off"
                     enterkeyhint="go"
-                    prop:value=words.prompt
                     on:keydown=enter
                 ></textarea>
                 <button class="primary" type="submit">"Draw"</button>
             </div>
+            <Report studio/>
             <ul class="chips" aria-label="Examples">{examples}</ul>
             <details>
                 <summary>"More choices"</summary>
                 <div class="choices">
                     <label class="field">
                         <span>"Without"</span>
-                        <input type="text" node_ref=without dir="auto" autocomplete="off" placeholder="a hat" prop:value=words.without/>
+                        <input type="text" node_ref=without dir="auto" autocomplete="off" placeholder="a hat"/>
                     </label>
                     <Efforts effort/>
                     <label class="field">
@@ -116,7 +142,7 @@ fn Form(studio: Studio) -> impl IntoView {
                             count.set(event_target_value(&event).parse().unwrap_or(Look::DEFAULT_COUNT));
                         }>
                             {[1u8, 2, 4, 8].map(|number| view! {
-                                <option value=number.to_string() selected=number == count.get_untracked()>{number}</option>
+                                <option value=number.to_string() prop:selected=move || number == count.get()>{number}</option>
                             }).collect_view()}
                         </select>
                     </label>

@@ -1,8 +1,8 @@
 //! One avatar close up: enlarge it, take it home.
 
 use super::{
-    facts::CloseUp,
-    gallery::{Notice, Progress},
+    facts::Avatar,
+    report::{Notice, Progress},
     studio::Studio,
 };
 use leptos::{
@@ -17,7 +17,7 @@ const MAX_SIDE: u32 = 1024;
 #[component]
 pub fn Viewer(studio: Studio) -> impl IntoView {
     let dialog = NodeRef::<Dialog>::new();
-    let is_open = Memo::new(move |_| studio.close_up.with(Option::is_some));
+    let is_open = Memo::new(move |_| studio.close_up().is_some());
     Effect::new(move || {
         let open = is_open.get();
         if let Some(dialog) = dialog.get() {
@@ -40,7 +40,7 @@ pub fn Viewer(studio: Studio) -> impl IntoView {
             class="viewer"
             aria-labelledby="viewer-title"
             node_ref=dialog
-            on:close=move |_| studio.close()
+            on:close=move |_| if is_open.get_untracked() { studio.close() }
             on:click=beside
         >
             <Show when=move || is_open.get()>
@@ -50,51 +50,39 @@ pub fn Viewer(studio: Studio) -> impl IntoView {
     }
 }
 
-/// What is in the dialog. Its elements stay the same while the picture grows, so that the focus stays, too.
+/// What is in the dialog. Its elements stay the same and where they are, whatever happens, so that the focus stays and
+/// no button takes another's place under the pointer.
 #[component]
 fn Sheet(studio: Studio) -> impl IntoView {
     let enlarge = NodeRef::<Button>::new();
-    let close_up = move |read: fn(&CloseUp) -> String| {
-        move || {
-            studio
-                .close_up
-                .with(|close_up| close_up.as_ref().map(read).unwrap_or_default())
-        }
-    };
-    let side = move || {
-        studio
-            .close_up
-            .with(|close_up| close_up.as_ref().map_or(0, |it| it.best().side))
-    };
+    let close_up =
+        move |read: fn(&Avatar) -> String| move || studio.close_up().as_ref().map(read).unwrap_or_default();
+    let side = move || studio.close_up().map_or(0, |it| it.best().side);
     // Drawn pixels stay squares, and all of pixel art; what the network has enlarged is smooth.
     let is_pixel_art = move || {
         studio
             .facts
             .with(|facts| facts.as_ref().is_some_and(|facts| facts.model.is_pixel_art))
     };
-    let has_pixels = move || {
-        let is_drawn = studio
-            .close_up
-            .with(|close_up| close_up.as_ref().is_some_and(|it| it.pictures.len() == 1));
-        is_drawn || is_pixel_art()
-    };
+    let has_pixels = move || studio.close_up().is_some_and(|it| it.pictures.len() == 1) || is_pixel_art();
     let next = move || {
         let factor = studio
             .facts
             .with(|facts| facts.as_ref().and_then(|facts| facts.model.upscale_factor))?;
         Some(side() * factor).filter(|&next| factor > 1 && next <= MAX_SIDE)
     };
-    let has_latent = move || {
-        studio
-            .close_up
-            .with(|close_up| close_up.as_ref().is_some_and(|it| it.latent.is_some()))
-    };
     let offer = move || match next() {
         Some(next) => format!("Enlarge to {next} px"),
-        None => "As large as it gets".into(),
+        None => "This is the largest size".into(),
     };
+    let is_unfinished = move || studio.close_up().is_none_or(|it| it.kept.is_none());
     // Not `disabled`: a disabled button would lose the focus to the start of the page.
-    let resting = move || studio.is_enlarging() || next().is_none();
+    let resting = move || studio.activity.with(Option::is_some) || next().is_none();
+    let enlarging = Signal::derive(move || studio.is_enlarging());
+    let said = move || match studio.is_drawing() {
+        true => "Still being drawn. You can enlarge, vary and mix it as soon as it is done.".into(),
+        false => studio.said.get(),
+    };
     let stop = move |_| {
         studio.cancel();
         if let Some(button) = enlarge.get_untracked() {
@@ -106,13 +94,13 @@ fn Sheet(studio: Studio) -> impl IntoView {
             <span class="mat" class:pixels=has_pixels>
                 <img
                     src=close_up(|it| it.best().url())
-                    alt=close_up(|it| format!("Avatar {}, {1} by {1} pixels", it.seed, it.best().side))
+                    alt=close_up(|it| format!("Avatar {}, {1} by {1} pixels", it.name, it.best().side))
                     width=close_up(|it| it.best().side.to_string())
                     height=close_up(|it| it.best().side.to_string())
                 />
             </span>
             <div class="plate">
-                <h2 id="viewer-title">{close_up(|it| format!("№ {}", it.seed))}</h2>
+                <h2 id="viewer-title">{close_up(|it| format!("№ {}", it.name))}</h2>
                 <p class="size">{close_up(|it| format!("{0} × {0} pixels", it.best().side))}</p>
                 <div class="actions">
                     <button
@@ -126,20 +114,38 @@ fn Sheet(studio: Studio) -> impl IntoView {
                     <a
                         class="quiet"
                         href=close_up(|it| it.best().url())
-                        download=close_up(|it| format!("guise-{}-{}.png", it.seed, it.best().side))
+                        download=close_up(|it| format!("guise-{}-{}.png", it.name, it.best().side))
                     >
                         "Download PNG"
                     </a>
-                    <Show when=has_latent>
-                        <button class="quiet" on:click=move |_| studio.vary_this()>"Vary it"</button>
-                        <button class="quiet" on:click=move |_| studio.keep_this()>"Mix it with another"</button>
-                    </Show>
+                    <button
+                        class="quiet"
+                        aria-disabled=move || is_unfinished().to_string()
+                        on:click=move |_| studio.vary_this()
+                    >
+                        "Vary it"
+                    </button>
+                    <button
+                        class="quiet"
+                        aria-disabled=move || is_unfinished().to_string()
+                        on:click=move |_| studio.keep_this()
+                    >
+                        "Mix it with another"
+                    </button>
+                    <button
+                        class="quiet"
+                        aria-disabled=move || is_unfinished().to_string()
+                        on:click=move |_| studio.share()
+                    >
+                        "Copy link"
+                    </button>
                 </div>
-                <Notice studio/>
-                <Show when=move || studio.is_enlarging()>
-                    <Progress studio/>
-                    <button class="quiet" on:click=stop>"Stop"</button>
-                </Show>
+                <div class="report">
+                    <p aria-live="polite" class:unseen=enlarging>{said}</p>
+                    <Progress studio shown=enlarging/>
+                    <button class="quiet small" class:absent=move || !enlarging.get() on:click=stop>"Stop"</button>
+                    <Notice studio/>
+                </div>
             </div>
             <button class="close" aria-label="Close" on:click=move |_| studio.close()>
                 <svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true"><path d="m5 5 10 10M15 5 5 15"/></svg>

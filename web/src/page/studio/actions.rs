@@ -2,10 +2,11 @@
 
 use super::{
     super::{
-        facts::{CloseUp, Kept, Theme, Upload},
-        share::Look,
+        facts::{Trouble, Upload, What},
+        share::{Kept, Look, MAX_LINKED_CHARS, Theme},
     },
     Studio,
+    history::Step,
 };
 use crate::protocol::{DeviceWish, Request, Stage, WayOn, Words};
 use js_sys::Reflect;
@@ -17,78 +18,99 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 const MAX_UPLOAD_BYTES: f64 = 20e6;
 
 impl Studio {
-    /// Eight others.
+    /// Others of the same kind: by chance, for the same words, of the same avatar or the same two.
     pub fn shuffle(self) {
-        self.look
-            .update(|look| look.seed = Look::random(look.variety).seed);
-        self.remember(true);
-        self.draw();
+        match self.missing() {
+            Some(sentence) => self.said.set(sentence.into()),
+            None => self.go_to(self.look.with_untracked(Look::afresh)),
+        }
     }
 
-    /// As many as `count` that fit the words, and the uploaded picture if there is one. While variations of
-    /// an avatar hang on the wall, the words change that avatar.
+    /// As many as `count` that fit the words, and the uploaded picture if there is one. While variations of an avatar
+    /// hang on the wall, the words change that avatar.
     pub fn ask(self, words: Words, count: u8) {
-        if matches!(self.theme.get_untracked(), Some(Theme::Mix { .. })) {
-            self.theme.set(None);
+        let look = self.look.get_untracked();
+        let look = Look {
+            theme: look.theme.filter(|theme| matches!(theme, Theme::Variations(_))),
+            words: Some(words),
+            picture: self.upload.with_untracked(Option::is_some),
+            count,
+            kept: None,
+            ..look
+        };
+        if !look.fits_a_link() {
+            self.add_remark(&format!(
+                "A link holds at most {MAX_LINKED_CHARS} characters of words, so it will show these avatars without yours."
+            ));
         }
-        self.kept.set(None);
-        self.look.update(|look| {
-            let seed = Look::random(look.variety).seed;
-            *look = Look {
-                seed,
-                variety: look.variety,
-                class: look.class,
-                words: Some(words),
-                count,
-            };
-        });
-        self.remember(true);
-        self.draw();
+        self.go_to(look.afresh());
     }
 
     /// Eight by chance again.
-    pub fn forget_words(self) {
-        self.theme.set(None);
-        self.kept.set(None);
-        self.look.update(|look| {
-            *look = Look {
-                class: look.class,
-                ..Look::random(look.variety)
-            }
-        });
-        self.remember(true);
-        self.draw();
+    pub fn start_over(self) {
+        let look = self.look.get_untracked();
+        let look = Look {
+            theme: None,
+            words: None,
+            picture: false,
+            kept: None,
+            ..look
+        };
+        self.go_to(look.afresh());
+    }
+
+    /// Avatars of this class, by its place in the model, or of all.
+    pub fn set_class(self, class: Option<u8>) {
+        let look = Look {
+            class,
+            theme: None,
+            drawn: vec![],
+            kept: None,
+            open: None,
+            ..self.look.get_untracked()
+        };
+        self.go_to(look);
     }
 
     /// Eight variations of the avatar close up.
     pub fn vary_this(self) {
-        if let Some(avatar) = self.close_up_kept() {
-            self.theme.set(Some(Theme::Variations(avatar)));
-            self.close();
-            self.shuffle();
+        if let Some(avatar) = self.kept_close_up() {
+            self.go_to(self.come_from(Theme::Variations(avatar)));
         }
     }
 
     /// Keeps the avatar close up, to be mixed with the one that is picked next.
     pub fn keep_this(self) {
-        if let Some(avatar) = self.close_up_kept() {
-            self.close();
+        if let Some(avatar) = self.kept_close_up() {
             self.said
-                .set(format!("Now pick the avatar to mix № {} with.", avatar.seed));
-            self.kept.set(Some(avatar));
+                .set(format!("Now pick the avatar to mix № {} with.", avatar.name()));
+            self.change(Step::New, |look| {
+                look.open = None;
+                look.kept = Some(avatar);
+            });
         }
     }
 
     /// The avatar close up, if it can be drawn again.
-    fn close_up_kept(self) -> Option<Kept> {
-        let CloseUp { seed, latent, .. } = self.close_up.get_untracked()?;
-        latent.map(|latent| Kept { seed, latent })
+    fn kept_close_up(self) -> Option<Kept> {
+        untrack(move || self.close_up())?.kept
+    }
+
+    fn come_from(self, theme: Theme) -> Look {
+        let look = Look {
+            theme: Some(theme),
+            words: None,
+            picture: false,
+            kept: None,
+            ..self.look.get_untracked()
+        };
+        look.afresh()
     }
 
     /// Mixes nothing after all.
     pub fn let_go(self) {
-        self.kept.set(None);
         self.said.set(String::new());
+        self.change(Step::Same, |look| look.kept = None);
     }
 
     /// Takes a picture file as the target. It never leaves this device: the engine reads it.
@@ -96,11 +118,8 @@ impl Studio {
         let name = file.name();
         if file.size() > MAX_UPLOAD_BYTES {
             let megabytes = file.size() / 1e6;
-            self.fail(
-                &format!("{name} has {megabytes:.0} MB: a picture may have at most 20."),
-                vec![],
-            );
-            return;
+            let sentence = format!("{name} has {megabytes:.0} MB: a picture may have at most 20.");
+            return self.complain(&sentence, vec![], What::File);
         }
         spawn_local(async move {
             match JsFuture::from(file.array_buffer()).await {
@@ -108,67 +127,71 @@ impl Studio {
                     name,
                     file: buffer.into(),
                 })),
-                Err(_) => self.fail(&format!("{name} could not be read."), vec![]),
+                Err(_) => self.complain(&format!("{name} could not be read."), vec![], What::File),
             }
         });
     }
 
-    /// The same eight, closer to or further from the average.
+    /// The same eight, closer to or further from the average; of variations, closer to or further from their avatar.
     pub fn set_variety(self, variety: u8) {
-        if self.look.get_untracked().variety != variety {
-            self.look.update(|look| look.variety = variety);
-            self.remember(false);
-            self.draw();
+        let look = self.look.get_untracked();
+        if look.variety != variety && self.can_vary() {
+            // What cannot be drawn from its seed again is a step of its own, to go back to.
+            let step = match look.drawn.is_empty() {
+                true => Step::Same,
+                false => Step::New,
+            };
+            let drawn = vec![];
+            let look = Look {
+                variety,
+                drawn,
+                ..look
+            };
+            self.show(look, Some(step));
         }
     }
 
-    /// Avatars of this class, by its place in the model, or of all.
-    pub fn set_class(self, class: Option<usize>) {
-        self.theme.set(None);
-        self.kept.set(None);
-        self.look.update(|look| look.class = class);
-        self.remember(true);
-        self.draw();
+    /// Whether the variety changes what hangs there.
+    pub fn can_vary(self) -> bool {
+        self.look.with(Look::has_variety) && self.missing().is_none()
     }
 
-    /// Takes the avatar in the frame `index` off the wall: to look at it, or to mix it with the one that was
-    /// kept.
-    pub fn pick(self, index: usize) {
-        let Some(avatar) = self.frames[index].get_untracked() else {
+    /// What is missing for drawing others, where only these came with a link.
+    fn missing(self) -> Option<&'static str> {
+        let look = self.look.get();
+        if look.misses_words() {
+            Some("The words were too long for the link. Describe them again to draw others.")
+        } else if look.picture && self.upload.with(Option::is_none) {
+            Some(
+                "The picture itself is in no link. Choose it again under “More choices” to draw others like it.",
+            )
+        } else {
+            None
+        }
+    }
+
+    /// Takes the avatar at a place off the wall: to look at it, or to mix it with the one that was kept.
+    pub fn pick(self, place: usize) {
+        let Some(avatar) = self.frames[place].get_untracked() else {
             return;
         };
-        match (self.kept.get_untracked(), avatar.latent) {
-            (Some(first), Some(latent)) => {
-                let second = Kept {
-                    seed: avatar.seed,
-                    latent,
-                };
-                self.kept.set(None);
-                self.theme.set(Some(Theme::Mix { first, second }));
-                self.draw();
+        match (self.look.with_untracked(|look| look.kept.clone()), avatar.kept) {
+            (None, _) => self.change(Step::CloseUp, |look| look.open = Some(place as u8)),
+            (Some(_), None) => self.said.set("That one is not finished yet.".into()),
+            (Some(first), Some(second)) if first.latent() == second.latent() => {
+                self.said
+                    .set("That is the same avatar. Pick another one to mix it with.".into());
             }
-            (_, latent) => self.close_up.set(Some(CloseUp {
-                seed: avatar.seed,
-                latent,
-                pictures: vec![avatar.picture],
-            })),
+            (Some(first), Some(second)) => self.go_to(self.come_from(Theme::Mix { first, second })),
         }
-    }
-
-    /// Hangs it back.
-    pub fn close(self) {
-        if self.is_enlarging() {
-            self.cancel();
-        }
-        self.close_up.set(None);
     }
 
     /// Makes the close-up larger.
     pub fn enlarge(self) {
-        if let Some(close_up) = self.close_up.get_untracked() {
+        if let Some(avatar) = untrack(move || self.close_up()) {
             let job = self.next_job();
             self.begin(Stage::Upscale, "Enlarging.");
-            self.send(&Request::Upscale { job }, Some(&close_up.best().png));
+            self.send(&Request::Upscale { job }, Some(&avatar.best().png));
         }
     }
 
@@ -176,33 +199,57 @@ impl Studio {
     pub fn cancel(self) {
         self.send(&Request::Cancel, None);
         self.next_job(); // Whatever still comes of the old one is not shown.
+        self.remark.set_value(String::new());
         self.activity.set(None);
         self.said.set("Stopped.".into());
     }
 
     /// Goes one of the ways that [`Trouble`] offers.
     pub fn go(self, way_on: WayOn) {
+        let trouble = self.trouble.get_untracked();
         self.trouble.set(None);
         if way_on == WayOn::UseCpu {
             self.wish.set(DeviceWish::Cpu);
         }
-        let alive = self.facts.with_untracked(Option::is_some) && self.link.with_value(Option::is_some);
-        match way_on {
-            WayOn::TryAgain if alive && self.close_up.with_untracked(Option::is_some) => self.enlarge(),
-            WayOn::TryAgain if alive => self.draw(),
-            WayOn::TryAgain | WayOn::UseCpu => self.start(),
+        let alive = self.facts.with_untracked(Option::is_some)
+            && self.link.with_value(Option::is_some)
+            && !trouble.as_ref().is_some_and(Trouble::is_silence);
+        match (way_on, trouble.map(|trouble| trouble.of)) {
+            (WayOn::TryAgain, Some(What::Enlarging)) if alive => self.enlarge(),
+            (WayOn::TryAgain, _) if alive => self.draw(),
+            (WayOn::TryAgain | WayOn::UseCpu, _) => self.start(),
         }
     }
 
-    /// Puts the address of this look on the clipboard.
+    /// Takes note of what went wrong.
+    pub fn dismiss(self) {
+        self.trouble.set(None);
+    }
+
+    /// Puts an address on the clipboard: of the avatar close up where there is one, and otherwise of the wall.
     pub fn share(self) {
-        let address = window().location().href().unwrap_or_default();
+        let look = self.look.get_untracked();
+        let one = look.open.and_then(|place| {
+            let place = usize::from(place);
+            let kept = self.frames[place].with_untracked(|avatar| avatar.as_ref()?.kept.clone())?;
+            Some(look.only(place, kept.packed().cloned()))
+        });
+        let is_finished = !look.is_guided() || !look.drawn.is_empty();
+        let sentence = match (&one, is_finished) {
+            (Some(_), _) => "The link to this avatar is on your clipboard.",
+            (None, true) => "The link to these avatars is on your clipboard.",
+            (None, false) => {
+                "A link is on your clipboard. These are not finished, so it leads to where they begin."
+            }
+        };
+        let location = window().location().href().unwrap_or_default();
+        let site = location.split('#').next().unwrap_or_default();
+        let address = format!("{site}{}", one.unwrap_or(look).to_fragment());
         spawn_local(async move {
-            let sentence = match copy(&address).await {
-                Ok(()) => "The link to these eight is on your clipboard.",
-                Err(_) => "Copy the link from the address bar: it always leads back to these eight.",
-            };
-            self.said.set(sentence.into());
+            self.said.set(match copy(&address).await {
+                Ok(()) => sentence.into(),
+                Err(_) => "Copy the link from the address bar: it leads back to what you see.".into(),
+            });
         });
     }
 }

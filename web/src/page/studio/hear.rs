@@ -3,10 +3,12 @@
 use super::{
     super::{
         address::bundle_address,
-        facts::{Activity, Avatar, Facts, Theme, now_ms},
+        facts::{Activity, Avatar, Facts, now_ms},
         link::Picture,
+        share::{Kept, Packed, Theme},
     },
     Studio,
+    history::Step,
 };
 use crate::protocol::{DeviceInUse, JobId, Latent, Reply, Request, Stage};
 use js_sys::ArrayBuffer;
@@ -14,6 +16,7 @@ use leptos::prelude::*;
 
 impl Studio {
     pub(super) fn hear(self, reply: Reply, bytes: Option<ArrayBuffer>) {
+        self.hear_something();
         let newest = self.job.get_untracked();
         match reply {
             Reply::Awake => {
@@ -42,24 +45,7 @@ impl Studio {
                 if self.follows_model.get_untracked() {
                     self.follows_model.set(false);
                     let variety = (model.truncation_psi * 20.0).round().clamp(0.0, 20.0) as u8 * 5;
-                    self.look.update(|look| look.variety = variety);
-                    self.remember(false);
-                }
-                if !model.takes_words && self.look.with_untracked(|look| look.words.is_some()) {
-                    self.look.update(|look| look.words = None);
-                    self.remark
-                        .set_value(" This model understands no words, so these are by chance.".into());
-                    self.remember(false);
-                }
-                let count = model.classes.len();
-                if self
-                    .look
-                    .with_untracked(|look| look.class.is_some_and(|class| class >= count))
-                {
-                    self.look.update(|look| look.class = None);
-                    self.remark
-                        .set_value(" This model does not have that kind, so these are of any.".into());
-                    self.remember(false);
+                    self.change(Step::Same, |look| look.variety = variety);
                 }
                 self.facts.set(Some(Facts {
                     device,
@@ -87,14 +73,7 @@ impl Studio {
                 latent,
                 score,
             } if job == newest => {
-                if let Some(frame) = self.frames.get(index) {
-                    frame.update(|avatar| {
-                        if let Some(avatar) = avatar {
-                            avatar.latent = Some(latent);
-                        }
-                    });
-                    self.scores[index].set(score);
-                }
+                self.finish(index, latent, score);
             }
             Reply::Scores { job, scores } if job == newest => {
                 for (shown, score) in self.scores.iter().zip(scores) {
@@ -102,11 +81,15 @@ impl Studio {
                 }
             }
             Reply::Remark { job, sentence } if job == newest => {
-                self.remark.set_value(format!(" {sentence}"));
+                self.add_remark(&sentence);
             }
             Reply::Done { job, duration_ms } if job == newest => {
+                let said = match self.is_enlarging() {
+                    true => self.enlarged(duration_ms),
+                    false => self.drawn(duration_ms),
+                };
                 self.activity.set(None);
-                self.said.set(self.summary(duration_ms));
+                self.said.set(said);
             }
             Reply::Cancelled { job } if job == newest => {
                 self.activity.set(None);
@@ -132,30 +115,44 @@ impl Studio {
         }
     }
 
-    fn receive(self, job: JobId, index: usize, picture: Picture) {
+    fn receive(self, job: JobId, place: usize, picture: Picture) {
         if self.is_enlarging() {
-            self.close_up.update(|close_up| {
-                if let Some(close_up) = close_up {
-                    close_up.pictures.push(picture);
+            let Some(place) = self.look.with_untracked(|look| look.open) else {
+                return;
+            };
+            self.frames[usize::from(place)].update(|avatar| {
+                if let Some(avatar) = avatar {
+                    avatar.pictures.push(picture);
                 }
             });
-        } else if let Some(frame) = self.frames.get(index) {
+        } else if let Some(frame) = self.frames.get(place) {
             let look = self.look.get_untracked();
-            let seed = look.seed + index as u32;
-            // What is drawn by chance can be drawn again from its seed; of everything else the engine tells.
-            let by_chance = look.words.is_none() && self.theme.with_untracked(Option::is_none);
-            let latent = by_chance.then(|| Latent::Seed {
-                seed: seed.into(),
-                truncation_psi: look.truncation_psi(),
-                class: look.class,
-            });
             frame.set(Some(Avatar {
-                seed,
+                name: look.name(place),
                 job,
-                picture,
-                latent,
+                pictures: vec![picture],
+                // Of what does not follow from the look the engine tells.
+                kept: look.kept_of(place),
             }));
         }
+    }
+
+    /// Takes note of what the avatar at a place was drawn from in the end, and how well it fits.
+    fn finish(self, place: usize, latent: Latent, score: Option<f32>) {
+        let width = self
+            .facts
+            .with_untracked(|facts| facts.as_ref().map_or(0, |facts| facts.model.latent_shape.1));
+        let (Latent::Drawn(latent), Some(frame)) = (latent, self.frames.get(place)) else {
+            return;
+        };
+        let name = self.look.with_untracked(|look| look.name(place));
+        let packed = Packed::new(&latent, width);
+        frame.update(|avatar| {
+            if let Some(avatar) = avatar {
+                avatar.kept = packed.map(|latent| Kept::Drawn { name, latent });
+            }
+        });
+        self.scores[place].set(score);
     }
 
     fn progress(self, stage: Stage, done: u64, total: u64) {
@@ -173,43 +170,62 @@ impl Studio {
         });
     }
 
-    fn summary(self, duration_ms: f64) -> String {
-        let secs = duration_ms / 1000.0;
-        let place = match self
+    /// What there is to say when the wall is drawn. What was guided is in the address from now on.
+    fn drawn(self, duration_ms: f64) -> String {
+        let look = self.look.get_untracked();
+        if look.is_guided() && look.drawn.is_empty() {
+            let latents = self.frames[..look.count()].iter().map(|frame| {
+                frame.with_untracked(|avatar| avatar.as_ref()?.kept.as_ref()?.packed().cloned())
+            });
+            if let Some(latents) = latents.collect::<Option<_>>() {
+                self.change(Step::Same, |look| look.drawn = latents);
+            }
+        }
+        let number = [
+            "No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight",
+        ];
+        let number = number.get(look.count()).unwrap_or(&"Some");
+        let s = if look.count() == 1 { "" } else { "s" };
+        let what = match look.theme {
+            Some(Theme::Variations(of)) => format!("{number} variation{s} of № {}", of.name()),
+            Some(Theme::Mix { first, second }) => {
+                format!(
+                    "{number} mix{} of № {} and № {}",
+                    if s.is_empty() { "" } else { "es" },
+                    first.name(),
+                    second.name()
+                )
+            }
+            None => {
+                let wish = match (look.words.is_some(), look.picture) {
+                    (false, _) => "",
+                    (true, false) => " for these words",
+                    (true, true) => " like your picture",
+                };
+                format!("{number} avatar{s}{wish}")
+            }
+        };
+        let remark = self.remark.try_update_value(std::mem::take).unwrap_or_default();
+        format!("{what} drawn in {}.{remark}", self.how_long(duration_ms))
+    }
+
+    /// What there is to say when the close-up is larger.
+    fn enlarged(self, duration_ms: f64) -> String {
+        let side = untrack(move || self.close_up()).map_or(0, |avatar| avatar.best().side);
+        format!(
+            "Enlarged to {side} by {side} pixels in {}.",
+            self.how_long(duration_ms)
+        )
+    }
+
+    fn how_long(self, duration_ms: f64) -> String {
+        let device = self
             .facts
-            .with_untracked(|facts| facts.as_ref().map(|facts| facts.device))
-        {
+            .with_untracked(|facts| facts.as_ref().map(|facts| facts.device));
+        let place = match device {
             Some(DeviceInUse::WebGpu) => "your graphics adapter",
             Some(DeviceInUse::Cpu) | None => "your processor",
         };
-        match self
-            .close_up
-            .with_untracked(|close_up| close_up.as_ref().map(|it| it.best().side))
-        {
-            Some(side) => format!("Enlarged to {side} by {side} pixels in {secs:.1} s on {place}."),
-            None => {
-                let remark = self.remark.try_update_value(std::mem::take).unwrap_or_default();
-                let what = match (self.theme.get_untracked(), self.look.get_untracked().words) {
-                    (Some(Theme::Variations(of)), _) => format!("Eight variations of № {}", of.seed),
-                    (Some(Theme::Mix { first, second }), _) => {
-                        format!("Eight mixes of № {} and № {}", first.seed, second.seed)
-                    }
-                    (None, Some(_)) => {
-                        let number = [
-                            "No avatar",
-                            "One avatar",
-                            "Two avatars",
-                            "Three avatars",
-                            "Four avatars",
-                        ]
-                        .get(self.count())
-                        .unwrap_or(&"Eight avatars");
-                        format!("{number} for these words")
-                    }
-                    (None, None) => "Eight avatars".into(),
-                };
-                format!("{what} drawn in {secs:.1} s on {place}.{remark}")
-            }
-        }
+        format!("{:.1} s on {place}", duration_ms / 1000.0)
     }
 }

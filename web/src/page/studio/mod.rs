@@ -1,40 +1,35 @@
-//! The page's state: what it is ([`Studio`]), what can be done to it (`actions`), and what the engine's words
-//! make of it (`hear`).
+//! The page's state: what it is ([`Studio`]), how it moves through the browser's history (`history`), what a visitor
+//! can do to it (`actions`), what the engine's words make of it (`hear`), and what becomes of silence (`patience`).
 
 mod actions;
 mod hear;
+mod history;
+mod patience;
 
 use super::{
     address::wish_from,
-    facts::{Activity, Avatar, CloseUp, Facts, Kept, Theme, Trouble, Upload, now_ms},
+    facts::{Activity, Avatar, Facts, Trouble, Upload, What, now_ms},
     link,
-    share::{FRAMES, Look},
+    share::{FRAMES, Look, Theme},
 };
 use crate::{
     link::Link,
     protocol::{DeviceInUse, DeviceWish, JobId, Request, Stage, WayOn},
 };
 use js_sys::ArrayBuffer;
-use leptos::{ev, prelude::*};
-use wasm_bindgen::JsValue;
+use leptos::prelude::*;
 
 /// The state of the page. Copies share it.
 #[derive(Clone, Copy)]
 pub struct Studio {
-    /// Which avatars are wanted.
+    /// What is to be seen. It is always what the address says, but for words that are too long for one.
     pub look: RwSignal<Look>,
-    /// What else they come from, where that is other avatars; it goes before the words of the look.
-    pub theme: RwSignal<Option<Theme>>,
     /// A picture that those drawn for words are to look like.
     pub upload: RwSignal<Option<Upload>, LocalStorage>,
-    /// An avatar that waits for another to be mixed with.
-    pub kept: RwSignal<Option<Kept>>,
     /// The eight places on the wall.
     pub frames: [RwSignal<Option<Avatar>, LocalStorage>; FRAMES as usize],
     /// How well what hangs there fits the words: the cosine of the two, -1 to 1.
     pub scores: [RwSignal<Option<f32>>; FRAMES as usize],
-    /// The picture close up.
-    pub close_up: RwSignal<Option<CloseUp>, LocalStorage>,
     /// What the engine does.
     pub activity: RwSignal<Option<Activity>>,
     /// What stands once the engine is ready.
@@ -44,12 +39,16 @@ pub struct Studio {
     /// The last thing worth saying aloud.
     pub said: RwSignal<String>,
     /// The number of the newest job.
-    pub job: RwSignal<JobId>,
+    job: RwSignal<JobId>,
+    /// The number of the newest job that draws the wall.
+    wall: RwSignal<JobId>,
     /// Whether the visitor came without a look of their own, so that the model's favourite variety counts.
     follows_model: RwSignal<bool>,
     wish: RwSignal<DeviceWish>,
     /// Something to add once to the next summary.
     remark: StoredValue<String>,
+    /// For how many seconds the engine has been silent.
+    silent_secs: StoredValue<u32>,
     link: StoredValue<Option<Link>, LocalStorage>,
 }
 
@@ -64,39 +63,26 @@ impl Studio {
                 look.clone()
                     .unwrap_or_else(|| Look::random(Look::DEFAULT_VARIETY)),
             ),
-            theme: RwSignal::new(None),
             upload: RwSignal::new_local(None),
-            kept: RwSignal::new(None),
             frames: std::array::from_fn(|_| RwSignal::new_local(None)),
             scores: std::array::from_fn(|_| RwSignal::new(None)),
-            close_up: RwSignal::new_local(None),
             activity: RwSignal::new(None),
             facts: RwSignal::new(None),
             trouble: RwSignal::new(None),
             said: RwSignal::new(String::new()),
             job: RwSignal::new(0),
+            wall: RwSignal::new(0),
             follows_model: RwSignal::new(look.is_none()),
             wish: RwSignal::new(wish_from(&location.search().unwrap_or_default())),
             remark: StoredValue::new(String::new()),
+            silent_secs: StoredValue::new(0),
             link: StoredValue::new_local(None),
         };
         if look.is_none() && !fragment.is_empty() {
-            studio
-                .remark
-                .set_value(" The link could not be read, so these are new ones.".into());
+            studio.add_remark("The link could not be read, so these are new ones.");
         }
-        studio.remember(false);
-        window_event_listener(ev::popstate, move |_| {
-            let fragment = window().location().hash().unwrap_or_default();
-            if let Some(look) =
-                Look::from_fragment(&fragment).filter(|look| *look != studio.look.get_untracked())
-            {
-                studio.close_up.set(None);
-                studio.theme.set(None);
-                studio.look.set(look);
-                studio.draw();
-            }
-        });
+        studio.follow_history();
+        studio.watch_silence();
         studio.start();
         studio
     }
@@ -114,80 +100,60 @@ impl Studio {
         }
     }
 
+    /// Draws what is to be seen.
     fn draw(self) {
-        if self.facts.with_untracked(Option::is_none) {
+        let Some(facts) = self.facts.get_untracked() else {
             return; // The engine is still starting and draws the newest look when it is ready.
-        }
-        let job = self.next_job();
+        };
+        self.settle_for(&facts.model);
         let look = self.look.get_untracked();
-        let (count, truncation_psi) = (self.count(), look.truncation_psi());
+        let job = self.next_job();
+        self.wall.set(job);
         self.scores.iter().for_each(|score| score.set(None));
         self.begin(Stage::Sample, "Drawing.");
-        let imagine = |locked, words| Request::Imagine {
-            job,
-            words,
-            locked,
-            seed: look.seed.into(),
-            count,
-            truncation_psi,
-            class: look.class,
-        };
-        match (self.theme.get_untracked(), look.words) {
-            (Some(Theme::Mix { first, second }), _) => {
-                let (first, second) = (first.latent, second.latent);
-                self.send(
-                    &Request::Mix {
-                        job,
-                        first,
-                        second,
-                        count,
-                    },
-                    None,
-                );
-            }
-            (Some(Theme::Variations(Kept { latent, .. })), words) => {
-                self.send(&imagine(Some(latent), words), None);
-            }
-            (None, Some(words)) => self.upload.with_untracked(|upload| {
-                let file = upload.as_ref().map(|upload| &upload.file);
-                self.send(&imagine(None, Some(words)), file);
-            }),
-            (None, None) => {
-                let seeds = (0..u64::from(FRAMES))
-                    .map(|index| u64::from(look.seed) + index)
-                    .collect();
-                self.send(
-                    &Request::Sample {
-                        job,
-                        seeds,
-                        truncation_psi,
-                        class: look.class,
-                    },
-                    None,
-                );
-            }
+        let (seed, count, truncation_psi) = (look.seed.into(), look.count(), look.truncation_psi());
+        if let Some(latents) = look.to_draw() {
+            self.send(&Request::Sample { job, latents }, None);
+        } else if let Some(Theme::Mix { first, second }) = &look.theme {
+            let request = Request::Mix {
+                job,
+                first: first.latent(),
+                second: second.latent(),
+                seed,
+                count,
+            };
+            self.send(&request, None);
+        } else {
+            let locked = match &look.theme {
+                Some(Theme::Variations(of)) => Some(of.latent()),
+                _ => None,
+            };
+            let request = Request::Imagine {
+                job,
+                words: look.words.clone(),
+                locked,
+                seed,
+                count,
+                truncation_psi,
+                class: look.class.map(usize::from),
+            };
+            self.upload.with_untracked(|upload| {
+                let file = upload.as_ref().filter(|_| look.picture);
+                self.send(&request, file.map(|upload| &upload.file));
+            });
         }
     }
 
-    /// How many frames of the wall are in use.
-    pub fn count(self) -> usize {
-        match self.theme.with(Option::is_some) {
-            true => FRAMES as usize,
-            false => self.look.with(Look::count),
-        }
+    /// Whether the engine is drawing what is to hang on the wall, or is not there yet.
+    pub fn is_drawing(self) -> bool {
+        self.activity
+            .with(|activity| activity.is_some_and(|it| it.stage != Stage::Upscale))
     }
 
     /// Whether the engine is enlarging.
     pub fn is_enlarging(self) -> bool {
-        self.activity.with(|activity| {
-            matches!(
-                activity,
-                Some(Activity {
-                    stage: Stage::Upscale,
-                    ..
-                })
-            )
-        })
+        self.activity
+            .with(|activity| activity.is_some_and(|it| it.stage == Stage::Upscale))
     }
 
     /// Whether the engine is bringing avatars closer to words.
@@ -196,12 +162,38 @@ impl Studio {
             .with(|activity| activity.is_some_and(|it| matches!(it.stage, Stage::Words | Stage::Guide)))
     }
 
+    /// Whether what hangs at a place is of what is to be seen now, and no rest of what was there before.
+    pub fn is_fresh(self, place: usize) -> bool {
+        let wall = self.wall.get();
+        self.frames[place].with(|avatar| avatar.as_ref().is_some_and(|avatar| avatar.job == wall))
+    }
+
+    /// The avatar that is looked at close up, as soon as it is drawn.
+    pub fn close_up(self) -> Option<Avatar> {
+        let place = usize::from(self.look.with(|look| look.open)?);
+        self.is_fresh(place).then(|| self.frames[place].get()).flatten()
+    }
+
+    fn add_remark(self, sentence: &str) {
+        self.remark
+            .update_value(|remark| *remark += &format!(" {sentence}"));
+    }
+
     fn fail(self, sentence: &str, ways_on: Vec<WayOn>) {
+        let of = match self.is_enlarging() {
+            true => What::Enlarging,
+            false => What::Drawing,
+        };
         self.activity.set(None);
         self.said.set(String::new());
+        self.complain(sentence, ways_on, of);
+    }
+
+    fn complain(self, sentence: &str, ways_on: Vec<WayOn>, of: What) {
         self.trouble.set(Some(Trouble {
             sentence: sentence.into(),
             ways_on,
+            of,
         }));
     }
 
@@ -223,6 +215,7 @@ impl Studio {
 
     fn begin(self, stage: Stage, sentence: &str) {
         self.trouble.set(None);
+        self.silent_secs.set_value(0);
         self.activity.set(Some(Activity {
             stage,
             done: 0,
@@ -245,17 +238,5 @@ impl Studio {
                 link.send(request, png);
             }
         });
-    }
-
-    /// Writes the look into the address, as a new step of the history or in place of the last.
-    fn remember(self, new_step: bool) {
-        let fragment = self.look.get_untracked().to_fragment();
-        if let Ok(history) = window().history() {
-            // Browsers refuse after a hundred steps in a few seconds: then the address lags, no more.
-            let _ = match new_step {
-                true => history.push_state_with_url(&JsValue::NULL, "", Some(&fragment)),
-                false => history.replace_state_with_url(&JsValue::NULL, "", Some(&fragment)),
-            };
-        }
     }
 }

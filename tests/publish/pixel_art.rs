@@ -173,7 +173,7 @@ fn grids_that_do_not_fit_are_refused() {
     );
     let run = {
         fs::remove_dir_all(run).unwrap();
-        let art = json!({"pixel_grid": 1 << 40});
+        let art = json!({"pixel_grid": 1u64 << 40});
         run_with(dir.path(), |settings| settings["pixel_art"] = art)
     };
     fails(

@@ -42,8 +42,6 @@ const BEFORE: &[&str] = &[
     "I want a nice",
     "1girl,",
     "pfp:",
-    "cyberpunk hacker,",
-    "my dad as",
 ];
 const BEHIND: &[&str] = &[
     ", trending on artstation",
@@ -52,8 +50,6 @@ const BEHIND: &[&str] = &[
     ", masterpiece, best quality",
     " in pixel art style",
     " 2024",
-    " who looks like Elvis Presley",
-    " in front of the Eiffel tower",
 ];
 
 /// Ways to deny.

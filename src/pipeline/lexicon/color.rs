@@ -36,3 +36,29 @@ pub(super) fn distance(a: [f32; 3], b: [f32; 3]) -> f32 {
     let [l, u, v] = [0, 1, 2].map(|axis| a[axis] - b[axis]);
     ((LIGHTNESS * l).powi(2) + u * u + v * v).sqrt()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As other implementations have them, to three digits.
+    #[test]
+    fn points_are_those_of_oklab() {
+        for (hex, expected) in [
+            ("ffffff", [1.0, 0.0, 0.0]),
+            ("#f00", [0.628, 0.225, 0.126]),
+            ("#00ff00", [0.866, -0.234, 0.179]),
+            ("0000FF", [0.452, -0.032, -0.312]),
+        ] {
+            let found = point(hex).unwrap();
+            let near = found
+                .iter()
+                .zip(expected)
+                .all(|(found, expected)| (found - expected).abs() < 1e-3);
+            assert!(near, "{hex}: {found:?}");
+        }
+        for wrong in ["", "#", "ff", "fffff", "ggg", "#12345678", "\u{1f3a8}"] {
+            assert_eq!(point(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,5 +1,5 @@
-//! How StyleGAN2 is trained beyond the defaults: races for the penalty's weight, presets, first phases, batches in
-//! parts, and what is done about a collapse.
+//! How StyleGAN2 is trained beyond the defaults: races for the penalty's weight, presets, first phases, batches
+//! in parts, and what is done about a collapse.
 
 use super::{dataset, dataset_of_side, done, guise, only_run, path, refused, train, weights};
 use guise::train::{AugPipe, R1Gamma, Run, TrainSettings};
@@ -252,8 +252,8 @@ fn a_preset_is_a_recipe_and_flags_win() {
     }
 }
 
-/// Smaller batches at first, a discriminator that waits, and batches in parts: a run that was stopped in each of
-/// these is the run that was not.
+/// Smaller batches at first, a discriminator that waits, and batches in parts: a run that was stopped in each
+/// of these is the run that was not.
 #[test]
 fn a_run_in_phases_resumes_as_it_would_have_gone_on() {
     let dir = tempfile::tempdir().unwrap();
@@ -330,8 +330,8 @@ fn loud_dataset(dir: &Path) -> PathBuf {
     data
 }
 
-/// A generator that learns nothing draws nearly the same picture for every seed. The raise is in the checkpoint
-/// that found it, and stops at other moments neither add one nor lose it.
+/// A generator that learns nothing draws nearly the same picture for every seed. The raise is in the
+/// checkpoint that found it, and stops at other moments neither add one nor lose it.
 #[test]
 fn a_collapse_raises_the_weight_once_however_the_run_is_stopped() {
     let dir = tempfile::tempdir().unwrap();

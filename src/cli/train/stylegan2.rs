@@ -53,7 +53,15 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, given: Given) -> anyhow::Result<()> {
-    args.recipe.validate().map_err(Error::Settings)?;
+    // A run that goes on keeps its batch size, and what depends on that is checked against it.
+    let flags = Recipe {
+        batch_size: match &args.place.resume {
+            Some(dir) => Run::open(dir)?.settings.recipe.batch_size,
+            None => args.recipe.batch_size,
+        },
+        ..args.recipe.clone()
+    };
+    flags.validate().map_err(Error::Settings)?;
     let smaller = args.grow.as_deref().map(Run::open).transpose()?;
     let (mut run, dataset) = match &args.place.resume {
         Some(dir) => resume(&args, given, dir)?,

@@ -199,7 +199,8 @@ impl Gauge {
     }
 
     /// Measures pictures of the same latents every time against the same pictures of the collection, so that
-    /// what changes is the generator. A figure that is no number is left out, as is everything where the
+    /// what changes is the generator. They are drawn and looked at on `device` and compared on `host`, the
+    /// processor, as other devices compute in single precision at best. A figure that is no number is left out, as is everything where the
     /// collection has fewer than two pictures.
     ///
     /// # Errors
@@ -210,7 +211,7 @@ impl Gauge {
         &mut self,
         generator: &dyn Generate,
         dataset: &Dataset,
-        device: &Device,
+        (device, host): (&Device, &Device),
     ) -> Result<Figures, Error> {
         let mut figures = Figures::new();
         if dataset.len() < 2 {
@@ -238,8 +239,6 @@ impl Gauge {
             standard = collection.standardized(collection);
             real = &standard;
         }
-        // Other devices compute in single precision at best.
-        let host = Device::flex();
         let mut keep = |method: &str, value: f64| {
             let name = measure_name(method, self.count as u64, self.eyes.name());
             if value.is_finite() {
@@ -249,10 +248,10 @@ impl Gauge {
         for method in &self.methods {
             match method {
                 Method::None => (),
-                Method::Fid => keep("fid", frechet_distance(&drawn, real, &host)),
-                Method::Kid => keep("kid", kid(&drawn, real, &host)),
+                Method::Fid => keep("fid", frechet_distance(&drawn, real, host)),
+                Method::Kid => keep("kid", kid(&drawn, real, host)),
                 Method::Pr => {
-                    let shares = precision_recall(&drawn, real, &host);
+                    let shares = precision_recall(&drawn, real, host);
                     keep("precision", shares.precision);
                     keep("recall", shares.recall);
                 }

@@ -54,6 +54,7 @@ pub struct Trainer<F: Family> {
     pub(super) family: Option<F>,
     progress: checkpoint::Progress,
     gauge: Option<Gauge>,
+    host: Option<Device>,
     order: Order,
     notes: Vec<String>,
 }
@@ -115,9 +116,18 @@ impl<F: Family> Trainer<F> {
             family: Some(family),
             progress,
             gauge,
+            host: None,
             order,
             notes,
         })
+    }
+
+    /// Has measures computed on `host`, the processor; without one nothing is measured.
+    pub fn measuring_on(self, host: Device) -> Self {
+        Self {
+            host: Some(host),
+            ..self
+        }
     }
 
     /// The run, in its folder.
@@ -226,8 +236,10 @@ impl<F: Family> Trainer<F> {
             .expect("a step that failed ends the training");
         let measuring = self.run.settings.measuring();
         let due = measuring.is_some_and(|it| schedule.measures(images_seen, it.metrics_kimg));
-        match (&mut self.gauge, family.generator().filter(|_| due)) {
-            (Some(gauge), Some(generator)) => gauge.measure(&*generator, &self.dataset, &self.device),
+        match (&mut self.gauge, &self.host, family.generator().filter(|_| due)) {
+            (Some(gauge), Some(host), Some(generator)) => {
+                gauge.measure(&*generator, &self.dataset, (&self.device, host))
+            }
             _ => Ok(Figures::new()),
         }
     }

@@ -14,6 +14,7 @@ use crate::{
     },
 };
 use anyhow::Context;
+use burn::tensor::Device;
 use clap::{ArgMatches, parser::ValueSource};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
@@ -217,21 +218,23 @@ fn finish<F: Family>(
     let bar = progress::bar(trainer.run().settings.schedule().total_images(), "pictures");
     bar.set_position(trainer.images_seen());
     bar.reset_eta();
-    let ended = trainer.train(stop, |event| match event {
-        Event::Step { images_seen, stats } => {
-            bar.set_position(images_seen);
-            let secs_per_kimg = 1000.0 / bar.per_sec();
-            bar.set_message(format!("{secs_per_kimg:.1} s/kimg, {}", figures(&stats)));
-        }
-        Event::Checkpoint {
-            path,
-            report,
-            figures,
-        } => {
-            let measured = measured(&figures);
-            bar.suspend(|| eprintln!("wrote {}{measured}{}", path.display(), found(&report)));
-        }
-    });
+    let ended = trainer
+        .measuring_on(Device::flex())
+        .train(stop, |event| match event {
+            Event::Step { images_seen, stats } => {
+                bar.set_position(images_seen);
+                let secs_per_kimg = 1000.0 / bar.per_sec();
+                bar.set_message(format!("{secs_per_kimg:.1} s/kimg, {}", figures(&stats)));
+            }
+            Event::Checkpoint {
+                path,
+                report,
+                figures,
+            } => {
+                let measured = measured(&figures);
+                bar.suspend(|| eprintln!("wrote {}{measured}{}", path.display(), found(&report)));
+            }
+        });
     bar.abandon();
     match ended? {
         Ended::Finished => eprintln!("done: {}", next(&dir)),

@@ -129,7 +129,7 @@ fn what_was_packed_draws_the_same_with_its_statistics() {
         assert_eq!(drawn.dims(), [4, 3, side, side]);
         let difference = (drawn - expected.clone()).abs().max().into_scalar::<f32>();
         assert!(
-            difference < 0.05,
+            difference < 0.1,
             "{name}: eight bits change a picture by {difference}"
         );
         let contrast = (expected.clone().max() - expected.min()).into_scalar::<f32>();

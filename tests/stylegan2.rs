@@ -13,6 +13,7 @@ use guise::{
         Class, Generate, one_hot,
         stylegan2::{Discriminator, Generator, NoiseMode, StyleGan2Config},
     },
+    pipeline::guide::Space,
     train::{AugPipe, Augmentation, r1_penalty},
     weights::{apply, collect},
 };
@@ -421,6 +422,9 @@ fn a_class_that_is_asked_for_is_drawn() {
     assert_eq!(centre, whole[..8]);
     assert_eq!((generator.length_chooses(), one.length_chooses()), (true, false));
     assert_eq!((one.z_dim(), one.latent_shape()), (6, [6, 8]));
+    let error = Space::Z.check(&generator).unwrap_err().to_string();
+    assert!(error.contains("ask for one class"), "{error}");
+    Space::Z.check(&one).and(Space::W.check(&generator)).unwrap();
 }
 
 #[test]

@@ -138,8 +138,8 @@ impl Training {
             .generator
             .valid()
             .forward(self.z_discriminator.clone(), 1.0, NoiseMode::Const);
-        let real_logits = self.discriminator.forward(self.real.clone());
-        let loss = discriminator_loss(real_logits, self.discriminator.forward(fake));
+        let real_logits = self.discriminator.forward(self.real.clone(), None);
+        let loss = discriminator_loss(real_logits, self.discriminator.forward(fake, None));
         let gradients = GradientsParams::from_grads(loss.backward(), &self.discriminator);
         self.losses[0] = loss.into_scalar::<f32>();
         let rate = self.learning_rate;
@@ -150,7 +150,7 @@ impl Training {
         let fake = self
             .generator
             .forward(self.z_generator.clone(), 1.0, NoiseMode::Const);
-        let loss = generator_loss(self.discriminator.clone().no_grad().forward(fake));
+        let loss = generator_loss(self.discriminator.clone().no_grad().forward(fake, None));
         let gradients = GradientsParams::from_grads(loss.backward(), &self.generator);
         self.losses[1] = loss.into_scalar::<f32>();
         self.generator = self.generator_optimizer.step(rate, self.generator, gradients);

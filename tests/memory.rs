@@ -33,6 +33,7 @@ fn bundle(dir: &Path, resolution: usize, channels: usize) {
         img_channels: 3,
         channel_base: (resolution * channels).min(1 << 17),
         channel_max: channels,
+        classes: vec![],
     });
     let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/bundle-tiny");
     let mut manifest = Manifest::parse(&fs::read(tiny.join("model.json")).unwrap()).unwrap();

@@ -7,12 +7,12 @@ use super::{
     words::Words,
 };
 use crate::{
-    networks::generators::Generator,
+    networks::generators::{Class, Generator},
     pipeline::{self, Cancel, Event, SampleRequest},
     train::GeneratorRun,
     weights::Manifest,
 };
-use anyhow::{bail, ensure};
+use anyhow::{anyhow, bail, ensure};
 use burn::tensor::Device;
 use futures::executor::block_on;
 use image::RgbaImage;
@@ -29,6 +29,8 @@ pub(super) struct Model {
     /// What was published with it.
     pub(super) manifest: Option<Manifest>,
     pub(super) resolution: usize,
+    /// What it can be asked for; none in most models.
+    classes: Vec<Class>,
     /// What to draw with.
     pub(super) truncation_psi: f32,
     /// Where to draw: what was asked for, or the next best that computes the model rightly.
@@ -51,6 +53,7 @@ pub(super) fn open(dir: &Path, purpose: Purpose, device: &Device, memory: Memory
             generator,
             manifest: None,
             resolution: run.facts.generator.resolution(),
+            classes: run.facts.generator.classes().to_vec(),
             truncation_psi: RUN_TRUNCATION_PSI,
             device,
         });
@@ -65,12 +68,25 @@ pub(super) fn open(dir: &Path, purpose: Purpose, device: &Device, memory: Memory
         generator,
         device,
         resolution: manifest.parts.generator.config.resolution(),
+        classes: manifest.parts.generator.config.classes().to_vec(),
         truncation_psi: manifest.truncation_psi,
         manifest: Some(manifest),
     })
 }
 
 impl Model {
+    /// Has it draw the class that is called so only.
+    ///
+    /// # Errors
+    ///
+    /// When it has none; the message names those that it has.
+    pub(super) fn choose_class(&mut self, name: &str) -> anyhow::Result<()> {
+        let class =
+            Class::find(&self.classes, name).map_err(|reason| anyhow!("{}: {reason}", self.dir.display()))?;
+        self.generator = self.generator.clone().of_class(Some(class));
+        Ok(())
+    }
+
     /// The towers of the CLIP if there is one, else those that were published with the model.
     pub(super) fn words(&self, clip: Option<&Path>, memory: Memory) -> anyhow::Result<Words> {
         match (clip, &self.manifest) {

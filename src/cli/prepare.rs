@@ -7,17 +7,19 @@ use anyhow::Context;
 use indicatif::HumanCount;
 
 use super::progress;
-use crate::data::{PrepareEvent, PrepareOptions, Skipped, prepare, printable};
+use crate::data::{PrepareEvent, PrepareOptions, Skipped, prepare_all, printable};
 
-/// Turn a collection of pictures into a training dataset.
+/// Turn a collection of pictures, or several, into a training dataset.
 ///
 /// Reads PNG, JPEG, WebP, GIF and SVG, the traits in ERC-721 style JSON beside them, and captions in metadata.jsonl. Of
 /// animations it takes the first frame, colors become sRGB with 8 bits a channel, and an SVG that would not look as in a
 /// browser is skipped. A run that was interrupted goes on where it stopped when it is started again.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The folder with the pictures and their JSON.
-    collection: PathBuf,
+    /// The folder with the pictures and their JSON; of several, `guise train stylegan2 --classes collection` learns
+    /// to draw each by its name.
+    #[arg(required = true, value_name = "COLLECTION")]
+    collections: Vec<PathBuf>,
     /// The folder to write the dataset to.
     #[arg(long, value_name = "DATASET")]
     out: PathBuf,
@@ -61,11 +63,15 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         program: std::env::current_exe().context("cannot find the program that is running")?,
     };
     let bar = progress::bar(0, "pictures");
-    let summary = prepare(&args.collection, &args.out, &options, &|event| match event {
+    let collections: Vec<&Path> = args.collections.iter().map(PathBuf::as_path).collect();
+    let summary = prepare_all(&collections, &args.out, &options, &|event| match event {
         PrepareEvent::Found { sources } => bar.set_length(sources as u64),
         PrepareEvent::Done => bar.inc(1),
     })
-    .with_context(|| format!("no dataset from {}", shown(&args.collection)));
+    .with_context(|| {
+        let names: Vec<String> = collections.iter().map(|path| shown(path)).collect();
+        format!("no dataset from {}", names.join(" and "))
+    });
     bar.finish_and_clear();
     let summary = summary?;
 

@@ -17,11 +17,11 @@ mod svg;
 mod traits;
 
 pub use captions::caption;
-pub use dataset::{Dataset, Entry};
+pub use dataset::{Classes, Dataset, Entry};
 pub use files::{Links, open_regular, read_regular, unfinished};
 pub use phrasing::{Claim, Phrase, Phrasebook, Property, Values, Words};
 pub use picture::{Colors, Picture, PictureLimits};
-pub use prepare::{PrepareEvent, PrepareOptions, PrepareSummary, Skipped, prepare};
+pub use prepare::{PrepareEvent, PrepareOptions, PrepareSummary, Skipped, prepare, prepare_all};
 pub use printable::printable;
 pub use provenance::Provenance;
 pub use svg::draw_for_parent;

@@ -242,6 +242,7 @@ mod tests {
             z_dim: 32,
             w_dim: 32,
             channel_max: 32,
+            classes: vec![],
             ..StyleGan2Config::small(16)
         };
         GeneratorConfig::StyleGan2(config).init(&Device::flex())

@@ -398,6 +398,7 @@ mod tests {
             img_channels: 3,
             channel_base: 128,
             channel_max: 8,
+            classes: vec![],
         };
         let generator = config.init_generator(&device);
         let tower = ImageTowerConfig {

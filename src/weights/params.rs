@@ -233,6 +233,7 @@ mod tests {
         let device = Device::flex();
         let config = StyleGan2Config {
             channel_max: 4,
+            classes: vec![],
             ..StyleGan2Config::small(16)
         };
         let bare = block_on(collect(&config.init_generator(&device))).unwrap();

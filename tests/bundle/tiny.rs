@@ -151,6 +151,7 @@ pub fn random_generator(device: &Device) -> (GeneratorConfig, Generator) {
         img_channels: 3,
         channel_base: 1024,
         channel_max: 32,
+        classes: vec![],
     });
     let generator = randomize(config.init(device), |name| match name {
         "mapping.w_avg" => 0.5,

@@ -13,6 +13,7 @@ mod drawings;
 mod hostile;
 mod pictures;
 mod rerun;
+mod several;
 mod traits;
 
 const CRISP: &str = r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" shape-rendering="crispEdges">

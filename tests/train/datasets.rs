@@ -59,7 +59,9 @@ fn a_zip_is_trained_on_as_its_folder_is() {
     let said = done(train(&data, &of_folder, "0.02", &[]));
     assert!(!said.contains("labels"), "{said}");
     let said = done(train(&zipped, &of_zip, "0.02", &[]));
-    assert_eq!(said.matches("are not used").count(), 1, "{said}");
+    assert_eq!(said.matches("with --classes labels only").count(), 1, "{said}");
+    let said = refused(train(&zipped, &of_zip, "0.02", &["--classes", "labels"]));
+    assert!(said.contains("has no label for 00000/img00000001.png"), "{said}");
     assert_eq!(weights(&only_run(&of_folder)), weights(&only_run(&of_zip)));
     // One is the other, so a run may go on with either.
     let run = only_run(&of_folder);

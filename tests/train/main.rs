@@ -1,5 +1,6 @@
 //! `guise train` as its user runs it: tiny networks on a tiny dataset.
 
+mod classes;
 mod datasets;
 mod resume;
 mod starts;

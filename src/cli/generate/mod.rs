@@ -28,6 +28,11 @@ pub(super) struct Args {
     /// One avatar for each of these, such as 0-63,100,7. The same seed always gives the same avatar.
     #[arg(long, value_name = "LIST", default_value = "0-63", conflicts_with_all = ["prompt", "image"])]
     seeds: Seeds,
+    /// Draw this class only, of a model that was trained with classes, such as "Apes". For words and like a
+    /// picture, the guesses are random avatars of this class [default: every class, each as often as the
+    /// collection has it].
+    #[arg(long, value_name = "NAME")]
+    class: Option<String>,
     /// From 0, all alike and typical, to 1, as varied as the model [default: what the model suggests].
     #[arg(long, value_name = "PSI")]
     truncation_psi: Option<f32>,
@@ -66,7 +71,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         true => Purpose::Guide,
         false => Purpose::Draw,
     };
-    let opened = model::open(&args.model, purpose, &args.device.open()?, memory)?;
+    let mut opened = model::open(&args.model, purpose, &args.device.open()?, memory)?;
+    if let Some(name) = &args.class {
+        opened.choose_class(name)?;
+    }
     let (generator, device, resolution) = (&opened.generator, &opened.device, opened.resolution);
     let truncation_psi = args.truncation_psi.unwrap_or(opened.truncation_psi);
     let blame = |error| {
@@ -75,7 +83,11 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     };
     let batch_size = args.batch_size.map(usize::from);
     if args.wish.is_some() {
-        let words = opened.words(args.wish.clip.as_deref(), memory)?;
+        let mut words = opened.words(args.wish.clip.as_deref(), memory)?;
+        if args.class.is_some() {
+            // It guesses avatars of every class.
+            words.mapper = None;
+        }
         let limits = Limits { memory, batch_size };
         return draw_wish(
             &args.wish,

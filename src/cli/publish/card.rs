@@ -55,6 +55,19 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
         generator.parameters,
         generator.quantization.name()
     ));
+    let classes: Vec<String> = generator
+        .config
+        .classes()
+        .iter()
+        .map(|class| inline(&class.name))
+        .collect();
+    if !classes.is_empty() {
+        line(&format!(
+            "- It draws {} classes, each when it is asked for with `--class`: {}.",
+            classes.len(),
+            classes.join(", ")
+        ));
+    }
     if let Some(upscaler) = &parts.upscaler {
         line(&format!(
             "- An SRVGGNetCompact network that enlarges them {} times: {} parameters, stored as {} (`{UPSCALER}`).",

@@ -4,6 +4,7 @@ use super::{Given, OnCollapse, Place, announce, finish, notes};
 use crate::{
     cli::trust::check_training,
     data::Dataset,
+    networks::generators::Class,
     train::{Error, Recipe, Run, RunSettings, StyleGan2Trainer, TrainSettings},
 };
 use anyhow::bail;
@@ -20,6 +21,12 @@ pub(super) struct Args {
     /// several times as fast, so most of the learning can happen there. Sizes of the network are that run's.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["resume", "channel_base", "channel_max"])]
     grow: Option<PathBuf>,
+    /// Learn to draw each of several classes when it is asked for: `collection` where the dataset was prepared
+    /// from several collections, `labels` for those of dataset.json, or the name of a trait, whose values are
+    /// the classes then. Pictures without the trait are the class "none". A run that grows has its smaller
+    /// run's classes.
+    #[arg(long, value_name = "BY", conflicts_with_all = ["resume", "grow"])]
+    classes: Option<String>,
     /// A block of side r has channel_base / r channels [default: 1024, or 16 per pixel of resolution].
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     channel_base: Option<usize>,
@@ -64,7 +71,11 @@ pub(super) fn run(args: Args, given: Given) -> anyhow::Result<()> {
 }
 
 fn start(args: &Args, smaller: Option<&Run>) -> anyhow::Result<(Run, Dataset)> {
-    let (dataset, data) = args.place.dataset()?;
+    let (mut dataset, data) = args.place.dataset()?;
+    let of_smaller = smaller.and_then(|smaller| smaller.settings.classes.clone());
+    if let Some(by) = args.classes.clone().or(of_smaller) {
+        dataset.classify(&by, Class::MAX)?;
+    }
     let mut settings = TrainSettings {
         hardware: args.place.device.describe(),
         ..TrainSettings::new(&dataset, data, smaller, args.recipe.clone())
@@ -74,6 +85,11 @@ fn start(args: &Args, smaller: Option<&Run>) -> anyhow::Result<(Run, Dataset)> {
     network.channel_max = args.channel_max.unwrap_or(network.channel_max);
     network.validate()?;
     if let Some(smaller) = smaller.filter(|smaller| !network.grows_from(&smaller.settings.network)) {
+        // Both were sorted by the same, and may still differ in what was found.
+        let resolutions = [network.resolution, smaller.settings.network.resolution];
+        if resolutions[0] > resolutions[1] {
+            smaller.settings.check_classes(&dataset)?;
+        }
         bail!(
             "{} draws {side} x {side} pixels and so does not grow into the {2} x {2} of {1}: --grow takes a run on a \
              dataset of a lower resolution",
@@ -93,6 +109,7 @@ fn resume(args: &Args, given: Given, dir: &Path) -> anyhow::Result<(Run, Dataset
     settings.recipe = given.over(&settings.recipe, &args.recipe);
     settings.validate().map_err(Error::Settings)?;
     let resolution = settings.network.resolution;
-    let dataset = args.place.reopen(&mut settings.dataset, resolution, "")?;
+    let mut dataset = args.place.reopen(&mut settings.dataset, resolution, "")?;
+    settings.classify(&mut dataset)?;
     Ok((run, dataset))
 }

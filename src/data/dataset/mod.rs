@@ -1,6 +1,7 @@
 //! The dataset reader: the folder layout of StyleGAN's dataset tool (square PNGs below numbered folders and
 //! `dataset.json`), or a zip of it, with the captions of a Hugging Face imagefolder (`metadata.jsonl`).
 
+mod classes;
 mod place;
 mod png;
 
@@ -12,6 +13,7 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use sha2::{Digest, Sha256};
 
+pub use self::classes::Classes;
 use self::place::Place;
 use super::{Error, Provenance, Trait, io_error};
 
@@ -33,6 +35,9 @@ pub struct Entry {
     /// The traits that the caption was made from; other tools' datasets have none.
     #[serde(default)]
     pub attributes: Vec<Trait>,
+    /// The collection that the picture is from, where a dataset was prepared from several.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub collection: String,
 }
 
 /// An opened dataset: pictures of one size, each with a caption.
@@ -44,6 +49,9 @@ pub struct Dataset {
     digest: String,
     provenance: Provenance,
     notes: Vec<String>,
+    /// Whether `dataset.json` has labels.
+    has_labels: bool,
+    classes: Option<Classes>,
     /// One cell a picture, or none when the whole set would not fit.
     cache: Vec<OnceLock<Vec<u8>>>,
 }
@@ -86,9 +94,14 @@ impl Dataset {
             ))
         })?;
         let mut notes = vec![];
-        if labels.labels.is_some() {
+        let has_labels = labels.labels.is_some();
+        if has_labels {
             let path = place.path_of(Self::LABELS_FILE_NAME);
-            notes.push(format!("the class labels in {} are not used", path.display()));
+            notes.push(format!(
+                "the class labels in {} {}",
+                path.display(),
+                classes::UNUSED_LABELS
+            ));
         }
 
         let names = place.pictures()?;
@@ -115,6 +128,7 @@ impl Dataset {
                     file_name,
                     text: String::new(),
                     attributes: vec![],
+                    collection: String::new(),
                 })
             })
             .collect();
@@ -145,6 +159,8 @@ impl Dataset {
                 .collect(),
             provenance: provenance.unwrap_or_default(),
             notes,
+            has_labels,
+            classes: None,
             cache,
         })
     }
@@ -155,7 +171,7 @@ impl Dataset {
         &self.digest
     }
 
-    /// What the dataset holds that is not used, each as a sentence.
+    /// What there is to say about what the dataset holds and how it is used, each as a sentence.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }

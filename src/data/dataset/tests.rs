@@ -181,7 +181,7 @@ fn the_digest_tells_pictures_apart() {
 }
 
 #[test]
-fn says_that_class_labels_are_not_used() {
+fn says_when_class_labels_are_used() {
     let dir = small_dataset();
     assert!(Dataset::open(dir.path()).unwrap().notes().is_empty());
     let labels = r#"{"labels": [["00000/img00000000.png", 3], ["00000/img00000001.png", 0]]}"#;
@@ -191,7 +191,7 @@ fn says_that_class_labels_are_not_used() {
         panic!("{:?}", dataset.notes());
     };
     assert!(
-        note.contains("class labels") && note.contains("are not used"),
+        note.contains("class labels") && note.contains("--classes labels only"),
         "{note}"
     );
     std::fs::write(dir.path().join("dataset.json"), r#"{"labels": "#).unwrap();

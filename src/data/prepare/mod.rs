@@ -22,6 +22,7 @@ use sources::{Collection, Place, Source};
 mod documents;
 mod names;
 mod picture;
+mod several;
 mod sources;
 mod stored;
 
@@ -115,17 +116,33 @@ pub fn prepare(
     options: &PrepareOptions,
     listen: &(dyn Fn(PrepareEvent) + Sync),
 ) -> Result<PrepareSummary, Error> {
+    prepare_all(&[collection], dataset, options, listen)
+}
+
+/// Makes one dataset of several collections, each picture with the name of its own: that of its `collection.json`,
+/// or its folder's. Pictures of the first come first, so that what was drawn stays where it is when another is added.
+///
+/// # Errors
+/// As [`prepare`], and when two collections have the same name.
+pub fn prepare_all(
+    collections: &[&Path],
+    dataset: &Path,
+    options: &PrepareOptions,
+    listen: &(dyn Fn(PrepareEvent) + Sync),
+) -> Result<PrepareSummary, Error> {
     let side = options.resolution;
     if !side.is_power_of_two() || !(16..=1024).contains(&side) {
         return Err(Error::Setting(format!(
             "the resolution is {side}, expected a power of two from 16 to 1024"
         )));
     }
-    check_folders(collection, dataset)?;
+    for collection in collections {
+        check_folders(collection, dataset)?;
+    }
     let old = written_pictures(dataset)?;
     remove_partial(dataset)?;
     let mut summary = PrepareSummary::default();
-    let Collection { sources, provenance } = sources::find(collection, &mut summary.skipped)?;
+    let Collection { sources, provenance } = several::find(collections, &mut summary.skipped)?;
 
     std::fs::create_dir_all(dataset).map_err(io_error("create", dataset))?;
     remove(&dataset.join(Dataset::LABELS_FILE_NAME))?;
@@ -181,6 +198,7 @@ pub fn prepare(
             file_name: file_name(first),
             text: text.clone().unwrap_or_else(|| captions::caption(traits)),
             attributes: traits.clone(),
+            collection: sources[first].collection.clone(),
         });
     }
     summary.pictures = entries.len();
@@ -200,7 +218,9 @@ pub fn prepare(
     if entries.is_empty() {
         clear(dataset)?;
         return Err(Error::NothingUsable {
-            path: collection.to_path_buf(),
+            path: collections
+                .first()
+                .map_or_else(PathBuf::new, |path| path.to_path_buf()),
             skipped: summary.skipped,
         });
     }

@@ -18,6 +18,8 @@ pub(super) struct Source {
     pub traits: Vec<Trait>,
     /// A caption that says it better than the traits.
     pub text: Option<String>,
+    /// The collection's name, where there are several.
+    pub collection: String,
 }
 
 /// Where a picture's bytes are.
@@ -234,6 +236,7 @@ impl Reader<'_> {
                     place: Place::Inline(path.clone(), place),
                     traits: token.traits,
                     text: token.text,
+                    collection: String::new(),
                 });
             }
         };
@@ -302,6 +305,7 @@ impl Reader<'_> {
             place: Place::File(dir.join(path)),
             traits: said.traits.map(|claim| claim.what).unwrap_or_default(),
             text: said.text.map(|claim| claim.what),
+            collection: String::new(),
         });
         self.inline.extend(files);
         self.inline

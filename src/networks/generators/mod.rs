@@ -4,8 +4,11 @@
 //! is a file here, a variant of each enum, and its recipe in `train`; a test keeps the names of networks out
 //! of everything else.
 
+mod classes;
 pub mod dcgan;
 pub mod stylegan2;
+
+pub use classes::{Class, LengthBounds, one_hot};
 
 use super::{NetworkConfig, layers::ConfigError};
 use burn::{
@@ -19,6 +22,9 @@ use serde::{Deserialize, Serialize};
 /// A seed gives `z`, which is unit normal. Pictures are drawn from `latents [n, layers, width]`: in families
 /// with a style space these are the `w` of each layer, and changing some of them changes some of the picture.
 /// Elsewhere they are `z` itself, as a single layer.
+///
+/// A generator of several [classes](Class) draws each latent as the class of its length (see
+/// [`LengthBounds`]), or all as one that was chosen with [`Generator::of_class`].
 pub trait Generate {
     /// Width of `z`.
     fn z_dim(&self) -> usize;
@@ -41,6 +47,12 @@ pub trait Generate {
     /// `latents -> images [n, channels, resolution, resolution]`, about `[-1, 1]`. The same latents always
     /// give the same pictures, up to rounding.
     fn draw(&self, latents: Tensor<3>) -> Tensor<4>;
+
+    /// Whether the length of a `z` chooses the class that it is drawn as, so that a `z` that is moved may change
+    /// its class; see [`LengthBounds`].
+    fn length_chooses(&self) -> bool {
+        false
+    }
 
     /// The numbers of the largest map that is there at once, for each block of layers; what a batch of one
     /// takes.
@@ -104,6 +116,14 @@ impl GeneratorConfig {
             Self::Dcgan(config) => [1, config.z_dim],
         }
     }
+
+    /// The classes that it can be asked for; none in most models.
+    pub fn classes(&self) -> &[Class] {
+        match self {
+            Self::StyleGan2(config) => &config.classes,
+            Self::Dcgan(_) => &[],
+        }
+    }
 }
 
 impl NetworkConfig for GeneratorConfig {
@@ -132,6 +152,22 @@ impl NetworkConfig for GeneratorConfig {
 }
 
 impl Generator {
+    /// The same network, which draws this class only, or all of them where it is none.
+    ///
+    /// # Panics
+    ///
+    /// When it has no such class.
+    #[must_use]
+    pub fn of_class(self, class: Option<usize>) -> Self {
+        match self {
+            Self::StyleGan2(network) => Self::StyleGan2(network.of_class(class)),
+            Self::Dcgan(_) => {
+                assert!(class.is_none(), "a DCGAN has no classes");
+                self
+            }
+        }
+    }
+
     fn network(&self) -> &dyn Generate {
         match self {
             Self::StyleGan2(network) => network,
@@ -163,6 +199,10 @@ impl Generate for Generator {
 
     fn draw(&self, latents: Tensor<3>) -> Tensor<4> {
         self.network().draw(latents)
+    }
+
+    fn length_chooses(&self) -> bool {
+        self.network().length_chooses()
     }
 
     fn map_sizes(&self) -> Vec<u64> {

@@ -24,6 +24,24 @@ pub enum Space {
     WPlus,
 }
 
+impl Space {
+    /// Makes sure that latents of `generator` can be looked for here.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Request`] where a step in z could draw another class than before.
+    pub fn check(self, generator: &dyn Generate) -> Result<(), Error> {
+        match self == Self::Z && generator.length_chooses() {
+            true => Err(Error::Request(
+                "this model has classes, and in the space z the steps would change an avatar's class: ask for one \
+                 class, or look in the space w or w+"
+                    .into(),
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
 /// How many latents the spread of `w` is measured on.
 const SPREAD_SEEDS: u64 = 256;
 
@@ -52,6 +70,7 @@ impl<'a> Coordinates<'a> {
             truncation_psi,
             ..
         } = *settings;
+        space.check(generator)?;
         let w_avg = generator.latent_centre().without_autodiff();
         let (device, z_dim) = (w_avg.device(), generator.z_dim());
         let expected = match space {

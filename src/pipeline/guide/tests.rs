@@ -54,10 +54,9 @@ pub fn tiny(device: &Device) -> Generator {
         z_dim: 8,
         w_dim: 8,
         num_mapping_layers: 2,
-        resolution: 16,
-        img_channels: 3,
         channel_base: 128,
         channel_max: 8,
+        ..StyleGan2Config::small(16)
     };
     let generator = config.init_generator(device);
     let mut tensors = block_on(collect(&generator)).unwrap();

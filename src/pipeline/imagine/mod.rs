@@ -286,6 +286,7 @@ impl<'a> Guesses<'a> {
         device: &'a Device,
     ) -> Result<Self, Error> {
         let generator = networks.generator;
+        request.guidance.space.check(generator)?;
         let source = match (&request.locked, targets, networks.mapper) {
             (Some(locked), ..) => Source::Locked(
                 latent_tensor(generator, &locked.latent, device)?,

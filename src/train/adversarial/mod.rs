@@ -89,8 +89,42 @@ pub(super) fn samples(
     batch_size: usize,
     device: &Device,
 ) -> Tensor<4> {
-    let (count, z_dim) = (GRID_SIDE * GRID_SIDE, generator.z_dim());
-    let rng = stream(seed, purpose, 0);
+    let latents = (seed, purpose, 0, GRID_SIDE * GRID_SIDE);
+    drawn(generator, latents, truncation_psi, batch_size, device)
+}
+
+/// The same with a row for each of `generators`, or for eight of them evenly spread where there are more.
+/// Where there are fewer, the next rows show other latents of each. Rows of a sheet of the first latents show
+/// the same ones: what stays alike in a column is what classes share.
+pub(super) fn samples_by_row<G: Generate>(
+    generators: &[G],
+    (seed, purpose): (u64, &str),
+    truncation_psi: f32,
+    batch_size: usize,
+    device: &Device,
+) -> Tensor<4> {
+    let count = generators.len();
+    let row = |row: usize| {
+        let (place, number) = match count > GRID_SIDE {
+            true => (row * count / GRID_SIDE, 0),
+            false => (row % count, row / count),
+        };
+        let latents = (seed, purpose, number as u64, GRID_SIDE);
+        drawn(&generators[place], latents, truncation_psi, batch_size, device)
+    };
+    Tensor::cat((0..GRID_SIDE).map(row).collect(), 0)
+}
+
+/// Pictures of `count` latents of the stream with this number.
+fn drawn(
+    generator: &impl Generate,
+    (seed, purpose, number, count): (u64, &str, u64, usize),
+    truncation_psi: f32,
+    batch_size: usize,
+    device: &Device,
+) -> Tensor<4> {
+    let z_dim = generator.z_dim();
+    let rng = stream(seed, purpose, number);
     let z: Vec<f32> = rng.sample_iter(StandardNormal).take(count * z_dim).collect();
     let z = Tensor::<2>::from_data(TensorData::new(z, [count, z_dim]), device);
     // In batches, so that the memory of a grid stays below that of a step.

@@ -13,7 +13,7 @@ fn trained() -> (tempfile::TempDir, Run, TrainState) {
     let device = Device::flex();
     let state = TrainState::init(&settings, &device);
     let real = Tensor::random([4, 3, 16, 16], Distribution::Uniform(-1.0, 1.0), &device);
-    let (state, _) = state.advance(&settings, 0, real);
+    let (state, _) = state.advance(&settings, 0, real, &[]);
     let run = Run::create(dir.path(), settings).unwrap();
     (dir, run, state)
 }

@@ -61,7 +61,8 @@ fn zipped_dataset(method: CompressionMethod) -> Vec<u8> {
         zip.start_file(name, options).unwrap();
         zip.write_all(contents).unwrap();
     };
-    put("dataset.json", br#"{"labels": [["00000/img00000000.png", 1]]}"#);
+    let labels = br#"{"labels": [["00000/img00000000.png", 1], ["00000/img00000001.png", 0]]}"#;
+    put("dataset.json", labels);
     put(
         "metadata.jsonl",
         br#"{"file_name": "00000/img00000001.png", "text": "avatar"}"#,
@@ -76,13 +77,17 @@ fn zipped_dataset(method: CompressionMethod) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-/// Opens a zipped dataset and reads all of its pictures.
+/// Opens a zipped dataset, sorts it by its labels if it has any, and reads all of its pictures.
 fn opened(contents: &[u8]) -> Result<(), String> {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("z.zip");
     fs::write(&path, contents).unwrap();
     let said = |error: guise::data::Error| error.to_string().replace(dir.path().to_str().unwrap(), "");
-    let dataset = Dataset::open(&path).map_err(said)?;
+    let mut dataset = Dataset::open(&path).map_err(said)?;
+    if let Some(note) = dataset.notes().first() {
+        assert!(note.contains("--classes labels"), "{note}");
+        dataset.classify("labels", 256).map_err(said)?;
+    }
     for index in 0..dataset.len() {
         dataset.caption(index);
         dataset.read(index).map_err(said)?;

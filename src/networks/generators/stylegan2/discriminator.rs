@@ -6,6 +6,7 @@
 
 use super::{
     StyleGan2Config,
+    conditioning::ClassMapping,
     layers::{EqualizedConv2d, EqualizedLinear, equalized},
 };
 use crate::{
@@ -101,7 +102,7 @@ pub struct DiscriminatorEpilogue {
     pub conv: EqualizedConv2d,
     /// `16 c -> c`.
     pub dense: EqualizedLinear,
-    /// `c -> 1`.
+    /// `c -> 1`, or `c -> c` where the result is projected on what the class is mapped to.
     pub out: EqualizedLinear,
 }
 
@@ -109,24 +110,30 @@ impl DiscriminatorEpilogue {
     /// Pictures are compared in groups of this many, as in the papers.
     const GROUP_SIZE: usize = 4;
 
-    fn init(channels: usize, device: &Device) -> Self {
+    fn init(channels: usize, outputs: usize, device: &Device) -> Self {
         Self {
             conv: EqualizedConv2d::init([channels + 1, channels], 3, device),
             dense: EqualizedLinear::init([channels * 16, channels], 0.0, 1.0, true, device),
-            out: EqualizedLinear::init([channels, 1], 0.0, 1.0, false, device),
+            out: EqualizedLinear::init([channels, outputs], 0.0, 1.0, false, device),
         }
     }
 
-    fn forward(&self, x: Dual<4>) -> Dual<2> {
+    /// `x [n, c, 4, 4]`, and `[n, c]` to project on where there are classes.
+    fn forward(&self, x: Dual<4>, class: Option<Tensor<2>>) -> Dual<2> {
         let [n, channels, _, _] = x.value.dims();
         let x = minibatch_std(x, Self::GROUP_SIZE.min(n));
         let x = conv_act(&self.conv, x, 1, 1, SQRT_2);
         let x = x.linear(|x| x.reshape([n, channels * 16]));
         let x = dense_act(&self.dense, x);
-        Dual {
+        let x = Dual {
             value: self.out.forward(x.value),
             tangent: x.tangent.map(|t| self.out.linear(t)),
-        }
+        };
+        let Some(class) = class else {
+            return x;
+        };
+        let scale = 1.0 / (channels as f64).sqrt();
+        x.linear(|x| (x * class.clone()).sum_dim(1) * scale)
     }
 }
 
@@ -168,11 +175,15 @@ pub struct Discriminator {
     pub blocks: Vec<DiscriminatorBlock>,
     /// The end at 4x4.
     pub epilogue: DiscriminatorEpilogue,
+    /// What classes are mapped to; none where there are none.
+    pub mapping: Option<ClassMapping>,
 }
 
 impl Discriminator {
     pub(super) fn init(config: &StyleGan2Config, device: &Device) -> Self {
         let channels = |side| config.channels(side);
+        let mapping = ClassMapping::init(config, channels(4), device);
+        let outputs = mapping.as_ref().map_or(1, |_| channels(4));
         Self {
             from_rgb: EqualizedConv2d::init([config.img_channels, channels(config.resolution)], 1, device),
             blocks: config
@@ -181,36 +192,62 @@ impl Discriminator {
                 .take_while(|&side| side > 4)
                 .map(|side| DiscriminatorBlock::init([channels(side), channels(side / 2)], device))
                 .collect(),
-            epilogue: DiscriminatorEpilogue::init(channels(4), device),
+            epilogue: DiscriminatorEpilogue::init(channels(4), outputs, device),
+            mapping,
         }
     }
 
-    /// `image [n, channels, resolution, resolution] -> logits [n, 1]`.
+    /// `image [n, channels, resolution, resolution] -> logits [n, 1]`, with the `classes [n, classes]` that the
+    /// pictures are said to be of, each row one at its class and zero elsewhere.
     ///
     /// A batch larger than four must be a multiple of four, for the minibatch standard deviation.
-    pub fn forward(&self, image: Tensor<4>) -> Tensor<2> {
-        self.forward_dual(Dual {
+    ///
+    /// # Panics
+    ///
+    /// When there are classes and none are given, or the other way around.
+    pub fn forward(&self, image: Tensor<4>, classes: Option<Tensor<2>>) -> Tensor<2> {
+        let image = Dual {
             value: image,
             tangent: None,
-        })
-        .value
+        };
+        self.forward_dual(image, classes).value
     }
 
     /// Logits and their derivatives `J(image) v`, each `[n, 1]`, along `v` of the image's shape.
-    pub fn forward_tangent(&self, image: Tensor<4>, v: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
-        let logits = self.forward_dual(Dual {
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn forward_tangent(
+        &self,
+        image: Tensor<4>,
+        v: Tensor<4>,
+        classes: Option<Tensor<2>>,
+    ) -> (Tensor<2>, Tensor<2>) {
+        let image = Dual {
             value: image,
             tangent: Some(v),
-        });
+        };
+        let logits = self.forward_dual(image, classes);
         (
             logits.value,
             logits.tangent.expect("a tangent goes in, so a tangent comes out"),
         )
     }
 
-    fn forward_dual(&self, image: Dual<4>) -> Dual<2> {
+    fn forward_dual(&self, image: Dual<4>, classes: Option<Tensor<2>>) -> Dual<2> {
+        assert_eq!(
+            self.mapping.is_some(),
+            classes.is_some(),
+            "there are classes, and are classes given?"
+        );
+        let class = self
+            .mapping
+            .as_ref()
+            .zip(classes)
+            .map(|(mapping, classes)| mapping.forward(classes));
         let x = conv_act(&self.from_rgb, image, 1, 0, SQRT_2);
         let x = self.blocks.iter().fold(x, |x, block| block.forward(x));
-        self.epilogue.forward(x)
+        self.epilogue.forward(x, class)
     }
 }

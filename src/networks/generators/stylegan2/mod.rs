@@ -3,19 +3,23 @@
 //! generator, residual discriminator, equalized learning rate everywhere.
 //!
 //! Images are `[n, channels, h, w]` in `[-1, 1]`; latents are `z [n, z_dim]` and `ws [n, num_ws, w_dim]`.
-//! Differences from the papers: no class labels, no path length regularization, computation in f32 only.
+//! Classes are those of "Training Generative Adversarial Networks with Limited Data", appendix, in its official
+//! implementation. Differences from the papers: no path length regularization, truncation toward the average of a
+//! class, computation in f32 only.
 
+mod conditioning;
 mod discriminator;
 mod layers;
 mod mapping;
 mod synthesis;
 
+pub use conditioning::ClassMapping;
 pub use discriminator::{Discriminator, DiscriminatorBlock, DiscriminatorEpilogue, Dual};
 pub use layers::{EqualizedConv2d, EqualizedLinear};
 pub use mapping::MappingNetwork;
 pub use synthesis::{NoiseMode, SynthesisBlock, SynthesisLayer, SynthesisNetwork, ToRgbLayer};
 
-use super::Generate;
+use super::{Class, Generate};
 use crate::networks::layers::ConfigError;
 use burn::{
     module::Module,
@@ -41,6 +45,9 @@ pub struct StyleGan2Config {
     pub channel_base: usize,
     /// The most channels that a block has.
     pub channel_max: usize,
+    /// What it can be asked for; none of networks that draw one kind of pictures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<Class>,
 }
 
 impl StyleGan2Config {
@@ -55,6 +62,7 @@ impl StyleGan2Config {
             img_channels: 3,
             channel_base: 1024.max(resolution * 16),
             channel_max: 96,
+            classes: vec![],
         }
     }
 
@@ -71,7 +79,7 @@ impl StyleGan2Config {
         ] {
             ConfigError::check(field, value, min, max)?;
         }
-        Ok(())
+        Class::check(&self.classes)
     }
 
     /// Channels of the block whose side is `side` pixels.
@@ -80,7 +88,7 @@ impl StyleGan2Config {
     }
 
     /// Whether a network of this shape can take over the blocks of one of the shape `smaller`: a lower
-    /// resolution, and otherwise the same sizes wherever both have them.
+    /// resolution, and otherwise the same sizes wherever both have them, and the same classes.
     pub fn grows_from(&self, smaller: &Self) -> bool {
         let sizes = |config: &Self| {
             let Self {
@@ -92,8 +100,17 @@ impl StyleGan2Config {
             } = *config;
             [z_dim, w_dim, num_mapping_layers, img_channels]
         };
+        // How many pictures there are of each may differ: equal ones are dropped at each resolution.
+        let names = |config: &Self| {
+            config
+                .classes
+                .iter()
+                .map(|class| class.name.clone())
+                .collect::<Vec<_>>()
+        };
         smaller.resolution < self.resolution
             && sizes(smaller) == sizes(self)
+            && names(smaller) == names(self)
             && smaller
                 .block_sides()
                 .all(|side| smaller.channels(side) == self.channels(side))
@@ -114,7 +131,12 @@ impl StyleGan2Config {
     /// vectors and affine layers.
     pub fn weights(&self) -> u64 {
         let [z_dim, w_dim, layers] = [self.z_dim, self.w_dim, self.num_mapping_layers].map(|n| n as u64);
-        let mapping = z_dim * w_dim + layers.saturating_sub(1) * w_dim * w_dim;
+        // A class has a row of the embedding and an average of its own, and the embedding goes in beside z.
+        let classes = match self.classes.len() as u64 {
+            0 => 0,
+            count => 2 * count * w_dim + w_dim * w_dim,
+        };
+        let mapping = z_dim * w_dim + layers.saturating_sub(1) * w_dim * w_dim + classes;
         let block = |side: usize| {
             let [above, here] = [side / 2, side].map(|side| self.channels(side) as u64);
             let [noise, convs] = if side == 4 {
@@ -157,11 +179,22 @@ impl Generator {
         self.synthesis
             .forward(self.mapping.forward(z, truncation_psi), noise)
     }
+
+    /// The same network, which draws this class only, or all of them where it is none.
+    ///
+    /// # Panics
+    ///
+    /// When it has no such class.
+    #[must_use]
+    pub fn of_class(mut self, class: Option<usize>) -> Self {
+        self.mapping = self.mapping.of_class(class);
+        self
+    }
 }
 
 impl Generate for Generator {
     fn z_dim(&self) -> usize {
-        self.mapping.layers[0].weight.dims()[1]
+        self.mapping.z_dim()
     }
 
     fn latent_shape(&self) -> [usize; 2] {
@@ -174,7 +207,7 @@ impl Generate for Generator {
     }
 
     fn latent_centre(&self) -> Tensor<1> {
-        self.mapping.w_avg.val()
+        self.mapping.centre()
     }
 
     fn latents_from_z(&self, z: Tensor<2>, truncation_psi: f32) -> Tensor<3> {
@@ -184,6 +217,10 @@ impl Generate for Generator {
     /// With the noise that is saved with the network.
     fn draw(&self, ws: Tensor<3>) -> Tensor<4> {
         self.synthesis.forward(ws, NoiseMode::Const)
+    }
+
+    fn length_chooses(&self) -> bool {
+        self.mapping.length_chooses()
     }
 
     fn map_sizes(&self) -> Vec<u64> {

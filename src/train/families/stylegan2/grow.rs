@@ -31,6 +31,7 @@ impl StyleGan2Trainer {
             run.settings.network.resolution,
             run.settings.recipe.batch_size,
         )?;
+        run.settings.check_classes(&dataset)?;
         let [from, to] = [smaller, &run].map(|run| &run.settings.network);
         assert!(
             to.grows_from(from),
@@ -70,6 +71,7 @@ fn grown_from(smaller: TrainState, settings: &TrainSettings, device: &Device) ->
     grown.discriminator.blocks.truncate(new);
     grown.discriminator.blocks.extend(smaller.discriminator.blocks);
     grown.discriminator.epilogue = smaller.discriminator.epilogue;
+    grown.discriminator.mapping = smaller.discriminator.mapping;
     grown
 }
 
@@ -78,7 +80,9 @@ fn grown_from(smaller: TrainState, settings: &TrainSettings, device: &Device) ->
 fn grow_generator(mut larger: Generator, smaller: Generator) -> Generator {
     // The number of layers that a latent is repeated for is the larger network's.
     larger.mapping.layers = smaller.mapping.layers;
+    larger.mapping.embed = smaller.mapping.embed;
     larger.mapping.w_avg = smaller.mapping.w_avg;
+    larger.mapping.class_w_avg = smaller.mapping.class_w_avg;
     larger.synthesis.input = smaller.synthesis.input;
     let kept = smaller.synthesis.blocks.len();
     let fine = larger.synthesis.blocks.split_off(kept);

@@ -6,26 +6,27 @@ use burn::{module::Module, tensor::Tensor};
 /// The R1 penalty `E|grad D(A(real))|^2 / 2`, where `A` is the augmentation, and a stand-in with the same
 /// gradient for the weights.
 ///
-/// `real [n, c, h, w]` lives on a device with autodiff. With `v = grad_x D(A(x))` held constant, the weight
+/// `real [n, c, h, w]`, of `classes [n, classes]` where there are classes, lives on a device with autodiff. With `v = grad_x D(A(x))` held constant, the weight
 /// gradient of `|v|^2 / 2` is that of the directional derivative of `D(A(x))` along `v`, which the tangent
 /// pass gives exactly; differentiating twice is not needed.
 pub fn r1_penalty(
     discriminator: &Discriminator,
     real: Tensor<4>,
+    classes: Option<Tensor<2>>,
     augmentation: &Augmentation,
 ) -> (f64, Tensor<1>) {
     let real = real.detach().require_grad();
     let gradients = discriminator
         .clone()
         .no_grad()
-        .forward(augmentation.apply(real.clone()))
+        .forward(augmentation.apply(real.clone()), classes.clone())
         .sum()
         .backward();
     let v = real.grad(&gradients).expect("the logits depend on the pictures");
     let n = v.dims()[0] as f64;
     let penalty = v.clone().square().sum().into_scalar::<f32>() as f64 / (2.0 * n);
     let (seen, direction) = (augmentation.apply(real.detach()), augmentation.along(v));
-    let (_, tangent) = discriminator.forward_tangent(seen, direction);
+    let (_, tangent) = discriminator.forward_tangent(seen, direction, classes);
     (penalty, tangent.mean())
 }
 
@@ -55,13 +56,14 @@ mod tests {
             img_channels: 3,
             channel_base: 128,
             channel_max: 8,
+            classes: vec![],
         };
         let discriminator = network.init_discriminator(&device);
         let real = random::normal([4, 3, 16, 16], 0.5, &device);
         let draw = |pipe| Augmentation::draw(pipe, 0.7, 4, 16, &mut stream(1, "augment", 0));
         let augmentation = draw(AugPipe::Bgcfnc);
-        let (penalty, surrogate) = r1_penalty(&discriminator, real.clone(), &augmentation);
-        let without = r1_penalty(&discriminator, real.clone(), &draw(AugPipe::None)).0;
+        let (penalty, surrogate) = r1_penalty(&discriminator, real.clone(), None, &augmentation);
+        let without = r1_penalty(&discriminator, real.clone(), None, &draw(AugPipe::None)).0;
         assert!(
             (penalty - without).abs() > 0.01 * penalty,
             "it is another penalty than without"

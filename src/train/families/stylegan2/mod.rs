@@ -1,5 +1,6 @@
 //! StyleGAN2: what a run of it is asked to do, its step, and what goes with its checkpoints.
 
+mod classes;
 mod grow;
 mod leaks;
 mod losses;
@@ -16,7 +17,7 @@ use crate::{
     data::Dataset,
     train::{
         Error, Family, RelativeVariety, State, Trainer, Visitor,
-        adversarial::{batch, check, samples, write_report},
+        adversarial::{batch, check, samples, samples_by_row, write_report},
     },
 };
 use burn::tensor::Device;
@@ -73,10 +74,14 @@ impl Family for TrainState {
     ) -> Result<(Self, StepStats), Error> {
         let recipe = &settings.recipe;
         let real = batch((recipe.seed, step), recipe.mirror, places, dataset, device)?;
-        Ok(self.advance(settings, step, real))
+        let classes: Vec<usize> = match dataset.classes() {
+            Some(classes) => places.iter().map(|&place| classes.of(place)).collect(),
+            None => vec![],
+        };
+        Ok(self.advance(settings, step, real, &classes))
     }
 
-    /// A sample grid, the snapshot to publish, whether the samples are varied, and whether augmentation is
+    /// A sample grid, with a row for each class where there are several, the snapshot to publish, whether the samples are varied, and whether augmentation is
     /// seen in them.
     fn report(
         &self,
@@ -88,7 +93,13 @@ impl Family for TrainState {
     ) -> Result<SampleReport, Error> {
         let (recipe, g_ema) = (&run.settings.recipe, checkpoint.join(format!("{G_EMA}.bpk")));
         let latents = (recipe.seed, "grid");
-        let samples = samples(&self.g_ema, latents, GRID_PSI, recipe.batch_size, device);
+        let each: Vec<_> = (0..run.settings.network.classes.len())
+            .map(|class| self.g_ema.clone().of_class(Some(class)))
+            .collect();
+        let samples = match each.is_empty() {
+            true => samples(&self.g_ema, latents, GRID_PSI, recipe.batch_size, device),
+            false => samples_by_row(&each, latents, GRID_PSI, recipe.batch_size, device),
+        };
         write_report(&run.dir, images_seen / 1000, samples, &g_ema)?;
         let drawn_as = (recipe.seed, recipe.batch_size);
         Ok(SampleReport {
@@ -115,6 +126,7 @@ impl StyleGan2Trainer {
     pub fn open(run: Run, dataset: Dataset, device: &Device) -> Result<Self, Error> {
         let settings = run.settings.clone();
         check(&dataset, settings.network.resolution, settings.recipe.batch_size)?;
+        settings.check_classes(&dataset)?;
         Self::resume(run, dataset, device, || TrainState::init(&settings, device))
     }
 }

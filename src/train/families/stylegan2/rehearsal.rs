@@ -95,7 +95,7 @@ impl Step {
         random::seed(seed);
         let side = settings.network.resolution;
         let real = random::normal([settings.recipe.batch_size, 3, side, side], 0.5, device);
-        let (state, stats) = state.advance(&settings, 0, real);
+        let (state, stats) = state.advance(&settings, 0, real, &[]);
         Ok(Self {
             stats,
             before,
@@ -217,8 +217,10 @@ fn settings(seed: u64) -> TrainSettings {
             img_channels: 3,
             channel_base: 320,
             channel_max: 24,
+            classes: vec![],
         },
         grown_from: None,
+        classes: None,
         recipe: Recipe {
             batch_size: 8,
             r1_gamma: Some(1.0),

@@ -1,6 +1,6 @@
 //! What a training run is asked to do; written to `training_options.json`.
 
-use super::StepStats;
+use super::{StepStats, classes::classes_of};
 use crate::{
     data::{Dataset, Provenance},
     networks::generators::{GeneratorConfig, stylegan2::StyleGan2Config},
@@ -25,6 +25,9 @@ pub struct TrainSettings {
     /// The run at a lower resolution that the networks were grown from, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grown_from: Option<GrownFrom>,
+    /// What tells the network's classes apart, as [`Dataset::classify`] takes it, if it has classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<String>,
     /// How it is trained.
     #[serde(flatten)]
     pub recipe: Recipe,
@@ -206,7 +209,7 @@ impl TrainSettings {
     pub const W_AVG_BETA: f64 = 0.998;
 
     /// What a run on `dataset`, which lies at `data`, is asked to do. Networks that grow from those of
-    /// `smaller` have their sizes.
+    /// `smaller` have their sizes. The classes are those that the dataset was [sorted](Dataset::classify) into.
     pub fn new(dataset: &Dataset, data: &Path, smaller: Option<&Run>, recipe: Recipe) -> Self {
         let resolution = dataset.resolution();
         Self {
@@ -216,11 +219,16 @@ impl TrainSettings {
             network: match smaller {
                 Some(smaller) => StyleGan2Config {
                     resolution,
+                    classes: classes_of(dataset),
                     ..smaller.settings.network.clone()
                 },
-                None => StyleGan2Config::small(resolution),
+                None => StyleGan2Config {
+                    classes: classes_of(dataset),
+                    ..StyleGan2Config::small(resolution)
+                },
             },
             grown_from: None,
+            classes: dataset.classes().map(|classes| classes.by().to_owned()),
             recipe: Recipe {
                 r1_gamma: Some(recipe.r1_gamma(resolution)),
                 ..recipe
@@ -279,6 +287,13 @@ impl RunSettings for TrainSettings {
         // Datasets are RGB.
         bounds::within("img_channels", self.network.img_channels, 3, 3)?;
         self.recipe.validate()?;
+        if self.classes.is_some() == self.network.classes.is_empty() {
+            return Err(format!(
+                "classes is {:?}, expected what tells the network's {} classes apart",
+                self.classes,
+                self.network.classes.len()
+            ));
+        }
         let Some(from) = &self.grown_from else {
             return Ok(());
         };
@@ -314,8 +329,10 @@ pub(in crate::train) mod tests {
                 img_channels: 3,
                 channel_base: 128,
                 channel_max: 8,
+                classes: vec![],
             },
             grown_from: None,
+            classes: None,
             recipe: Recipe {
                 batch_size: 4,
                 total_kimg: 1.0,

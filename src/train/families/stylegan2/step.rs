@@ -1,9 +1,16 @@
 //! One training step: the discriminator, now and then its penalty, the generator, the average. Both networks
 //! see pictures through the augmentation.
 
-use super::{losses::r1_penalty, settings::TrainSettings};
+use super::{
+    classes::{DrawnClasses, every_class},
+    losses::r1_penalty,
+    settings::TrainSettings,
+};
 use crate::{
-    networks::generators::stylegan2::{Discriminator, Generator, NoiseMode},
+    networks::generators::{
+        one_hot,
+        stylegan2::{Discriminator, Generator, NoiseMode},
+    },
     ops::random,
     train::{
         RunSettings, StepFigures,
@@ -117,16 +124,32 @@ impl TrainState {
         }
     }
 
-    /// The step number `step`, counted from zero, on `real [batch_size, channels, resolution, resolution]`.
+    /// The step number `step`, counted from zero, on `real [batch_size, channels, resolution, resolution]` and
+    /// the class of each; none where the network has no classes.
     ///
     /// When a loss is not finite the step ends there, and the state is to be thrown away.
-    pub fn advance(mut self, settings: &TrainSettings, step: u64, real: Tensor<4>) -> (Self, StepStats) {
+    ///
+    /// # Panics
+    ///
+    /// When a picture has no class, or none of the network's.
+    pub fn advance(
+        mut self,
+        settings: &TrainSettings,
+        step: u64,
+        real: Tensor<4>,
+        real_classes: &[usize],
+    ) -> (Self, StepStats) {
         // All randomness follows from the seed and the number of the step, so that a resumed run
         // goes on exactly as if it had never stopped.
         let mut rng = stream(settings.recipe.seed, "step", step);
         let device = real.device();
         random::seed(rng.random());
         let real = real.without_autodiff();
+        let count = settings.network.classes.len();
+        // What tells the networks the class of each picture, if there are classes.
+        let told = |classes: &[usize], device: &Device| (count > 0).then(|| one_hot(classes, count, device));
+        let plain = device.clone().without_autodiff();
+        let mut drawn = DrawnClasses::new(settings, step);
         let mut stats = StepStats::default();
         // Without noise its strengths stay at zero, so that the saved noise changes nothing either.
         let noise = if settings.recipe.noise {
@@ -147,13 +170,19 @@ impl TrainState {
         let of_real = augmentation();
         stats.augment_p = (pipe != AugPipe::None).then_some(p);
 
+        let fake_classes = told(&drawn.next(), &plain);
         let fake = {
             let generator = self.generator.valid();
-            let ws = mixed_ws(&generator, settings, &mut rng, &device).1;
+            let ws = mixed_ws(&generator, fake_classes.clone(), settings, &mut rng, &device).1;
             generator.synthesis.forward(ws, noise)
         };
-        let real_logits = self.discriminator.forward(of_real.apply(real.clone()));
-        let fake_logits = self.discriminator.forward(augmentation().apply(fake));
+        let real_classes = told(real_classes, &plain);
+        let real_logits = self
+            .discriminator
+            .forward(of_real.apply(real.clone()), real_classes.clone());
+        let fake_logits = self
+            .discriminator
+            .forward(augmentation().apply(fake), fake_classes);
         let signs = scalar(real_logits.clone().sign().sum());
         stats.real_sign = Some(signs / settings.recipe.batch_size as f64);
         stats.real_logit = scalar(real_logits.clone().mean());
@@ -177,7 +206,12 @@ impl TrainState {
         let r1_gamma = settings.recipe.r1_gamma(settings.network.resolution);
         if step.is_multiple_of(settings.recipe.r1_interval as u64) && r1_gamma > 0.0 {
             let real = Tensor::from_inner(real);
-            let (penalty, surrogate) = r1_penalty(&self.discriminator, real, &of_real);
+            let (penalty, surrogate) = r1_penalty(
+                &self.discriminator,
+                real,
+                real_classes.map(Tensor::from_inner),
+                &of_real,
+            );
             stats.r1_penalty = Some(penalty);
             if !stats.is_finite() {
                 return (self, stats);
@@ -189,9 +223,10 @@ impl TrainState {
                 .step(rate, self.discriminator, gradients);
         }
 
-        let (w, ws) = mixed_ws(&self.generator, settings, &mut rng, &device);
+        let fake_classes = told(&drawn.next(), &plain).map(Tensor::from_inner);
+        let (w, ws) = mixed_ws(&self.generator, fake_classes.clone(), settings, &mut rng, &device);
         let fake = augmentation().apply(self.generator.synthesis.forward(ws, noise));
-        let loss = generator_loss(self.discriminator.clone().no_grad().forward(fake));
+        let loss = generator_loss(self.discriminator.clone().no_grad().forward(fake, fake_classes));
         stats.generator_loss = scalar(loss.clone());
         if !stats.is_finite() {
             return (self, stats);
@@ -201,6 +236,14 @@ impl TrainState {
             self.generator_optimizer
                 .step(settings.recipe.learning_rate, self.generator, gradients);
         self.generator.mapping = self.generator.mapping.track_w_avg(w, TrainSettings::W_AVG_BETA);
+        if let Some(classes) = told(&every_class(settings, step), &plain) {
+            let shape = [settings.recipe.batch_size, settings.network.z_dim];
+            let z = random::normal(shape, 1.0, &plain);
+            let w = self.generator.mapping.valid().w_from_z(z, Some(classes.clone()));
+            let [w, classes] = [w, classes].map(Tensor::from_inner);
+            let mapping = self.generator.mapping;
+            self.generator.mapping = mapping.track_class_w_avg(w, classes, TrainSettings::W_AVG_BETA);
+        }
 
         let beta = settings
             .recipe
@@ -215,16 +258,19 @@ fn scalar(value: Tensor<1>) -> f64 {
 }
 
 /// A batch of `w [n, w_dim]` and, from it, `ws [n, num_ws, w_dim]` with style mixing: from a random
-/// layer on, the layers follow a second latent.
+/// layer on, the layers follow a second latent of the same class.
 fn mixed_ws(
     generator: &Generator,
+    classes: Option<Tensor<2>>,
     settings: &TrainSettings,
     rng: &mut ChaCha8Rng,
     device: &Device,
 ) -> (Tensor<2>, Tensor<3>) {
     let draw = || {
         let shape = [settings.recipe.batch_size, settings.network.z_dim];
-        generator.mapping.w_from_z(random::normal(shape, 1.0, device))
+        generator
+            .mapping
+            .w_from_z(random::normal(shape, 1.0, device), classes.clone())
     };
     let w = draw();
     let ws = generator.mapping.broadcast(w.clone());

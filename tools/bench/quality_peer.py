@@ -16,6 +16,7 @@ import types
 import numpy
 import torch
 from PIL import Image
+from retry.api import retry_call
 
 
 def without_cuda(name):
@@ -134,7 +135,8 @@ def main():
     with (args.out / "points.jsonl").open("w") as lines:
         while trained < args.seconds:
             began = time.perf_counter()
-            trainer.train()
+            # As their command lines do.
+            retry_call(trainer.train, tries=3, exceptions=peer.module.NanException)
             trained += time.perf_counter() - began
             if trained < args.seconds * (points + 1) / args.points:
                 continue

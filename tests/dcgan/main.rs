@@ -1,4 +1,5 @@
-//! DCGAN and the families of its layers: against PyTorch, through `guise` as its user runs it, guided, and from files that mean harm.
+//! DCGAN and the families of its layers: against PyTorch, through `guise` as its user runs it, guided, and
+//! from files that mean harm.
 
 mod command;
 mod drawn;

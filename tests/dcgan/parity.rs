@@ -1,5 +1,5 @@
-//! The networks of each family against those of PyTorch in tests/fixtures/dcgan/reference.py: what they draw and judge in
-//! training and afterwards, the losses, every gradient, and where the running statistics go.
+//! The networks of each family against those of PyTorch in tests/fixtures/dcgan/reference.py: what they draw
+//! and judge in training and afterwards, the losses, every gradient, and where the running statistics go.
 //!
 //! The reference computes in f64, the networks in f32; the largest difference allowed is 1e-4 of the largest
 //! value of the tensor, which a biased variance would exceed. Differences of 1e-6 were seen.

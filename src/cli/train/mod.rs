@@ -43,19 +43,19 @@ pub(super) struct Args {
 enum Kind {
     #[command(name = "stylegan2")]
     StyleGan2(stylegan2::Args),
-    /// Train a DCGAN generator, the plain ancestor of the others: larger and quicker to explain than StyleGAN2,
-    /// and less sharp.
+    /// Train a DCGAN generator, the plain ancestor of the others: larger and quicker to explain than
+    /// StyleGAN2, and less sharp.
     ///
     /// The run folder also gets sample grids, and snapshots to publish. Datasets have 16 to 128 pixels.
     Dcgan(dcgan::Args),
-    /// Train a Megapixel DCGAN, for fewer than 2000 pictures of 192 to 1024 pixels: one network is updated for some
-    /// steps, then the other.
+    /// Train a Megapixel DCGAN, for fewer than 2000 pictures of 192 to 1024 pixels: one network is updated
+    /// for some steps, then the other.
     ///
-    /// Its latents are uniform in [-1, 1]; avatars are drawn from the narrower interval of --truncation-psi. The run
-    /// folder also gets sample grids, and snapshots to publish.
+    /// Its latents are uniform in [-1, 1]; avatars are drawn from the narrower interval of --truncation-psi.
+    /// The run folder also gets sample grids, and snapshots to publish.
     MegapixelDcgan(dcgan::Args),
-    /// Train a DeepImagify generator: a DCGAN of eight layers for pictures of 128 pixels, with leaky rectifiers and
-    /// uniform latents.
+    /// Train a DeepImagify generator: a DCGAN of eight layers for pictures of 128 pixels, with leaky
+    /// rectifiers and uniform latents.
     ///
     /// The run folder also gets sample grids, and snapshots to publish.
     #[command(name = "deepimagify")]

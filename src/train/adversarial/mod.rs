@@ -93,8 +93,8 @@ pub(super) fn samples(
     Tensor::cat(batches.collect(), 0)
 }
 
-/// The same in batches, each drawn when it is asked for: the memory of large samples stays below that of a step
-/// where what is made of them is small.
+/// The same in batches, each drawn when it is asked for: the memory of large samples stays below that of a
+/// step where what is made of them is small.
 pub(super) fn sample_batches(
     generator: &impl Generate,
     (seed, purpose): (u64, &str),

@@ -12,8 +12,8 @@ use rand::seq::index::sample;
 
 /// Pictures of the collection that samples are held against.
 const PICTURES: usize = 64;
-/// Larger pictures are compared at half their side, or a quarter: what they show is what counts, and 128 of them
-/// would fill the memory.
+/// Larger pictures are compared at half their side, or a quarter: what they show is what counts, and 128 of
+/// them would fill the memory.
 const MAX_SIDE: usize = 128;
 
 /// How varied samples are beside pictures of the collection: 1 for as varied.

@@ -206,8 +206,8 @@ impl DcganConfig {
         kernels
     }
 
-    /// `[in, out, kernel]` of each layer from `first` over the maps to `last` channels, where the maps near the
-    /// picture have `narrowest`.
+    /// `[in, out, kernel]` of each layer from `first` over the maps to `last` channels, where the maps near
+    /// the picture have `narrowest`.
     fn sizes(&self, first: usize, narrowest: usize, last: usize) -> Vec<[usize; 3]> {
         let channels = self.channels(narrowest);
         let ins = [first].into_iter().chain(channels.iter().copied());

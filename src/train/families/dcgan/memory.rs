@@ -18,10 +18,11 @@ const PICTURES_KEPT: u64 = 8;
 const WEIGHTS_KEPT: u64 = 6;
 
 impl DcganSettings {
-    /// Bytes that a step takes on the processor at most, the dataset not included. Narrow networks were seen to take
-    /// half of it at 1024 pixels.
+    /// Bytes that a step takes on the processor at most, the dataset not included. Narrow networks were seen
+    /// to take half of it at 1024 pixels.
     ///
-    /// The generator's maps are kept once, the discriminator's once for real pictures and once for drawn ones.
+    /// The generator's maps are kept once, the discriminator's once for real pictures and once for drawn
+    /// ones.
     pub fn step_bytes(&self) -> u64 {
         let (network, n) = (&self.network, self.recipe.batch_size() as u64);
         let [generator, discriminator] = network.maps();

@@ -32,15 +32,15 @@ pub struct DcganSettings {
 /// The run folder of a DCGAN or one of its kin.
 pub type DcganRun = RunFolder<DcganSettings>;
 
-/// How it is trained: the flags of `guise train dcgan` and its kin, as a run stores them. The defaults are those
-/// of DCGAN's paper.
+/// How it is trained: the flags of `guise train dcgan` and its kin, as a run stores them. The defaults are
+/// those of DCGAN's paper.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, clap::Args)]
 pub struct DcganRecipe {
     /// Train until this many thousand real pictures were shown, counted from the start of the run.
     #[arg(long = "kimg", value_name = "KIMG", default_value_t = Self::default().total_kimg)]
     pub total_kimg: f64,
-    /// Pictures in a step, real ones and as many generated ones [default: 128 for a dcgan, 32 for a deepimagify,
-    /// for a megapixel-dcgan 128 at 192 pixels down to 6 at 1024].
+    /// Pictures in a step, real ones and as many generated ones [default: 128 for a dcgan, 32 for a
+    /// deepimagify, for a megapixel-dcgan 128 at 192 pixels down to 6 at 1024].
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     pub batch_size: Option<usize>,
     /// Adam's step size for both networks.
@@ -49,8 +49,8 @@ pub struct DcganRecipe {
     /// Adam's momentum, its beta1.
     #[arg(long, value_name = "SHARE", default_value_t = Self::default().adam_beta_1, conflicts_with = "resume")]
     pub adam_beta_1: f64,
-    /// Update one network for so many steps and then the other; with 0 every step updates both [default: 50 for
-    /// a megapixel-dcgan, otherwise 0].
+    /// Update one network for so many steps and then the other; with 0 every step updates both [default: 50
+    /// for a megapixel-dcgan, otherwise 0].
     #[arg(long, value_name = "STEPS")]
     pub turn_steps: Option<usize>,
     /// Show every picture mirrored as often as not. Not for art that has a left and a right.

@@ -1,5 +1,5 @@
-//! One training step: the discriminator on real and generated pictures, then the generator. Where they take turns
-//! it is one of the two, and the other's loss is only measured.
+//! One training step: the discriminator on real and generated pictures, then the generator. Where they take
+//! turns it is one of the two, and the other's loss is only measured.
 
 use super::{DcganRecipe, DcganSettings};
 use crate::{
@@ -89,8 +89,8 @@ impl DcganState {
     /// The step number `step`, counted from zero, on `real [n, channels, resolution, resolution]` and as many
     /// generated pictures.
     ///
-    /// Each kind of pictures is always a batch of its own, and both networks always see theirs in training, so
-    /// that the running statistics follow a network also while it is not its turn.
+    /// Each kind of pictures is always a batch of its own, and both networks always see theirs in training,
+    /// so that the running statistics follow a network also while it is not its turn.
     ///
     /// When a loss is not finite the step ends there, and the state is to be thrown away.
     pub fn advance(mut self, settings: &DcganSettings, step: u64, real: Tensor<4>) -> (Self, DcganStats) {

@@ -83,6 +83,8 @@ pub enum GeneratorConfig {
 }
 
 /// A generator of any family; [`GeneratorConfig`] makes it.
+// There is one of it, and its parameters lie elsewhere.
+#[allow(clippy::large_enum_variant)]
 #[derive(Module, Debug)]
 pub enum Generator {
     /// Karras et al. (2020).

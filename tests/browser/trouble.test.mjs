@@ -272,7 +272,7 @@ test("storage that does not answer is not waited for", async () => {
 });
 
 test("a part of the page itself that is missing is said, with a way on", async () => {
-  const parts = (await readdir(site.dir)).filter((name) => /^page-.*[.](js|wasm)$/.test(name));
+  const parts = (await readdir(site.dir)).filter((name) => /^page.*[.](js|wasm)$/.test(name));
   assert.equal(parts.length, 2);
   for (const part of parts) {
     site.faults[part] = (_, response) => response.writeHead(404).end();

@@ -183,6 +183,40 @@ fn locked_avatars_vary_as_far_as_they_may() {
 }
 
 #[test]
+fn words_move_a_locked_avatar_where_they_point_and_not_by_chance_alone() {
+    let ws: Vec<f32> = crate::pipeline::z_from_seed(8, 48);
+    let request = ImagineRequest {
+        locked: Some(Locked {
+            latent: ws.clone(),
+            variation: 0.0,
+        }),
+        ..ImagineRequest::new(Quality::Draft, 2, 5)
+    };
+    let change = |with_mapper: bool| {
+        let (_, avatars) = run(&request, with_mapper, true).unwrap();
+        assert_eq!(avatars[0].latent, avatars[1].latent, "no variation");
+        let change = avatars[0].latent.iter().zip(&ws).map(|(a, b)| a - b);
+        change.collect::<Vec<f32>>()
+    };
+    let close = |a: &[f32], b: &[f32]| {
+        let near = a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
+        assert!(near, "{a:?}, not {b:?}");
+    };
+    // All layers go the same way, so that what they differ by stays.
+    let moved = change(true);
+    for layer in moved.chunks_exact(8) {
+        close(layer, &moved[..8]);
+    }
+    let device = Device::flex();
+    let mapper = mapper(&device);
+    let mapped =
+        mapper.mean(direction(&mapper, &targets(&device)).unwrap()) - mapper.w_mean.val().unsqueeze();
+    close(&moved[..8], &block_on(read(mapped)).unwrap());
+    // Where nothing says where words point, there is only chance.
+    assert!(change(false).iter().all(|value| *value == 0.0));
+}
+
+#[test]
 fn what_makes_no_sense_is_said() {
     let error = |change: &dyn Fn(&mut ImagineRequest)| {
         let mut request = ImagineRequest::new(Quality::Draft, 1, 0);

@@ -70,7 +70,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         };
         let (site, place) = (site.clone(), Place::take(&clients));
         let Some(place) = place else {
-            // It is not waited for: whoever holds all places may be slow on purpose.
+            // It is not waited for: a client that holds all places may be slow on purpose.
             let _ = stream.set_nonblocking(true);
             let _ = answer_with(&stream, 503, "text/plain", b"too many at once");
             continue;

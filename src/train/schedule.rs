@@ -126,7 +126,7 @@ mod tests {
         };
         assert_eq!(after(Schedule::ticks), [32, 64, 96]);
         assert_eq!(after(Schedule::saves), [48, 80]);
-        // Every second checkpoint, and the last, which comes early, so that nobody wonders about it.
+        // Every second checkpoint, and the last, which comes early.
         let measured = |kimg| -> Vec<u64> {
             let saved = [48, 80, 112];
             saved

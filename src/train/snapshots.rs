@@ -205,7 +205,7 @@ mod tests {
             "{said}"
         );
         assert!(found(&[], none, Which::Usual).is_err());
-        // The snapshot of 10 is that of 10.5, which nobody measured.
+        // The snapshot of 10 is that of 10.5, which was not measured.
         let written_again: &[(f64, &[(&str, f64)])] = &[
             (10.0, &[("kid1k_random", 0.1)]),
             (10.5, &[]),

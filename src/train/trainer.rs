@@ -189,7 +189,7 @@ impl<F: Family> Trainer<F> {
             true => Ended::Stopped,
             false => Ended::Finished,
         };
-        // Whoever stops a training does not want to wait.
+        // A user who stops a training does not want to wait.
         self.save(&mut meter, ended == Ended::Finished, &mut emit)?;
         Ok(ended)
     }
@@ -206,7 +206,7 @@ impl<F: Family> Trainer<F> {
             false => Figures::new(),
         };
         // The statistics go as far as the checkpoint, so that a model card can say what it took. The measures
-        // stand in its line: whoever finds the checkpoint finds them, also after a kill.
+        // stand in its line: where the checkpoint is, they are too, also after a kill.
         self.write_tick(meter, figures.clone())?;
         self.run.keep_stats()?;
         let images_seen = self.images_seen();

@@ -67,7 +67,7 @@ fn a_resumed_run_measures_what_it_would_have_measured() {
 }
 
 #[test]
-fn nothing_is_measured_before_its_time_or_where_nobody_asks() {
+fn nothing_is_measured_before_its_time_or_unasked() {
     let dir = tempfile::tempdir().unwrap();
     let data = dataset(dir.path());
     for (name, more) in [

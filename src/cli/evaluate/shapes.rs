@@ -109,7 +109,7 @@ impl Shape {
     }
 }
 
-/// `labels` as a sentence about somebody.
+/// `labels` as a sentence about a person.
 fn said(labels: &[&str], rng: &mut ChaCha8Rng) -> String {
     let person = PEOPLE.choose(rng).unwrap_or(&"person");
     let mut text = format!("a {person}");

@@ -60,7 +60,7 @@ impl PrepareOptions {
     }
 }
 
-/// The side of the pictures, where nobody names one: pixel art has its own, and what cannot be trained at that
+/// The side of the pictures, where none is named: pixel art has its own, and what cannot be trained at that
 /// is enlarged by as little as can.
 pub(super) fn resolution_of(grid: Option<usize>) -> usize {
     let usual = 64.max(grid.unwrap_or(0).next_power_of_two());

@@ -1,4 +1,4 @@
-//! Features that nobody trained and nobody has to fetch: convolutions with fixed random weights.
+//! Features that need no training and no download: convolutions with fixed random weights.
 //!
 //! Random convolutions see edges, colors and where they are, and have no opinion: what no collection taught
 //! them favors none. They are coarser than Inception's features and as neutral.
@@ -36,7 +36,7 @@ impl RandomFeatures {
 
     /// The network on `device`.
     pub fn new(device: &Device) -> Self {
-        // A generator of its own: the one of `ops::random` belongs to whoever asks for features.
+        // A generator of its own: the one of `ops::random` belongs to the caller.
         let mut rng = ChaCha8Rng::seed_from_u64(SEED);
         let mut normal = |deviation: f32| {
             let value: f32 = StandardNormal.sample(&mut rng);

@@ -304,7 +304,7 @@ fn any_collection_has_words() {
         assert_eq!(asked(&nouns, text), expected, "{text}");
     }
     assert!(Lexicon::new(&[]).is_none());
-    // Names that nobody thought of take nothing apart.
+    // Unforeseen names take nothing apart.
     let odd = Lexicon::new(&[known("-", "\u{1f451}", &["", " ", "with", "a of"], &["#"], true)]).unwrap();
     for text in ["with a of", "\u{1f451} # -", "pink hair"] {
         assert!(!read(&odd, text).prompts.is_empty());

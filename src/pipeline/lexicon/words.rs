@@ -140,7 +140,7 @@ fn understood(sense: &Sense, typed: String) -> Option<Item> {
         },
         Sense::Color(name) => Item::Color(Shade {
             name: name.clone(),
-            // A color of the collection that nobody else knows is met by its name alone.
+            // A color that only the collection has is met by its name alone.
             point: TABLE.color(name).map_or([0.5, 0.0, 0.0], |color| color.point),
         }),
         Sense::Mood(mood) => Item::Mood(mood),

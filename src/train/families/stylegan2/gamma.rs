@@ -4,7 +4,7 @@ use crate::train::{Error, Visitor};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
-/// Weight of the R1 penalty for pictures of side `resolution`, where nobody says another.
+/// Weight of the R1 penalty for pictures of side `resolution`, where none is given.
 ///
 /// The papers' rule, `0.0002 resolution^2 / batch_size`, is for photographs. The flat art of avatar
 /// collections collapses with it: it takes about 200 times as much.

@@ -75,7 +75,7 @@ pub enum Moment<'a> {
 impl Race {
     /// The weights, as multiples of the default.
     const FACTORS: [f64; 4] = [0.25, 1.0, 4.0, 16.0];
-    /// Thousands of pictures for each lane, where nobody says another number.
+    /// Thousands of pictures for each lane, where no other number is given.
     pub const KIMG: f64 = 10.0;
     /// Pictures of either kind that the distance is between, at most; fewer where they are large.
     const COMPARED: usize = 256;

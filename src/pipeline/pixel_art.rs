@@ -131,7 +131,7 @@ pub fn enlarge(picture: &RgbaImage, factor: u32) -> Result<RgbaImage, Error> {
     const MOST_PIXELS: u64 = 1 << 26;
     let (width, height) = picture.dimensions();
     let sides = [width, height].map(|side| u64::from(side) * u64::from(factor));
-    let pixels = sides[0].checked_mul(sides[1]).unwrap_or(u64::MAX);
+    let pixels = sides[0].saturating_mul(sides[1]);
     if pixels == 0 || pixels > MOST_PIXELS {
         return Err(Error::Request(format!(
             "a picture of {width} x {height} pixels cannot be enlarged {factor} times: expected 1 to {MOST_PIXELS} \
@@ -211,8 +211,8 @@ mod tests {
     #[test]
     fn a_block_of_the_grid_becomes_one_color() {
         let drawn = |x: u32, y: u32| {
-            let base = if (x / 2 + y / 2) % 2 == 0 { 40 } else { 200 };
-            let noise = if (x + y) % 2 == 0 { 6 } else { 0 };
+            let base = if (x / 2 + y / 2).is_multiple_of(2) { 40 } else { 200 };
+            let noise = if (x + y).is_multiple_of(2) { 6 } else { 0 };
             Rgba([base + noise, base, base, 255])
         };
         let picture = RgbaImage::from_fn(16, 16, drawn);
@@ -222,7 +222,7 @@ mod tests {
         let palette = [[44, 41, 40], [199, 199, 203]];
         Snap::new(&art(8, &palette), 16).unwrap().apply(&mut snapped);
         for (x, y, pixel) in mean.enumerate_pixels() {
-            let even = (x / 2 + y / 2) % 2 == 0;
+            let even = (x / 2 + y / 2).is_multiple_of(2);
             let base = if even { 40 } else { 200 };
             assert_eq!(pixel.0, [base + 3, base, base, 255], "{x}, {y}");
             let [r, g, b] = palette[usize::from(!even)];

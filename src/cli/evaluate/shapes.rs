@@ -85,7 +85,7 @@ impl Shape {
             Self::Denied => {
                 let denied = |label: &&str| label.starts_with("no ");
                 let denial = of(DENIALS);
-                let place = labels.iter().position(|label| denied(&label))?;
+                let place = labels.iter().position(denied)?;
                 let mut parts: Vec<String> = labels.iter().map(|label| label.to_string()).collect();
                 parts[place] = labels[place].replacen("no", denial, 1);
                 let joint = of(&[", ", " and ", ", "]);

@@ -349,7 +349,7 @@ mod tests {
         dataset.classify(by, 5).unwrap_err().to_string()
     }
 
-    fn pairs<'a>(all: &'a [(String, u64)]) -> Vec<(&'a str, u64)> {
+    fn pairs(all: &[(String, u64)]) -> Vec<(&str, u64)> {
         all.iter().map(|(name, count)| (&**name, *count)).collect()
     }
 

@@ -259,7 +259,8 @@ fn to_draw(generator: &dyn Generate, request: &ImagineRequest, latents: Tensor<3
     }
 }
 
-/// Where guesses come from.
+/// Where guesses come from. A request has one, so its size does not matter.
+#[allow(clippy::large_enum_variant)]
 enum Source<'a> {
     /// Latents of the space z.
     Z,

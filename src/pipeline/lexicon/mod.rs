@@ -128,7 +128,7 @@ impl Lexicon {
         let moods: Vec<_> = TABLE
             .moods
             .iter()
-            .filter(|mood| mood.shown_by.iter().any(|word| shown(&word)))
+            .filter(|mood| mood.shown_by.iter().any(&shown))
             .collect();
         for mood in moods {
             for word in [&mood.name].into_iter().chain(&mood.others) {

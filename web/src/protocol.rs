@@ -103,7 +103,8 @@ pub enum Request {
         /// Distance from the average avatar, 0 to 1.
         truncation_psi: f32,
     },
-    /// Draw avatars that have something of each of two, from those most like the one to those most like the other.
+    /// Draw avatars that have something of each of two, from those most like the one to those most like the
+    /// other.
     Mix {
         /// This job's number.
         job: JobId,

@@ -17,18 +17,20 @@ pub fn z_from_seed(seed: u64, z_dim: usize) -> Vec<f32> {
     StandardNormal.sample_iter(rng).take(z_dim).collect()
 }
 
-/// How far the numbers of a latent with a single layer lie from each other on the arc between two, as a share of it.
+/// How far the numbers of a latent with a single layer lie from each other on the arc between two, as a share
+/// of it.
 const SPREAD_ON_ARC: f32 = 0.6;
 
-/// `count` avatars that have something of each of two, from those most like `first` to those most like `second`; all
-/// are `[layers width]`, row by row. `seed` determines what they have of whom, so that there are others for the same
-/// two.
+/// `count` avatars that have something of each of two, from those most like `first` to those most like
+/// `second`; all are `[layers width]`, row by row. `seed` determines what they have of whom, so that there
+/// are others for the same two.
 ///
-/// Where there are several layers, each avatar takes a run of neighbouring ones from the second and the rest from the
-/// first; the last layer's neighbour is the first. So one may get its shape from the one and its colors from the other
-/// (Karras et al., 2019, section 3.1), or the features between. A single layer cannot be taken apart. There the
-/// avatars lie about the arc from the first to the second, because normal latents of many numbers are all about as
-/// long, and a straight line would pass where none are; each number has its own place on it, which `seed` determines.
+/// Where there are several layers, each avatar takes a run of neighbouring ones from the second and the rest
+/// from the first; the last layer's neighbour is the first. So one may get its shape from the one and its
+/// colors from the other (Karras et al., 2019, section 3.1), or the features between. A single layer cannot
+/// be taken apart. There the avatars lie about the arc from the first to the second, because normal latents
+/// of many numbers are all about as long, and a straight line would pass where none are; each number has its
+/// own place on it, which `seed` determines.
 ///
 /// # Errors
 ///

@@ -211,7 +211,11 @@ mod tests {
     #[test]
     fn a_block_of_the_grid_becomes_one_color() {
         let drawn = |x: u32, y: u32| {
-            let base = if (x / 2 + y / 2).is_multiple_of(2) { 40 } else { 200 };
+            let base = if (x / 2 + y / 2).is_multiple_of(2) {
+                40
+            } else {
+                200
+            };
             let noise = if (x + y).is_multiple_of(2) { 6 } else { 0 };
             Rgba([base + noise, base, base, 255])
         };

@@ -179,9 +179,10 @@ impl<F: Family> Trainer<F> {
             meter.steps.push(stats);
             meter.images += images_seen - first;
             emit(Event::Step { images_seen, stats });
+            // The line and the checkpoint of the last step come after the loop.
             if schedule.saves(images_seen) {
                 self.save(&mut meter, true, &mut emit)?;
-            } else if schedule.ticks(images_seen) {
+            } else if schedule.ticks(images_seen) && images_seen < schedule.total_images() {
                 self.write_tick(&mut meter, Figures::new())?;
             }
         }

@@ -107,7 +107,8 @@ pub enum Request {
         /// The class to begin with, by its place; nothing for all of them.
         class: Option<usize>,
     },
-    /// Draw avatars that have something of each of two, from those most like the one to those most like the other.
+    /// Draw avatars that have something of each of two, from those most like the one to those most like the
+    /// other.
     Mix {
         /// This job's number.
         job: JobId,

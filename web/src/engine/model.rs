@@ -286,7 +286,8 @@ impl Model {
         Ok(())
     }
 
-    /// Draws the avatar of a latent as the picture at a place in a request of so many, and sends it to the page.
+    /// Draws the avatar of a latent as the picture at a place in a request of so many, and sends it to the
+    /// page.
     pub(super) async fn draw(
         &self,
         job: JobId,

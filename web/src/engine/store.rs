@@ -1,7 +1,7 @@
 //! What is kept on this device between visits: checked parts of bundles, in the browser's Cache storage.
 //!
-//! A part is kept under its sha256, so a name can never lead to other bytes. Storage is a convenience:
-//! where the browser has none, it is full or it does not answer, everything works and is fetched again next time.
+//! A part is kept under its sha256, so a name can never lead to other bytes. Storage is a convenience: where
+//! the browser has none, it is full or it does not answer, everything works and is fetched again next time.
 
 use futures::{
     FutureExt,

@@ -14,7 +14,8 @@ pub fn Gallery(studio: Studio) -> impl IntoView {
     view! { <ul class="wall" aria-label="Avatars">{frames}</ul> }
 }
 
-/// What the avatars on the wall have in common, and the way back to chance. It takes the same place whatever it says.
+/// What the avatars on the wall have in common, and the way back to chance. It takes the same place whatever
+/// it says.
 #[component]
 pub fn Caption(studio: Studio) -> impl IntoView {
     let keeps = move || studio.look.with(|look| look.kept.is_some());
@@ -92,12 +93,11 @@ fn Frame(studio: Studio, place: usize) -> impl IntoView {
         None => studio.look.with(|look| look.name(place)),
     };
     let score = studio.scores[place];
-    // A cosine means nothing to people; below zero is no match at all.
+    // A cosine means nothing to people, and the best come first anyway: this is for whoever examines the page.
     let fit = move || {
-        score.get().map(|score| {
-            let percent = (score.max(0.0) * 100.0).round();
-            view! { <span class="fit" data-score=format!("{score:.3}")>{percent} "%" <span class="wide">" match"</span></span> }
-        })
+        score
+            .get()
+            .map(|score| view! { <span class="fit" hidden data-score=format!("{score:.3}")></span> })
     };
     let picture = move || {
         avatar.get().map(|avatar| {

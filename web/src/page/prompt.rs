@@ -16,8 +16,8 @@ use leptos::{
 /// How many example sentences are offered at once.
 const EXAMPLES: usize = 3;
 
-/// The form, with what the engine does right under its box. It is there from the start, so that nothing moves when the
-/// model arrives; only where a model turns out to understand no words it goes away again.
+/// The form, with what the engine does right under its box. It is there from the start, so that nothing moves
+/// when the model arrives; only where a model turns out to understand no words it goes away again.
 #[component]
 pub fn PromptBox(studio: Studio) -> impl IntoView {
     let takes_words = Memo::new(move |_| {

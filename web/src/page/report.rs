@@ -1,5 +1,5 @@
-//! What the engine does, what came of it and what went wrong: one place at the prompt box, which never grows or
-//! shrinks, so that nothing moves under a pointer.
+//! What the engine does, what came of it and what went wrong: one place at the prompt box, which never grows
+//! or shrinks, so that nothing moves under a pointer.
 
 use super::{
     facts::{Activity, Trouble},

@@ -50,8 +50,8 @@ pub fn Viewer(studio: Studio) -> impl IntoView {
     }
 }
 
-/// What is in the dialog. Its elements stay the same and where they are, whatever happens, so that the focus stays and
-/// no button takes another's place under the pointer.
+/// What is in the dialog. Its elements stay the same and where they are, whatever happens, so that the focus
+/// stays and no button takes another's place under the pointer.
 #[component]
 fn Sheet(studio: Studio) -> impl IntoView {
     let enlarge = NodeRef::<Button>::new();

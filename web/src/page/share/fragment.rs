@@ -5,14 +5,17 @@ use crate::protocol::Words;
 use js_sys::{decode_uri_component, encode_uri_component};
 use std::collections::BTreeMap;
 
-/// Longer words are left out of a link, which would grow beyond what chats and browsers pass on; no tower reads as many.
+/// Longer words are left out of a link, which would grow beyond what chats and browsers pass on; no tower
+/// reads as many.
 pub const MAX_LINKED_CHARS: usize = 2_000;
 
-/// The longest fragment: the latents of eight avatars and of two more that they come from, of models that Guise trains.
+/// The longest fragment: the latents of eight avatars and of two more that they come from, of models that
+/// Guise trains.
 const MAX_CHARS: usize = 65_536;
 
 impl Look {
-    /// Reads what [`Look::to_fragment`] writes: `#seed=48213&variety=0.70`, and after it, where there is more,
+    /// Reads what [`Look::to_fragment`] writes: `#seed=48213&variety=0.70`, and after it, where there is
+    /// more,
     ///
     /// - `&kind=2`, where they are of one class,
     /// - `&words=pink%20hair&without=hat&effort=draft&count=4`, and `&picture=yes`,
@@ -113,8 +116,8 @@ impl Look {
         fragment
     }
 
-    /// The part of it that says what is to hang on the wall. Two looks with one such part differ at most in what a
-    /// visitor does with the same avatars, and in whether these are finished.
+    /// The part of it that says what is to hang on the wall. Two looks with one such part differ at most in
+    /// what a visitor does with the same avatars, and in whether these are finished.
     pub fn wall_fragment(&self) -> String {
         let mut fragment = format!(
             "#seed={}&variety={}.{:02}",

@@ -100,11 +100,13 @@ impl std::fmt::Display for Kept {
 /// A latent `[layers, width]` as text that needs no escaping in an address: base64url of
 ///
 /// - a byte that names the format, 1, the width as two bytes, and the number of layers as one,
-/// - for each layer, the place of its row among the rows that differ, as a byte: 0, 1, and so on as they come,
-/// - and each of those rows: a scale as four bytes, and the row in whole steps of `scale / 127`, a signed byte a value.
+/// - for each layer, the place of its row among the rows that differ, as a byte: 0, 1, and so on as they
+///   come,
+/// - and each of those rows: a scale as four bytes, and the row in whole steps of `scale / 127`, a signed
+///   byte a value.
 ///
-/// Numbers are little-endian. With eight bits a value, a picture differs from the exact latent's by a few of 255
-/// levels. An avatar whose layers are all alike takes about 200 characters.
+/// Numbers are little-endian. With eight bits a value, a picture differs from the exact latent's by a few of
+/// 255 levels. An avatar whose layers are all alike takes about 200 characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packed {
     text: String,

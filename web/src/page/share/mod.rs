@@ -1,5 +1,5 @@
-//! The part of the address after `#`: all that decides what the page shows. It is the page's only lasting state, so
-//! that a link, a bookmark and the back button all give the same avatars.
+//! The part of the address after `#`: all that decides what the page shows. It is the page's only lasting
+//! state, so that a link, a bookmark and the back button all give the same avatars.
 
 mod fragment;
 mod latent;
@@ -15,8 +15,8 @@ pub const FRAMES: u32 = 8;
 /// What the page shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Look {
-    /// The seed of the first avatar, the others' follow it one by one; or what decides which of all the avatars that
-    /// fit the rest these are.
+    /// The seed of the first avatar, the others' follow it one by one; or what decides which of all the
+    /// avatars that fit the rest these are.
     pub seed: u32,
     /// The truncation psi in hundredths, 0 to 100.
     pub variety: u8,
@@ -30,8 +30,8 @@ pub struct Look {
     pub picture: bool,
     /// How many are drawn for words, 1 to 8.
     pub count: u8,
-    /// What they are drawn from, once that is known and does not simply follow from the rest. Guidance ends a little
-    /// differently on every device, so these are what gives the same avatars everywhere.
+    /// What they are drawn from, once that is known and does not simply follow from the rest. Guidance ends a
+    /// little differently on every device, so these are what gives the same avatars everywhere.
     pub drawn: Vec<Packed>,
     /// An avatar that waits for another to be mixed with.
     pub kept: Option<Kept>,
@@ -78,7 +78,8 @@ impl Look {
         }
     }
 
-    /// The same wish, to be fulfilled with other avatars, none of which has a number that is on the page already.
+    /// The same wish, to be fulfilled with other avatars, none of which has a number that is on the page
+    /// already.
     pub fn afresh(&self) -> Self {
         let mut fresh = Self {
             drawn: vec![],
@@ -207,8 +208,8 @@ impl Look {
         }
     }
 
-    /// A wall that begins with the avatar at a place, which is close up; `latent` is what it is drawn from, where that
-    /// is not its seed, and then nothing else hangs there.
+    /// A wall that begins with the avatar at a place, which is close up; `latent` is what it is drawn from,
+    /// where that is not its seed, and then nothing else hangs there.
     pub fn only(&self, place: usize, latent: Option<Packed>) -> Self {
         let seed = self.name(place).number;
         if seed > Self::MAX_SEED {
@@ -224,8 +225,8 @@ impl Look {
     }
 }
 
-/// What an avatar is called: by its seed where it is by chance, as in № 48213, and otherwise by a letter that says what
-/// it comes from and a number, as in № V48213. So no two avatars have one name.
+/// What an avatar is called: by its seed where it is by chance, as in № 48213, and otherwise by a letter that
+/// says what it comes from and a number, as in № V48213. So no two avatars have one name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Name {
     kind: Kind,

@@ -26,8 +26,8 @@ impl Studio {
         }
     }
 
-    /// As many as `count` that fit the words, and the uploaded picture if there is one. While variations of an avatar
-    /// hang on the wall, the words change that avatar.
+    /// As many as `count` that fit the words, and the uploaded picture if there is one. While variations of
+    /// an avatar hang on the wall, the words change that avatar.
     pub fn ask(self, words: Words, count: u8) {
         let look = self.look.get_untracked();
         let look = Look {
@@ -132,7 +132,8 @@ impl Studio {
         });
     }
 
-    /// The same eight, closer to or further from the average; of variations, closer to or further from their avatar.
+    /// The same eight, closer to or further from the average; of variations, closer to or further from their
+    /// avatar.
     pub fn set_variety(self, variety: u8) {
         let look = self.look.get_untracked();
         if look.variety != variety && self.can_vary() {
@@ -226,7 +227,8 @@ impl Studio {
         self.trouble.set(None);
     }
 
-    /// Puts an address on the clipboard: of the avatar close up where there is one, and otherwise of the wall.
+    /// Puts an address on the clipboard: of the avatar close up where there is one, and otherwise of the
+    /// wall.
     pub fn share(self) {
         let look = self.look.get_untracked();
         let one = look.open.and_then(|place| {

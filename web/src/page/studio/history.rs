@@ -1,4 +1,5 @@
-//! How the page moves through the browser's history: every look is an address, and back and forward lead through them.
+//! How the page moves through the browser's history: every look is an address, and back and forward lead
+//! through them.
 
 use super::{super::share::Look, Studio};
 use crate::protocol::ModelFacts;

@@ -11,12 +11,13 @@ use std::time::Duration;
 /// How long the server may send nothing of the engine, in seconds.
 const WITHOUT_ENGINE_SECS: u32 = 45;
 
-/// How long the engine may be silent at work. The first picture compiles every shader, which may take a minute.
+/// How long the engine may be silent at work. The first picture compiles every shader, which may take a
+/// minute.
 const AT_WORK_SECS: u32 = 120;
 
 impl Studio {
-    /// Looks every second whether the engine has said something. Seconds are counted, not read from a clock, so that a
-    /// device that was asleep is not taken for an engine that is dead.
+    /// Looks every second whether the engine has said something. Seconds are counted, not read from a clock,
+    /// so that a device that was asleep is not taken for an engine that is dead.
     pub(super) fn watch_silence(self) {
         set_interval(move || self.count_silence(), Duration::from_secs(1));
     }
@@ -48,7 +49,8 @@ impl Studio {
             ),
         };
         if self.silent_secs.get_value() == patience {
-            // Nothing is ended: what is only slow goes on, and the sentence goes away with the engine's next word.
+            // Nothing is ended: what is only slow goes on, and the sentence goes away with the engine's next
+            // word.
             self.complain(&sentence, vec![WayOn::TryAgain], What::Silence);
         }
     }

@@ -55,7 +55,7 @@ async function leadsAStranger(tolerance) {
   const stranger = await newVisitor(browser);
   const other = await visit(stranger, page.url());
   await other.waitForFunction(
-    () => /drawn in/.test(document.querySelector("[role=status]").textContent) && !document.querySelector(".frame.waiting"),
+    () => /drawn in/.test(document.querySelector("[role=status]")?.textContent ?? "") && !document.querySelector(".frame.waiting"),
   );
   const found = await pixels(other, SHOWN);
   assert.deepEqual(found.map(({ name }) => name), shown.map(({ name }) => name));

@@ -257,8 +257,9 @@ fn ctrl_c_ends_it() {
     let mut server = Server::start(&root.path().join("site"), &[]);
     kill_process(Pid::from_child(&server.process), Signal::INT).unwrap();
     let began = Instant::now();
+    // Only a server that hangs takes as long, however busy the machine is.
     while server.process.try_wait().unwrap().is_none() {
-        assert!(began.elapsed() < Duration::from_secs(5));
+        assert!(began.elapsed() < Duration::from_secs(60));
         std::thread::sleep(Duration::from_millis(20));
     }
 }

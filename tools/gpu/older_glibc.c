@@ -1,5 +1,5 @@
-/* What LLVM's archives of Debian unstable ask of glibc 2.36 and 2.38, by what glibc has had for long: with it the program starts
- * on systems with glibc 2.34 or later. */
+/* What LLVM's archives of Debian unstable and Rust's library ask of glibc 2.36 to 2.39, by what glibc has had for long: with it the
+ * program starts on systems with glibc 2.35 or later. */
 
 #include <stdint.h>
 #include <sys/random.h>
@@ -25,3 +25,6 @@ __asm__(".symver older_fmod, fmod@GLIBC_2.2.5");
 __asm__(".symver older_fmodf, fmodf@GLIBC_2.2.5");
 double fmod(double x, double y) { return older_fmod(x, y); }
 float fmodf(float x, float y) { return older_fmodf(x, y); }
+
+/* Rust's library does without these where it finds their addresses to be zero. */
+__asm__(".globl pidfd_spawnp\n.set pidfd_spawnp, 0\n.globl pidfd_getpid\n.set pidfd_getpid, 0");

@@ -83,6 +83,12 @@ fn Sheet(studio: Studio) -> impl IntoView {
         true => "Still being drawn. You can enlarge, vary and mix it as soon as it is done.".into(),
         false => studio.said.get(),
     };
+    // The second click of a double click asks for nothing more, however soon the first is done.
+    let enlarge_once = move |event: web_sys::MouseEvent| {
+        if event.detail() < 2 && !resting() {
+            studio.enlarge();
+        }
+    };
     let stop = move |_| {
         studio.cancel();
         if let Some(button) = enlarge.get_untracked() {
@@ -107,7 +113,7 @@ fn Sheet(studio: Studio) -> impl IntoView {
                         class="primary"
                         node_ref=enlarge
                         aria-disabled=move || resting().to_string()
-                        on:click=move |_| if !resting() { studio.enlarge() }
+                        on:click=enlarge_once
                     >
                         {offer}
                     </button>

@@ -18,13 +18,21 @@ uint32_t arc4random(void) {
     return value;
 }
 
-/* The newer ones do not set errno, and are else the same. */
-extern double older_fmod(double, double);
-extern float older_fmodf(float, float);
-__asm__(".symver older_fmod, fmod@GLIBC_2.2.5");
-__asm__(".symver older_fmodf, fmodf@GLIBC_2.2.5");
-double fmod(double x, double y) { return older_fmod(x, y); }
-float fmodf(float x, float y) { return older_fmodf(x, y); }
+/* The newer ones differ in errno and in the last bit, and are else the same. */
+#define OLDER(type, name, parameters, arguments)                 \
+    extern type older_##name parameters;                         \
+    __asm__(".symver older_" #name ", " #name "@GLIBC_2.2.5");   \
+    type name parameters { return older_##name arguments; }
+OLDER(double, fmod, (double x, double y), (x, y))
+OLDER(float, fmodf, (float x, float y), (x, y))
+OLDER(float, acosf, (float x), (x))
+OLDER(float, acoshf, (float x), (x))
+OLDER(float, asinf, (float x), (x))
+OLDER(float, atan2f, (float y, float x), (y, x))
+OLDER(float, atanhf, (float x), (x))
+OLDER(float, coshf, (float x), (x))
+OLDER(float, log10f, (float x), (x))
+OLDER(float, sinhf, (float x), (x))
 
 /* Rust's library does without these where it finds their addresses to be zero. */
 __asm__(".globl pidfd_spawnp\n.set pidfd_spawnp, 0\n.globl pidfd_getpid\n.set pidfd_getpid, 0");

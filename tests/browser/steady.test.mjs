@@ -141,7 +141,7 @@ for (const viewport of SIZES) {
       look();
     });
     const { x, y, width, height } = await enlarge.boundingBox();
-    for (const side of [128, 512]) {
+    for (const side of [64, 256]) {
       await page.mouse.dblclick(x + width / 2, y + height / 2, { delay: 30 });
       await page.getByText(`Enlarged to ${side} by ${side}`).last().waitFor();
     }

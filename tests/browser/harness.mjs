@@ -126,6 +126,18 @@ export async function newVisitor(browser, options = {}) {
   return context;
 }
 
+// The page takes new seeds by chance. For this visitor they are the same at every run.
+export async function withSameChance(context) {
+  await context.addInitScript(() => {
+    let state = 1;
+    Math.random = () => {
+      state = (state * 48271) % 2147483647;
+      return state / 2147483647;
+    };
+  });
+  return context;
+}
+
 export async function visit(context, url) {
   const page = await context.newPage();
   page.problems = [];

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { PNG } from "pngjs";
-import { difference, drawn, guided, launch, newVisitor, openSite, pixels, visit } from "./harness.mjs";
+import { difference, drawn, guided, launch, newVisitor, openSite, pixels, visit, withSameChance } from "./harness.mjs";
 
 let browser, site, context, page;
 
@@ -27,7 +27,7 @@ const START = "#seed=100&variety=0.70";
 const SHOWN = ".wall li:not([hidden]) img";
 
 async function open(fragment = START) {
-  context = await newVisitor(browser);
+  context = await withSameChance(await newVisitor(browser));
   page = await visit(context, site.url + fragment);
   await drawn(page);
 }

@@ -7,21 +7,13 @@ import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { PNG } from "pngjs";
-import { difference, drawn, guided, launch, newVisitor, openSite, pixels, visit } from "./harness.mjs";
+import { difference, drawn, guided, launch, newVisitor, openSite, pixels, visit, withSameChance } from "./harness.mjs";
 
 let browser, site, context, page;
 
 before(async () => {
   [browser, site] = await Promise.all([launch(), openSite()]);
-  context = await newVisitor(browser);
-  // The page takes new seeds by chance; here they are the same at every run.
-  await context.addInitScript(() => {
-    let state = 1;
-    Math.random = () => {
-      state = (state * 48271) % 2147483647;
-      return state / 2147483647;
-    };
-  });
+  context = await withSameChance(await newVisitor(browser));
 });
 after(async () => {
   await browser?.close();

@@ -1,11 +1,13 @@
 //! What the pictures of a collection are made of: which sides they have, and of pixel art the grid and the
-//! palette. Everything else knows them by these types: prepare finds them, runs and bundles keep them, and
-//! drawing goes by them.
+//! palette, and how colors are compared. Everything else knows them by these types: prepare finds them, runs
+//! and bundles keep them, and drawing goes by them.
 
 mod color;
+mod oklab;
 mod pixel_art;
 mod sides;
 
 pub use color::Color;
+pub use oklab::oklab;
 pub use pixel_art::{PixelArt, PixelArtError};
 pub use sides::{LARGEST_SIDE, LEAST_SIDE, SIDES, base_side, is_side};

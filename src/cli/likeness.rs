@@ -133,12 +133,7 @@ pub(super) fn see(
 /// The pictures of `dataset` at these places, `[n, 3, side, side]` in `[-1, 1]`.
 fn pictures(dataset: &Dataset, places: &[usize], device: &Device) -> anyhow::Result<Tensor<4>> {
     let side = dataset.resolution();
-    let mut values = Vec::with_capacity(places.len() * 3 * side * side);
-    for &place in places {
-        let picture = dataset.read(place)?;
-        values.extend(picture.iter().map(|&byte| f32::from(byte) / 127.5 - 1.0));
-    }
-    let images = TensorData::new(values, [places.len(), 3, side, side]);
+    let images = TensorData::new(dataset.images(places)?, [places.len(), 3, side, side]);
     Ok(Tensor::from_data(images, device))
 }
 

@@ -21,7 +21,6 @@ use crate::{
 };
 use anyhow::Context;
 use atomic_write_file::AtomicWriteFile;
-use burn::tensor::Device;
 use futures::executor::block_on;
 use image::{DynamicImage, RgbaImage};
 use std::{
@@ -69,8 +68,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         "{} does not end in .png: results are written as PNG, which loses nothing and keeps transparency",
         args.output.display()
     );
-    let device = args.device.open()?;
-    let model = load(&args.model, &device)
+    let model = load(&args.model, args.device)
         .with_context(|| format!("cannot use the model {}", args.model.display()))?;
     let Picture { pixels, profile, .. } = open_picture(&args.input, Colors::Stored)?;
     let image = pixels.into_rgba8();
@@ -106,8 +104,9 @@ enum Model {
     PixelArt,
 }
 
-/// The model in `path`: an imported file, a bundle, or the file of a bundle that holds its upscaler.
-fn load(path: &Path, device: &Device) -> anyhow::Result<Model> {
+/// The model in `path`: an imported file, a bundle, or the file of a bundle that holds its upscaler. Only
+/// networks take a device.
+fn load(path: &Path, device: DeviceChoice) -> anyhow::Result<Model> {
     let is_gguf = path
         .extension()
         .is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"));
@@ -116,7 +115,7 @@ fn load(path: &Path, device: &Device) -> anyhow::Result<Model> {
         (false, true) => path.parent().unwrap_or(Path::new("")),
         (false, false) => {
             let file = read_at_most(path, MAX_MODEL_BYTES)?;
-            let network = SuperResolution::from_safetensors(&file)?.network(device)?;
+            let network = SuperResolution::from_safetensors(&file)?.network(&device.open()?)?;
             return Ok(Model::Network(network));
         }
     };
@@ -133,7 +132,7 @@ fn load(path: &Path, device: &Device) -> anyhow::Result<Model> {
         .as_ref()
         .filter(|part| path.is_dir() || path.file_name() == Some(part.file.name.as_ref()))
         .with_context(|| format!("it is no upscaler of the bundle in {}", dir.display()))?;
-    let network = load_part(part, &bundle::read(dir, &part.file)?, device)?;
+    let network = load_part(part, &bundle::read(dir, &part.file)?, &device.open()?)?;
     Ok(Model::Network(network))
 }
 

@@ -36,10 +36,10 @@ pub fn kid(a: &Features, b: &Features, device: &Device) -> f64 {
 mod tests {
     use super::*;
 
-    /// A reproducible cloud of `n` points around `centre`.
-    fn cloud(n: usize, centre: f32, salt: usize) -> Features {
+    /// A reproducible cloud of `n` points around `center`.
+    fn cloud(n: usize, center: f32, salt: usize) -> Features {
         let value = |i: usize, j: usize| ((i * 7 + j * 13 + salt * 31) as f32 * 12.9898).sin() * 43.7;
-        let values = (0..n).flat_map(|i| (0..5).map(move |j| centre + value(i, j).fract()));
+        let values = (0..n).flat_map(|i| (0..5).map(move |j| center + value(i, j).fract()));
         Features::new(values.collect(), 5)
     }
 

@@ -2,7 +2,7 @@
 
 use image::RgbaImage;
 
-/// The PSNR in dB of the pictures `a` against `b`, over the colours of all of them together:
+/// The PSNR in dB of the pictures `a` against `b`, over the colors of all of them together:
 /// `20 log10(255 / sqrt(MSE))`. Equal pictures give infinity.
 ///
 /// # Panics

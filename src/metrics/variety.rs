@@ -51,7 +51,7 @@ fn mean_of_pairs<T>(all: &[T], distance: impl Fn(&T, &T) -> f64) -> f64 {
 }
 
 /// Whether each pixel is much brighter or darker than its right or its lower neighbor.
-pub(super) fn edges(picture: &[f32], side: usize) -> Vec<bool> {
+fn edges(picture: &[f32], side: usize) -> Vec<bool> {
     let plane = side * side;
     let brightness = |x: usize, y: usize| -> f32 {
         let place = y * side + x;
@@ -72,7 +72,7 @@ pub(super) fn edges(picture: &[f32], side: usize) -> Vec<bool> {
 }
 
 /// The average of each channel in each cell.
-pub(super) fn colors(picture: &[f32], side: usize) -> Vec<f32> {
+fn colors(picture: &[f32], side: usize) -> Vec<f32> {
     let mut sums = vec![(0.0, 0); 3 * CELLS * CELLS];
     for (place, value) in picture.iter().enumerate() {
         let (channel, y, x) = (place / (side * side), place / side % side, place % side);

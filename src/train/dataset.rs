@@ -15,8 +15,8 @@ pub struct TrainedOn {
     /// Its [`digest`](Dataset::digest); runs of before there was one have none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub dataset_digest: String,
-    /// The grid and the colors of its pictures, if they are pixel art; runs of before that was looked for have
-    /// none.
+    /// The grid and the colors of its pictures, if they are pixel art; runs of before that was looked for
+    /// have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pixel_art: Option<PixelArt>,
 }

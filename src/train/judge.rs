@@ -72,8 +72,8 @@ impl Judge {
 }
 
 /// Trains a judge for pictures of `side` pixels, one that [`ImageTowerConfig`] takes, on `pictures` (as
-/// [`Judge::answers`] takes them) with their answers; question number `i` has `counts[i]` answers. `progress` hears of steps:
-/// done, and in all.
+/// [`Judge::answers`] takes them) with their answers; question number `i` has `counts[i]` answers. `progress`
+/// hears of steps: done, and in all.
 pub fn train_judge(
     side: usize,
     pictures: &[(Vec<u8>, Answers)],
@@ -145,12 +145,12 @@ mod tests {
 
     #[test]
     fn it_tells_drawn_pictures_apart() {
-        const COLOURS: [[u8; 3]; 3] = [[220, 40, 40], [40, 180, 60], [40, 60, 210]];
+        const COLORS: [[u8; 3]; 3] = [[220, 40, 40], [40, 180, 60], [40, 60, 210]];
         // Hair above and a shirt below; every third picture does not say which shirt it is.
         let picture = |hair: usize, shirt: usize, off: u8| -> Vec<u8> {
             let pixel = |channel: usize, at: usize| {
-                let colour = COLOURS[if at < 128 { hair } else { shirt }];
-                colour[channel].saturating_add(off)
+                let color = COLORS[if at < 128 { hair } else { shirt }];
+                color[channel].saturating_add(off)
             };
             (0..3)
                 .flat_map(|channel| (0..256).map(move |at| pixel(channel, at)))

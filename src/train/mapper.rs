@@ -180,12 +180,12 @@ impl Bank {
         rng: &mut ChaCha8Rng,
         progress: &mut impl FnMut(usize),
     ) -> Self {
-        let (z_dim, centre) = (generator.z_dim(), generator.latent_centre());
+        let (z_dim, center) = (generator.z_dim(), generator.latent_center());
         let total = settings.samples + settings.held_out;
         let (mut ws, mut embeddings) = (vec![], vec![]);
         for first in (0..total).step_by(DRAW_BATCH) {
             let n = DRAW_BATCH.min(total - first);
-            let z = normal([n, z_dim], rng, &centre);
+            let z = normal([n, z_dim], rng, &center);
             let latents = generator.latents_from_z(z, settings.truncation_psi);
             let w = latents.narrow(1, 0, 1).squeeze_dim::<2>(1); // [n, width], as all layers are alike
             embeddings.push(tower.forward(draw(generator, w.clone())));
@@ -339,7 +339,7 @@ fn report(
     let drawn = mapper.directions_of_images(embedded(&directions));
     let drawn_for_texts = embedded(&mapper.directions_of_texts(texts.clone()));
     let cosine = |a: Tensor<2>, b: &Tensor<2>| scalar((a * b.clone()).sum_dim(1).mean());
-    // Each beside its neighbour's.
+    // Each beside its neighbor's.
     let others = |a: &Tensor<2>| a.clone().roll_dim(1, 0);
     MapperMetrics {
         unexplained: scalar(error) / scalar(variance),

@@ -1,7 +1,9 @@
 //! How much what a generator draws resembles its collection, measured now and then while it is trained.
 
 use super::{
-    Error, bounds,
+    Error,
+    adversarial::drawn,
+    bounds,
     clip::{ClipRun, load_towers},
     file_error, io_error,
     streams::stream,
@@ -16,8 +18,7 @@ use crate::{
     weights::foreign::{ClipModel, InceptionModel},
 };
 use burn::tensor::{Device, Tensor, TensorData};
-use rand::{Rng, seq::index::sample};
-use rand_distr::StandardNormal;
+use rand::seq::index::sample;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -43,29 +44,27 @@ pub enum Method {
 
 /// What is measured during a training, and by whose features: flags of `guise train`, as a run stores them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, clap::Args)]
+#[serde(default)]
 pub struct Measuring {
     /// Measures of drawn pictures against the collection, several with commas between them. The Fréchet
     /// distance tells which snapshot is the best, or the kernel distance where there is only that.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "LIST",
           default_values_t = Self::default().metrics)]
-    #[serde(default = "Measuring::default_metrics")]
     pub metrics: Vec<Method>,
     /// Measure at the first checkpoint after every so many thousand pictures.
     #[arg(long, value_name = "KIMG", default_value_t = Self::default().metrics_kimg)]
-    #[serde(default = "Measuring::default_metrics_kimg")]
     pub metrics_kimg: f64,
     /// Pictures to draw for a measure.
     #[arg(long, value_name = "N", default_value_t = Self::default().metrics_count)]
-    #[serde(default = "Measuring::default_metrics_count")]
     pub metrics_count: usize,
     /// Measure by Inception-v3, a file that `guise import inception` wrote, against the whole collection
     /// [default: by fixed random convolutions, which need no file].
     #[arg(long, value_name = "FILE", conflicts_with = "clip")]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub inception: Option<PathBuf>,
     /// Measure by a CLIP, a run of `guise train clip` or a file that `guise import clip` wrote.
     #[arg(long, value_name = "PATH")]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<PathBuf>,
 }
 
@@ -82,21 +81,6 @@ impl Default for Measuring {
 }
 
 impl Measuring {
-    /// Of runs of before anything was measured.
-    fn default_metrics() -> Vec<Method> {
-        Self::default().metrics
-    }
-
-    /// As [`default_metrics`](Self::default_metrics).
-    fn default_metrics_kimg() -> f64 {
-        Self::default().metrics_kimg
-    }
-
-    /// As [`default_metrics`](Self::default_metrics).
-    fn default_metrics_count() -> usize {
-        Self::default().metrics_count
-    }
-
     /// Checks every field.
     ///
     /// # Errors
@@ -200,13 +184,13 @@ impl Gauge {
 
     /// Measures pictures of the same latents every time against the same pictures of the collection, so that
     /// what changes is the generator. They are drawn and looked at on `device` and compared on `host`, the
-    /// processor, as other devices compute in single precision at best. A figure that is no number is left out, as is everything where the
-    /// collection has fewer than two pictures.
+    /// processor, as other devices compute in single precision at best. A figure that is no number is left
+    /// out, as is everything where the collection has fewer than two pictures.
     ///
     /// # Errors
     ///
-    /// [`Error::Data`] when a picture cannot be read, [`Error::Settings`] when the collection is too large for
-    /// the network that is to look at all of it, or when that computes no numbers.
+    /// [`Error::Data`] when a picture cannot be read, [`Error::Settings`] when the collection is too large
+    /// for the network that is to look at all of it, or when that computes no numbers.
     pub fn measure(
         &mut self,
         generator: &dyn Generate,
@@ -222,12 +206,9 @@ impl Gauge {
             None => self.look_at(dataset, device)?,
         };
         let collection = self.collection.insert(collection);
-        let mut drawn = draw(
-            (generator, self.count),
-            &mut stream(self.seed, "metrics latents", 0),
-            (&self.eyes, self.together),
-            device,
-        );
+        let latents = (self.seed, "metrics latents", 0, self.count);
+        // Without truncation, as nothing else shows all that it learned.
+        let mut drawn = seen(&self.eyes, drawn(generator, latents, 1.0, self.together, device));
         // Its losses are finite: what is measured next time may be, too.
         if !drawn.are_finite() {
             return Ok(figures);
@@ -271,18 +252,13 @@ impl Gauge {
         let side = dataset.resolution();
         let (mut values, mut dimensions) = (vec![], 0);
         for places in places.chunks(self.together) {
-            let mut pixels = Vec::with_capacity(places.len() * 3 * side * side);
-            for &place in places {
-                let picture = dataset.read(place)?;
-                pixels.extend(picture.iter().map(|&byte| f32::from(byte) / 127.5 - 1.0));
-            }
-            let images = TensorData::new(pixels, [places.len(), 3, side, side]);
+            let images = TensorData::new(dataset.images(places)?, [places.len(), 3, side, side]);
             let found = self.eyes.features(Tensor::from_data(images, device));
             dimensions = found.dims()[1];
             if count.saturating_mul(4 * dimensions) > MAX_FEATURES_BYTES {
                 return Err(Error::Settings(format!(
-                    "the dataset has {count} pictures, and to measure by {dimensions} features of each takes more \
-                     than 2 GiB: measure by a CLIP (--clip), or not at all (--metrics none)"
+                    "the dataset has {count} pictures, and to measure by {dimensions} features of each takes \
+                     more than 2 GiB: measure by a CLIP (--clip), or not at all (--metrics none)"
                 )));
             }
             values.extend(found.into_data().iter::<f32>());
@@ -299,31 +275,26 @@ impl Gauge {
     }
 }
 
-/// Features of so many pictures that `generator` draws without truncation, as nothing else shows all that it
-/// learned.
-fn draw(
-    (generator, count): (&dyn Generate, usize),
-    rng: &mut impl Rng,
-    (eyes, together): (&Eyes, usize),
-    device: &Device,
-) -> Features {
-    let z_dim = generator.z_dim();
+/// Features of `images`, batch by batch.
+pub(super) fn seen(eyes: &Eyes, images: impl Iterator<Item = Tensor<4>>) -> Features {
     let (mut values, mut dimensions) = (vec![], 0);
-    for first in (0..count).step_by(together) {
-        let n = together.min(count - first);
-        let z: Vec<f32> = (&mut *rng).sample_iter(StandardNormal).take(n * z_dim).collect();
-        let z = Tensor::from_data(TensorData::new(z, [n, z_dim]), device);
-        let found = eyes.features(generator.draw(generator.latents_from_z(z, 1.0)));
+    for images in images {
+        let found = eyes.features(images);
         dimensions = found.dims()[1];
         values.extend(found.into_data().iter::<f32>());
     }
     Features::new(values, dimensions)
 }
 
-fn open_inception(path: &Path, device: &Device) -> Result<Eyes<'static>, Error> {
+/// Opens an Inception that `guise import inception` wrote.
+///
+/// # Errors
+///
+/// When the file cannot be read or is none.
+pub fn open_inception(path: &Path, device: &Device) -> Result<Eyes<'static>, Error> {
     let file = read_regular(path, Links::Followed, MAX_INCEPTION_BYTES).map_err(io_error("read", path))?;
     let network = InceptionModel::from_safetensors(&file).and_then(|model| model.network(device));
-    let network = network.map_err(|error| file_error("measure by", path, error))?;
+    let network = network.map_err(|error| file_error("use the Inception", path, error))?;
     Ok(Eyes::Inception(Box::new(network)))
 }
 
@@ -334,7 +305,7 @@ fn open_clip(path: &Path, device: &Device) -> Result<Eyes<'static>, Error> {
     }
     let file = read_regular(path, Links::Followed, MAX_CLIP_BYTES).map_err(io_error("read", path))?;
     let network = ClipModel::from_safetensors(&file).and_then(|model| model.network(device));
-    let network = network.map_err(|error| file_error("measure by", path, error))?;
+    let network = network.map_err(|error| file_error("use the CLIP", path, error))?;
     Ok(Eyes::Clip(Box::new(network)))
 }
 

@@ -32,7 +32,7 @@ pub use families::{
 pub use family::{Family, StepFigures};
 pub use judge::{Answers, Judge, train_judge};
 pub use mapper::{MapperSettings, train_mapper};
-pub use measure::{Figures, Measuring, Method};
+pub use measure::{Figures, Measuring, Method, open_inception};
 pub use run::{Curve, Group, Moment, RunFolder, RunSettings, Tick, read_curves, run_kind};
 pub use schedule::Schedule;
 pub use snapshots::{Best, Snapshot, Which};

@@ -253,7 +253,7 @@ fn what_cannot_be_measured_says_why_and_leaves_no_folder() {
             &["--clip", "missing.safetensors"][..],
             "cannot read missing.safetensors",
         ),
-        (&["--inception", path(&other)], "cannot measure by"),
+        (&["--inception", path(&other)], "cannot use the Inception"),
         (&["--clip", path(&data)], "training_options.json"),
         (&["--clip", "a", "--inception", "b"], "cannot be used with"),
         (&["--metrics", "none,kid"], "a list with none among others"),

@@ -1,7 +1,7 @@
 //! `guise evaluate drawn`.
 
 use super::{
-    pictures::{count_for, ensure_features, measure, open_inception},
+    pictures::{count_for, ensure_features, measure},
     write_figures,
 };
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     },
     data::Dataset,
     networks::encoders::{Eyes, random::RandomFeatures},
+    train::open_inception,
 };
 use anyhow::ensure;
 use serde_json::{Value, json};
@@ -70,7 +71,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         .map(|clip| Words::of_clip(clip, &device, memory));
     let words = words.transpose()?;
     let eyes = match (&args.inception, &words) {
-        (Some(path), _) => Eyes::Inception(Box::new(open_inception(path, &device)?)),
+        (Some(path), _) => open_inception(path, &device)?,
         (None, Some(words)) => Eyes::Clip(Box::new(&*words.image)),
         (None, None) => Eyes::Random(RandomFeatures::new(&device)),
     };

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// The share of the dataset that the judge is tested on instead of learning from it.
 const TESTED: f64 = 0.2;
 
-/// What is asked about every picture, such as its hair's colour.
+/// What is asked about every picture, such as its hair's color.
 pub(super) struct Question {
     /// As the collection calls it.
     pub name: String,
@@ -46,7 +46,7 @@ impl Question {
             }
         };
         let category = match name.ends_with(" color") {
-            true => "colours".into(),
+            true => "colors".into(),
             false => name.into(),
         };
         Some(Self {

@@ -3,22 +3,20 @@
 use super::{Subject, write_figures};
 use crate::{
     cli::{
-        files::{read_at_most, writable},
+        files::writable,
         likeness::{Drawn, Sampling, Seen, see},
         memory::Memory,
         trust::Purpose,
     },
     metrics::{frechet_distance, kid, measure_name as name, precision_recall},
     networks::encoders::{Eyes, inception::Inception, random::RandomFeatures},
-    weights::foreign::InceptionModel,
+    train::open_inception,
 };
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use burn::tensor::Device;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
-/// Inception has 87 MB in single precision.
-const MAX_INCEPTION_BYTES: u64 = 1 << 28;
 /// Avatars that are drawn where the command does not say how many.
 const WITH_INCEPTION: u64 = 10_000;
 const WITH_OTHERS: u64 = 2000;
@@ -70,7 +68,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let words = (args.inception.is_none() && has_clip).then(|| args.subject.words(&opened));
     let words = words.transpose()?;
     let eyes = match (&args.inception, &words) {
-        (Some(path), _) => Eyes::Inception(Box::new(open_inception(path, device)?)),
+        (Some(path), _) => open_inception(path, device)?,
         (None, Some(words)) => Eyes::Clip(Box::new(&*words.image)),
         (None, None) => Eyes::Random(RandomFeatures::new(device)),
     };
@@ -119,15 +117,6 @@ pub(super) fn count_for(
         pictures / 2
     );
     Ok(count)
-}
-
-pub(super) fn open_inception(path: &Path, device: &Device) -> anyhow::Result<Inception> {
-    let open = || {
-        anyhow::Ok(
-            InceptionModel::from_safetensors(&read_at_most(path, MAX_INCEPTION_BYTES)?)?.network(device)?,
-        )
-    };
-    open().with_context(|| format!("cannot use the Inception {}", path.display()))
 }
 
 /// Makes sure that there is memory for what is compared.

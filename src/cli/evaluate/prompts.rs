@@ -167,7 +167,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             request.guidance.learning_rate = args.lr.unwrap_or(request.guidance.learning_rate);
             request.guidance.cutouts.num_cutouts = args.cutouts;
             request.candidates = args.candidates.unwrap_or(request.candidates);
-            request.guidance.centre_pull = args.pull.unwrap_or(request.guidance.centre_pull);
+            request.guidance.center_pull = args.pull.unwrap_or(request.guidance.center_pull);
             let networks = Imagination {
                 generator: &generator,
                 encoder: Some(&*words.image),
@@ -311,7 +311,7 @@ fn print_table(figures: &Figures, panel: &Panel) {
         .iter()
         .map(|(name, _)| name)
         .filter(|name| *name != "chance");
-    for category in ["colours", EVERYTHING] {
+    for category in ["colors", EVERYTHING] {
         heading(&format!("{category}, by shape"), qualities.clone());
         for shape in &shapes {
             let of_shape = figures.shapes.iter().filter(|(other, ..)| other == *shape);

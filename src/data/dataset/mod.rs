@@ -229,6 +229,23 @@ impl Dataset {
         }
     }
 
+    /// The pictures at these places as networks take them, one after another: `[3, side, side]` each, in
+    /// `[-1, 1]`.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    ///
+    /// # Panics
+    /// As [`read`](Self::read).
+    pub fn images(&self, places: &[usize]) -> Result<Vec<f32>, Error> {
+        let mut values = Vec::with_capacity(places.len() * 3 * self.resolution.pow(2));
+        for &place in places {
+            let pixels = self.read(place)?;
+            values.extend(pixels.iter().map(|&byte| f32::from(byte) / 127.5 - 1.0));
+        }
+        Ok(values)
+    }
+
     /// The picture's caption; empty when the dataset has none for it.
     ///
     /// # Panics

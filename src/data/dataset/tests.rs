@@ -41,7 +41,7 @@ fn reads_planes_captions_and_provenance() {
 }
 
 #[test]
-fn carries_the_licence() {
+fn carries_the_license() {
     let dir = small_dataset();
     let text = r#"{"name": "Pixels", "licence": "CC0-1.0", "attribution": "A. N. Artist", "extra": 1}"#;
     std::fs::write(dir.path().join("collection.json"), text).unwrap();

@@ -1,9 +1,11 @@
-//! Colors as points, to find the nearest: Ottosson, "A perceptual color space for image processing" (2020).
+//! Colors as points, to find the nearest.
+
+use crate::art::oklab;
 
 /// Lightness counts so much of what hue does: a dark green is green before it is dark.
 const LIGHTNESS: f32 = 0.35;
 
-/// The OKLab coordinates of a color of three or six hexadecimal digits, after a `#` or not.
+/// The Oklab coordinates of a color of three or six hexadecimal digits, after a `#` or not.
 pub(super) fn point(hex: &str) -> Option<[f32; 3]> {
     let digits = hex.strip_prefix('#').unwrap_or(hex);
     let value = u32::from_str_radix(digits, 16)
@@ -14,21 +16,7 @@ pub(super) fn point(hex: &str) -> Option<[f32; 3]> {
         6 => [16, 8, 0].map(|shift| value >> shift & 255),
         _ => return None,
     };
-    let [r, g, b] = [r, g, b].map(|byte| {
-        let value = byte as f32 / 255.0;
-        match value <= 0.04045 {
-            true => value / 12.92,
-            false => ((value + 0.055) / 1.055).powf(2.4),
-        }
-    });
-    let l = (0.412_221_46 * r + 0.536_332_55 * g + 0.051_445_995 * b).cbrt();
-    let m = (0.211_903_5 * r + 0.680_699_5 * g + 0.107_396_96 * b).cbrt();
-    let s = (0.088_302_46 * r + 0.281_718_85 * g + 0.629_978_7 * b).cbrt();
-    Some([
-        0.210_454_26 * l + 0.793_617_8 * m - 0.004_072_047 * s,
-        1.977_998_5 * l - 2.428_592_2 * m + 0.450_593_7 * s,
-        0.025_904_037 * l + 0.782_771_77 * m - 0.808_675_77 * s,
-    ])
+    Some(oklab([r, g, b].map(|byte| byte as u8)))
 }
 
 /// How far apart two points look.

@@ -121,9 +121,9 @@ pub(super) fn grid(
     Tensor::cat(drawn, 0).narrow(0, 0, count)
 }
 
-/// The same with a row for each of `generators`, or for as many as there are rows, evenly spread, where there are
-/// more. Where there are fewer, the next rows show other latents of each. Rows of a sheet of the first latents show
-/// the same ones: what stays alike in a column is what classes share.
+/// The same with a row for each of `generators`, or for as many as there are rows, evenly spread, where there
+/// are more. Where there are fewer, the next rows show other latents of each. Rows of a sheet of the first
+/// latents show the same ones: what stays alike in a column is what classes share.
 pub(super) fn grid_by_row<G: Generate>(
     generators: &[G],
     (seed, batch_size): (u64, usize),
@@ -149,8 +149,8 @@ fn grid_side(resolution: usize) -> usize {
 }
 
 /// Pictures of `count` latents of the stream with this number, in batches.
-fn drawn(
-    generator: &impl Generate,
+pub(super) fn drawn<G: Generate + ?Sized>(
+    generator: &G,
     (seed, purpose, number, count): (u64, &str, u64, usize),
     truncation_psi: f32,
     batch_size: usize,

@@ -6,9 +6,9 @@ use rand::Rng;
 pub(super) const CHANNELS: usize = 3;
 
 /// A picture `[3, side, side]` in `[-1, 1]` from its bytes, moved by up to a pixel, blurred a little, its
-/// colours off by a little, with a little noise.
+/// colors off by a little, with a little noise.
 ///
-/// All of it stays well below the differences between the colours that captions tell apart.
+/// All of it stays well below the differences between the colors that captions tell apart.
 pub(in crate::train) fn flawed(pixels: &[u8], side: usize, rng: &mut impl Rng) -> Vec<f32> {
     let plain = rng.random_bool(0.25);
     let [dx, dy] = [0; 2].map(|_: i32| rng.random_range(-1i32..=1));

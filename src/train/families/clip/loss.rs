@@ -39,7 +39,7 @@ pub fn contrastive_loss(images: Tensor<2>, texts: Tensor<2>, scale: Tensor<1>, f
     (from_texts + from_images) * 0.5
 }
 
-/// A question about every picture of a batch: which of some neighbouring answers is right.
+/// A question about every picture of a batch: which of some neighboring answers is right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
     /// The first of its answers among all answers.

@@ -18,13 +18,13 @@ pub struct ClipSettings {
     /// The dataset.
     #[serde(flatten)]
     pub dataset: TrainedOn,
-    /// The art's name, licence and attribution, as the dataset states them.
+    /// The art's name, license and attribution, as the dataset states them.
     pub provenance: Provenance,
     /// What it was started on, in words.
     pub hardware: String,
     /// The folder of the sentence encoder, which is not trained.
     pub text_encoder: PathBuf,
-    /// Whose encoder it is and under which licence.
+    /// Whose encoder it is and under which license.
     pub text_provenance: Provenance,
     /// The shape of the image tower.
     pub image_tower: ImageTowerConfig,

@@ -18,7 +18,7 @@ pub struct DcganSettings {
     /// The dataset.
     #[serde(flatten)]
     pub dataset: TrainedOn,
-    /// The art's name, licence and attribution, as the dataset states them.
+    /// The art's name, license and attribution, as the dataset states them.
     pub provenance: Provenance,
     /// What it was started on, in words.
     pub hardware: String,

@@ -10,8 +10,8 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 impl TrainSettings {
-    /// Sorts the pictures of `dataset` into the classes of this run, if it has classes, and takes over how many
-    /// there are of each now.
+    /// Sorts the pictures of `dataset` into the classes of this run, if it has classes, and takes over how
+    /// many there are of each now.
     ///
     /// # Errors
     ///

@@ -106,8 +106,8 @@ impl Raises {
         self.times(r1_gamma) > 0 && self.at as u64 == images_seen
     }
 
-    /// Raises the weight `r1_gamma` after `images_seen` pictures, if that was not done often enough already or
-    /// a moment ago.
+    /// Raises the weight `r1_gamma` after `images_seen` pictures, if that was not done often enough already
+    /// or a moment ago.
     pub fn raise(&mut self, images_seen: u64, r1_gamma: f64) {
         let times = self.times(r1_gamma);
         let since = images_seen as i64 - self.at;
@@ -198,8 +198,8 @@ mod tests {
         Dataset::open(dir).unwrap()
     }
 
-    /// A generator that draws nothing but gray, at a regular checkpoint: the penalty weighs twice as much from
-    /// then on, also after the checkpoint was read back.
+    /// A generator that draws nothing but gray, at a regular checkpoint: the penalty weighs twice as much
+    /// from then on, also after the checkpoint was read back.
     #[test]
     fn a_collapse_raises_the_weight_and_a_checkpoint_keeps_it() {
         let dir = tempfile::tempdir().unwrap();

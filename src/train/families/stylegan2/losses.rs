@@ -6,9 +6,10 @@ use burn::{module::Module, tensor::Tensor};
 /// The R1 penalty `E|grad D(A(real))|^2 / 2`, where `A` is the augmentation, and a stand-in with the same
 /// gradient for the weights.
 ///
-/// `real [n, c, h, w]`, of `classes [n, classes]` where there are classes, lives on a device with autodiff. With `v = grad_x D(A(x))` held constant, the weight
-/// gradient of `|v|^2 / 2` is that of the directional derivative of `D(A(x))` along `v`, which the tangent
-/// pass gives exactly; differentiating twice is not needed.
+/// `real [n, c, h, w]`, of `classes [n, classes]` where there are classes, lives on a device with autodiff.
+/// With `v = grad_x D(A(x))` held constant, the weight gradient of `|v|^2 / 2` is that of the directional
+/// derivative of `D(A(x))` along `v`, which the tangent pass gives exactly; differentiating twice is not
+/// needed.
 pub fn r1_penalty(
     discriminator: &Discriminator,
     real: Tensor<4>,

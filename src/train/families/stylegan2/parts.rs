@@ -6,9 +6,9 @@ use burn::tensor::{Int, Tensor, TensorData};
 
 /// How the pictures of a batch are shared out.
 ///
-/// The discriminator compares pictures within groups of four, by their minibatch standard deviation. A part is
-/// of whole groups, so every picture is compared with the same others as in the batch at once, and the sum of
-/// the parts' gradients is the batch's.
+/// The discriminator compares pictures within groups of four, by their minibatch standard deviation. A part
+/// is of whole groups, so every picture is compared with the same others as in the batch at once, and the sum
+/// of the parts' gradients is the batch's.
 pub(super) struct Parts {
     pictures: usize,
     count: usize,

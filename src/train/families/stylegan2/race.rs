@@ -3,12 +3,16 @@
 use super::{TrainSettings, TrainState, classes::classes_at, gamma::default_r1_gamma};
 use crate::{
     data::Dataset,
-    metrics::{Features, kid, plain_features},
-    networks::generators::stylegan2::StyleGan2Config,
+    metrics::{Features, kid},
+    networks::{
+        encoders::{Eyes, random::RandomFeatures},
+        generators::stylegan2::StyleGan2Config,
+    },
     train::{
         Error, RelativeVariety, StepFigures,
-        adversarial::{batch, check, pictures, samples},
+        adversarial::{batch, check, drawn, pictures},
         bounds,
+        measure::seen,
         trainer::Order,
     },
 };
@@ -44,7 +48,7 @@ pub struct Lane {
 /// What samples are like.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Score {
-    /// The kernel distance of colors and shapes to the collection, see [`plain_features`].
+    /// The kernel distance to the collection, by fixed random convolutions.
     pub distance: f64,
     /// See [`RelativeVariety`].
     pub shapes: f64,
@@ -87,8 +91,8 @@ impl Race {
     /// Tries several weights for what `settings` ask for, each for `kimg` thousand pictures; none when `stop`
     /// was set. Nothing is written.
     ///
-    /// All lanes begin with the same networks and see the same pictures. They have no first phase and no delay,
-    /// which would be most of such a short training.
+    /// All lanes begin with the same networks and see the same pictures. They have no first phase and no
+    /// delay, which would be most of such a short training.
     ///
     /// # Errors
     ///
@@ -144,8 +148,8 @@ impl Race {
         )
     }
 
-    /// The best lane: of those whose samples are varied, the one with the least distance to the collection; the
-    /// most varied where all have collapsed.
+    /// The best lane: of those whose samples are varied, the one with the least distance to the collection;
+    /// the most varied where all have collapsed.
     pub fn winner(&self) -> Option<&Lane> {
         let scored = self.lanes.iter().filter_map(|lane| Some((lane, lane.score?)));
         let nearest = scored
@@ -189,6 +193,8 @@ struct Track<'a> {
     device: &'a Device,
     /// Pictures of the collection, as small.
     real: Vec<Vec<f32>>,
+    eyes: Eyes<'static>,
+    /// What they see in those.
     features: Features,
 }
 
@@ -211,11 +217,13 @@ impl<'a> Track<'a> {
         let mut real = vec![];
         for places in places.chunks(recipe.batch_size) {
             let some = batch((recipe.seed, 0), false, places, dataset, device)?;
-            real.extend(pictures(smaller(some, resolution)));
+            real.push(smaller(some, resolution));
         }
+        let eyes = Eyes::Random(RandomFeatures::new(device));
         Ok(Self {
-            features: plain_features(&real, resolution),
-            real,
+            features: seen(&eyes, real.iter().cloned()),
+            eyes,
+            real: real.into_iter().flat_map(pictures).collect(),
             settings,
             resolution,
             steps,
@@ -269,20 +277,14 @@ impl<'a> Track<'a> {
 
     fn score(&self, state: &TrainState) -> Option<Score> {
         let recipe = &self.settings.recipe;
-        let mut drawn = vec![];
-        for sheet in 0.. {
-            if drawn.len() >= Race::compared(self.resolution) {
-                break;
-            }
-            let purpose = format!("race {sheet}");
-            let latents = (recipe.seed, &*purpose);
-            let sheet = samples(&state.g_ema, latents, 1.0, recipe.part_size(), self.device);
-            drawn.extend(pictures(sheet));
-        }
-        let variety = RelativeVariety::of(&drawn, &self.real, self.resolution, self.images());
-        let features = plain_features(&drawn, self.resolution);
+        let latents = (recipe.seed, "race", 0, Race::compared(self.resolution));
+        let sheets: Vec<_> = drawn(&state.g_ema, latents, 1.0, recipe.part_size(), self.device).collect();
+        let features = seen(&self.eyes, sheets.iter().cloned());
+        let pictures: Vec<_> = sheets.into_iter().flat_map(pictures).collect();
+        let variety = RelativeVariety::of(&pictures, &self.real, self.resolution, self.images());
+        let [features, real] = [&features, &self.features].map(|it| it.standardized(&self.features));
         let score = Score {
-            distance: kid(&features, &self.features, self.device),
+            distance: kid(&features, &real, self.device),
             shapes: variety.shapes,
             colors: variety.colors,
         };

@@ -251,8 +251,8 @@ mod tests {
         assert!(parity.holds() && once.steps.iter().all(|step| step.stats.r1_penalty.is_some()));
     }
 
-    /// Losses, penalty, weights, and the average of `w`, with the minibatch standard deviation within the same
-    /// groups. Per-pixel noise is left out, because layers draw it for what they are given.
+    /// Losses, penalty, weights, and the average of `w`, with the minibatch standard deviation within the
+    /// same groups. Per-pixel noise is left out, because layers draw it for what they are given.
     #[test]
     fn a_step_in_parts_is_the_step_at_once() {
         let device = Device::flex();

@@ -21,7 +21,7 @@ pub struct TrainSettings {
     /// The dataset.
     #[serde(flatten)]
     pub dataset: TrainedOn,
-    /// The art's name, licence and attribution, as the dataset states them.
+    /// The art's name, license and attribution, as the dataset states them.
     pub provenance: Provenance,
     /// What it was started on, in words.
     #[serde(default)]
@@ -238,7 +238,8 @@ impl TrainSettings {
     pub const W_AVG_BETA: f64 = 0.998;
 
     /// What a run on `dataset`, which lies at `data`, is asked to do. Networks that grow from those of
-    /// `smaller` have their sizes. The classes are those that the dataset was [sorted](Dataset::classify) into.
+    /// `smaller` have their sizes. The classes are those that the dataset was [sorted](Dataset::classify)
+    /// into.
     pub fn new(dataset: &Dataset, data: &Path, smaller: Option<&Run>, recipe: Recipe) -> Self {
         let resolution = dataset.resolution();
         Self {

@@ -135,8 +135,8 @@ impl TrainState {
         self.raises.raised(r1_gamma)
     }
 
-    /// The step number `step`, counted from zero, on `real [batch_size, channels, resolution, resolution]` and
-    /// the class of each; none where the network has no classes.
+    /// The step number `step`, counted from zero, on `real [batch_size, channels, resolution, resolution]`
+    /// and the class of each; none where the network has no classes.
     ///
     /// When a loss is not finite the step ends there, and the state is to be thrown away.
     ///
@@ -151,8 +151,8 @@ impl TrainState {
         real_classes: &[usize],
     ) -> (Self, StepStats) {
         // All randomness follows from the seed and the number of the step, so that a resumed run
-        // goes on exactly as if it had never stopped. It is drawn for the whole batch, so that a step in parts
-        // is the step at once.
+        // goes on exactly as if it had never stopped. It is drawn for the whole batch, so that a step in
+        // parts is the step at once.
         let recipe = &settings.recipe;
         let mut rng = stream(recipe.seed, "step", step);
         let device = real.device();

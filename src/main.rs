@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-/// Tensors come and go by the megabyte. The system's allocator may give such pieces back at once, and having them zeroed
-/// again by the kernel took a third of the time of drawing eight pictures.
+/// Tensors come and go by the megabyte. The system's allocator may give such pieces back at once, and having
+/// them zeroed again by the kernel took a third of the time of drawing eight pictures.
 #[cfg(not(target_arch = "wasm32"))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

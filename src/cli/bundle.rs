@@ -25,7 +25,7 @@ pub(super) const CARD: &str = "README.md";
 /// A sheet of samples, put there as well.
 pub(super) const SHEET: &str = "samples.png";
 /// The license of the text tower's weights, put there where it asks to be passed on.
-pub(super) const TEXT_TOWER_LICENCE: &str = "text_tower-LICENSE.txt";
+pub(super) const TEXT_TOWER_LICENSE: &str = "text_tower-LICENSE.txt";
 
 /// Bytes of memory that opening a network takes for each of its numbers: as they are read, as the network has
 /// them before, and as it has them then, with what the kernels read.

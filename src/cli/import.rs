@@ -58,7 +58,7 @@ struct RealesrganNcnn {
         value_name = "SPDX",
         default_value = "BSD-3-Clause"
     )]
-    licence: String,
+    license: String,
 }
 
 /// Convert a CLIP: OpenAI's .pt, or the safetensors of Hugging Face or open_clip.
@@ -81,7 +81,7 @@ struct ClipArgs {
         value_name = "SPDX",
         default_value = "MIT"
     )]
-    licence: String,
+    license: String,
     /// The nonlinearity: quick in OpenAI's models, exact in most that others trained (`hidden_act` or
     /// `quick_gelu` in their configuration says which).
     #[arg(long, value_enum, default_value_t)]
@@ -116,7 +116,7 @@ struct InceptionArgs {
         value_name = "SPDX",
         default_value = "Apache-2.0"
     )]
-    licence: String,
+    license: String,
 }
 
 #[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
@@ -150,7 +150,7 @@ fn clip(args: ClipArgs) -> anyhow::Result<()> {
     let model = ClipModel::from_foreign(
         &file,
         &options,
-        args.licence,
+        args.license,
         format!("a CLIP, converted from {name}"),
         &DeviceChoice::default().open()?,
     )
@@ -187,7 +187,7 @@ fn clip(args: ClipArgs) -> anyhow::Result<()> {
             Activation::Gelu => "exact GELU",
         },
         bytes.len(),
-        model.licence
+        model.license
     );
     Ok(())
 }
@@ -197,7 +197,7 @@ fn inception(args: InceptionArgs) -> anyhow::Result<()> {
     let file = read_at_most(&args.file, MAX_INCEPTION_BYTES)?;
     let name = args.file.file_name().unwrap_or_default().to_string_lossy();
     let source = format!("Inception-v3 as pytorch-fid has it, converted from {name}");
-    let model = InceptionModel::from_foreign(&file, args.licence, source, &DeviceChoice::default().open()?)
+    let model = InceptionModel::from_foreign(&file, args.license, source, &DeviceChoice::default().open()?)
         .with_context(|| format!("cannot import {}", args.file.display()))?;
     let bytes = model.to_safetensors()?;
     write_whole(&args.out, &bytes)?;
@@ -207,7 +207,7 @@ fn inception(args: InceptionArgs) -> anyhow::Result<()> {
         Inception::RESOLUTION,
         Inception::FEATURES,
         bytes.len(),
-        model.licence
+        model.license
     );
     Ok(())
 }
@@ -226,7 +226,7 @@ fn realesrgan_ncnn(args: RealesrganNcnn) -> anyhow::Result<()> {
     let model = SuperResolution::from_ncnn(
         &read_at_most(&args.param, MAX_PARAM_BYTES)?,
         &read_at_most(&bin, MAX_BIN_BYTES)?,
-        args.licence,
+        args.license,
         format!("{name} of Real-ESRGAN, Copyright (c) 2021, Xintao Wang; converted from ncnn"),
     )
     .with_context(|| format!("cannot import {} with {}", args.param.display(), bin.display()))?;
@@ -241,7 +241,7 @@ fn realesrgan_ncnn(args: RealesrganNcnn) -> anyhow::Result<()> {
         config.num_conv + 2,
         config.num_feat,
         bytes.len(),
-        model.licence
+        model.license
     );
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! How much memory a command may take. What a file or a flag asks for is estimated before it is begun, and refused in
-//! words: a process that the system ends for its hunger says nothing.
+//! How much memory a command may take. What a file or a flag asks for is estimated before it is begun, and
+//! refused in words: a process that the system ends for its hunger says nothing.
 
 use crate::pipeline::memory::largest_batch;
 use anyhow::{bail, ensure};
@@ -57,7 +57,8 @@ impl Memory {
         Ok(())
     }
 
-    /// How many avatars to draw at once, where `n` take `bytes(n)`: as many as are `asked` for, or as fit, at most `usual`.
+    /// How many avatars to draw at once, where `n` take `bytes(n)`: as many as are `asked` for, or as fit, at
+    /// most `usual`.
     pub fn batch(
         self,
         asked: Option<usize>,

@@ -14,25 +14,27 @@ use crate::{
 
 /// Turn a collection of pictures, or several, into a training dataset.
 ///
-/// Reads PNG, JPEG, WebP, GIF and SVG, the traits in ERC-721 style JSON beside them, and captions in metadata.jsonl. Of
-/// animations it takes the first frame, colors become sRGB with 8 bits a channel, and an SVG that would not look as in a
-/// browser is skipped. A run that was interrupted goes on where it stopped when it is started again.
+/// Reads PNG, JPEG, WebP, GIF and SVG, the traits in ERC-721 style JSON beside them, and captions in
+/// metadata.jsonl. Of animations it takes the first frame, colors become sRGB with 8 bits a channel, and an
+/// SVG that would not look as in a browser is skipped. A run that was interrupted goes on where it stopped
+/// when it is started again.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The folder with the pictures and their JSON; of several, `guise train stylegan2 --classes collection` learns
-    /// to draw each by its name.
+    /// The folder with the pictures and their JSON; of several, `guise train stylegan2 --classes collection`
+    /// learns to draw each by its name.
     #[arg(required = true, value_name = "COLLECTION")]
     collections: Vec<PathBuf>,
     /// The folder to write the dataset to.
     #[arg(long, value_name = "DATASET")]
     out: PathBuf,
-    /// The side of every picture in pixels, 16 to 1024: 3, 4, 5 or 7 times a power of two, such as 24, 32, 40 or 64
+    /// The side of every picture in pixels, 16 to 1024: 3, 4, 5 or 7 times a power of two, such as 24, 32, 40
+    /// or 64
     /// [default: 64; for pixel art its own grid, or the next multiple that can be trained on].
     #[arg(long)]
     resolution: Option<usize>,
-    /// Whether the pictures are pixel art, published with each of its pixels as a block: `auto` looks for their
-    /// grid, `off` takes each picture as it is, and a number says how many pixels the art has along a side, also
-    /// where JPEG has blurred them.
+    /// Whether the pictures are pixel art, published with each of its pixels as a block: `auto` looks for
+    /// their grid, `off` takes each picture as it is, and a number says how many pixels the art has along a
+    /// side, also where JPEG has blurred them.
     #[arg(long, value_name = "auto|off|N", default_value = "auto", value_parser = parse_pixel_art)]
     pixel_art: PixelArtChoice,
     /// What shows through transparent pixels: `white`, `black` or `#rrggbb`.

@@ -1,8 +1,9 @@
 //! What commands print.
 //!
-//! Nearly every line holds a name or a text of others: a model's, a file's, a folder's. So the commands have no other
-//! `print!`, `println!`, `eprint!` and `eprintln!` than these, which shadow the standard ones: whatever is printed is
-//! made safe for a terminal, and a reader that closes the pipe, as `head` does, is no reason to panic.
+//! Nearly every line holds a name or a text of others: a model's, a file's, a folder's. So the commands have
+//! no other `print!`, `println!`, `eprint!` and `eprintln!` than these, which shadow the standard ones:
+//! whatever is printed is made safe for a terminal, and a reader that closes the pipe, as `head` does, is no
+//! reason to panic.
 
 use crate::weights::printable_lines;
 use std::io::Write;

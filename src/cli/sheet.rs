@@ -31,7 +31,7 @@ impl Sheet {
             "a sheet of {count} pictures of {side} pixels would be {longest} pixels wide, expected at most {MAX_SIDE}: \
              name a folder with --out, ending in a slash, for a file each"
         );
-        // As colours, and as the file that they become.
+        // As colors, and as the file that they become.
         let bytes = 2 * 4 * (columns * rows * side * side) as u64;
         let what = format!("a sheet of {count} pictures of {side} pixels");
         Memory::LEFT.ensure(

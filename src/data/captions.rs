@@ -126,7 +126,7 @@ pub fn caption(traits: &[Trait]) -> String {
     let mut background = None;
     for (name, value) in &words {
         let (name, value, color) = match name.strip_suffix(" color") {
-            // The colour is told with the thing that has it; where that is not named, the colour stands for it.
+            // The color is told with the thing that has it; where that is not named, the color stands for it.
             Some(base) if words.iter().any(|(other, _)| other == base) => continue,
             Some(base) => (base, value.as_str(), None),
             None => (name.as_str(), value.as_str(), color_of(name)),
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn articles_and_colours_find_their_place() {
+    fn articles_and_colors_find_their_place() {
         for (traits, expected) in [
             (
                 &[("hair", "hair in two buns"), ("hair color", "navy")][..],

@@ -2,8 +2,8 @@
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-/// The text with every invisible character written out, as `\u{1b}`: what moves a cursor, colors a terminal, begins a
-/// line or turns the direction of reading.
+/// The text with every invisible character written out, as `\u{1b}`: what moves a cursor, colors a terminal,
+/// begins a line or turns the direction of reading.
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -16,7 +16,8 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
-/// The text as it reads: without invisible characters, with single spaces between its words and none around them.
+/// The text as it reads: without invisible characters, with single spaces between its words and none around
+/// them.
 pub(super) fn readable(text: &str) -> String {
     let visible: String = text
         .chars()

@@ -7,18 +7,18 @@ use super::printable::readable;
 /// Longer texts are no names and no credits.
 const MAX_CHARS: usize = 10_000;
 
-/// Whose art it is and under which licence: `collection.json` beside the art.
+/// Whose art it is and under which license: `collection.json` beside the art.
 ///
 /// It travels unchanged from the collection through dataset and run into the published bundle, because a
 /// model may be passed on only as far as the pictures it was trained on. A collection without the file has an
-/// empty provenance: it can be trained on, and publishing then asks for a licence.
+/// empty provenance: it can be trained on, and publishing then asks for a license.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Provenance {
     /// The collection's name, as people say it.
     #[serde(deserialize_with = "text")]
     pub name: String,
-    /// An SPDX identifier such as `CC0-1.0`, or the licence in words.
+    /// An SPDX identifier such as `CC0-1.0`, or the license in words.
     #[serde(alias = "licence", deserialize_with = "text")]
     pub license: String,
     /// Whom to credit, in the words that the artist asks for.
@@ -37,7 +37,7 @@ impl Provenance {
     pub(super) const MAX_BYTES: u64 = 1 << 20;
 
     /// Reads the text of a collection's `collection.json`. Some generators give that name to the list of all
-    /// tokens, which says nothing about the licence.
+    /// tokens, which says nothing about the license.
     ///
     /// # Errors
     /// In words, for the list of skipped files.

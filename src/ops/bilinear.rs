@@ -1,4 +1,5 @@
-//! The backward pass of an operation that is linear in each of its two operands, as convolutions and products are.
+//! The backward pass of an operation that is linear in each of its two operands, as convolutions and products
+//! are.
 
 use burn::backend::{
     Autodiff, Backend,

@@ -7,8 +7,8 @@
 //! lets one convolution serve all pictures.
 
 //!
-//! In the networks a bias follows, and mostly noise and a rectifier. On the CPU all of it is one pass over memory, and the
-//! gradients are another; these functions say what those passes compute.
+//! In the networks a bias follows, and mostly noise and a rectifier. On the CPU all of it is one pass over
+//! memory, and the gradients are another; these functions say what those passes compute.
 
 #[cfg(any(target_arch = "wasm32", feature = "gpu"))]
 use super::gpu;
@@ -19,9 +19,9 @@ use super::{
 };
 use burn::tensor::Tensor;
 
-/// `leaky_relu(conv(x, weight'') + noise * strength + bias) * gain` for `x [n, c_in, h, w]` and `weight [c_out, c_in, k, k]`
-/// modulated by `styles [n, c_in]` and demodulated, `noise [1 or n, 1, h, w]` with its `strength [1]`, if there is any, and
-/// `bias [c_out]`. No gradient flows to the noise.
+/// `leaky_relu(conv(x, weight'') + noise * strength + bias) * gain` for `x [n, c_in, h, w]` and `weight
+/// [c_out, c_in, k, k]` modulated by `styles [n, c_in]` and demodulated, `noise [1 or n, 1, h, w]` with its
+/// `strength [1]`, if there is any, and `bias [c_out]`. No gradient flows to the noise.
 ///
 /// `k` is odd and the borders are zero, so the output keeps the size of `x`; with `up` it has twice that
 /// size, through the resample filter.
@@ -71,8 +71,8 @@ pub fn styled_conv2d(
     conv2d_layer(x, weight, 1, padding, layer)
 }
 
-/// Convolves `x [n, c_in, h, w]` with `weight [c_out, c_in, k, k]` modulated by `styles [n, c_in]`, without demodulation, and
-/// adds `bias [c_out]`.
+/// Convolves `x [n, c_in, h, w]` with `weight [c_out, c_in, k, k]` modulated by `styles [n, c_in]`, without
+/// demodulation, and adds `bias [c_out]`.
 ///
 /// # Panics
 /// When the shapes do not fit together.

@@ -79,13 +79,13 @@ fn bicubic(input: usize, output: usize) -> Vec<f32> {
     let stretch = step.max(1.0);
     let mut values = vec![];
     for i in 0..output {
-        let centre = (i as f64 + 0.5) * step;
+        let center = (i as f64 + 0.5) * step;
         // Pixels beyond the border do not exist; the others share their weight.
-        let reach = (centre - SUPPORT * stretch, centre + SUPPORT * stretch);
+        let reach = (center - SUPPORT * stretch, center + SUPPORT * stretch);
         let first = (reach.0 + 0.5).max(0.0) as usize;
         let end = ((reach.1 + 0.5) as usize).min(input);
         let weight = |j: usize| match (first..end).contains(&j) {
-            true => kernel((j as f64 + 0.5 - centre) / stretch),
+            true => kernel((j as f64 + 0.5 - center) / stretch),
             false => 0.0,
         };
         let sum: f64 = (first..end).map(weight).sum();

@@ -25,8 +25,8 @@ const SPREAD_ON_ARC: f32 = 0.6;
 /// `second`; all are `[layers width]`, row by row. `seed` determines what they have of whom, so that there
 /// are others for the same two.
 ///
-/// Where there are several layers, each avatar takes a run of neighbouring ones from the second and the rest
-/// from the first; the last layer's neighbour is the first. So one may get its shape from the one and its
+/// Where there are several layers, each avatar takes a run of neighboring ones from the second and the rest
+/// from the first; the last layer's neighbor is the first. So one may get its shape from the one and its
 /// colors from the other (Karras et al., 2019, section 3.1), or the features between. A single layer cannot
 /// be taken apart. There the avatars lie about the arc from the first to the second, because normal latents
 /// of many numbers are all about as long, and a straight line would pass where none are; each number has its

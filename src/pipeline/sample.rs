@@ -139,7 +139,7 @@ pub(super) fn latent_tensor(
     ))
 }
 
-/// The largest centred square of `picture`, on white where it is transparent, as `[1, 3, side, side]` in
+/// The largest centered square of `picture`, on white where it is transparent, as `[1, 3, side, side]` in
 /// `[-1, 1]`.
 pub fn image_from_picture(picture: &RgbaImage, side: usize, device: &Device) -> Tensor<4> {
     let (width, height) = picture.dimensions();
@@ -171,7 +171,7 @@ pub fn image_from_picture(picture: &RgbaImage, side: usize, device: &Device) -> 
 /// # Errors
 ///
 /// [`Error::Device`] when the device cannot hand the tensor back, [`Error::NotNumbers`] when the generator
-/// drew what is no colour at all.
+/// drew what is no color at all.
 pub async fn pictures_from_images(images: Tensor<4>) -> Result<Vec<RgbaImage>, Error> {
     let [_, channels, height, width] = images.dims();
     assert_eq!(channels, 3, "pictures have three channels");

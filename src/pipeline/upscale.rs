@@ -18,13 +18,13 @@ pub const TILE_SIDES: std::ops::RangeInclusive<usize> = 16..=1024;
 /// How far Lanczos' window with three lobes reaches, in pixels of the input.
 const LANCZOS_RADIUS: usize = 3;
 
-/// How far the colours of visible pixels are spread into invisible ones, in pixels of the input.
+/// How far the colors of visible pixels are spread into invisible ones, in pixels of the input.
 const BLEED_RADIUS: usize = 8;
 
 /// Enlarges `image` by the network's scale, in tiles of `tile` x `tile` input pixels.
 ///
 /// Emits [`Event::Progress`] in tiles, and awaits `emit`: on a single thread that is when a request to
-/// cancel can arrive. Colours go through the network; alpha, if there is any, is enlarged
+/// cancel can arrive. Colors go through the network; alpha, if there is any, is enlarged
 /// by Lanczos' filter, which leaves wholly opaque and wholly transparent regions exactly so. The network,
 /// given alpha as a grey picture, would not.
 ///
@@ -162,14 +162,14 @@ impl<'a> Upscale<'a> {
         let window_rows = grown(&rows, self.image.height());
         let [h, w] = [window_rows.len(), window_columns.len()];
 
-        let mut colours = vec![0.0; 3 * h * w];
+        let mut colors = vec![0.0; 3 * h * w];
         let mut alpha = GrayImage::new(w as u32, h as u32);
         for y in 0..h {
             for x in 0..w {
                 let (column, row) = (window_columns.start + x, window_rows.start + y);
                 let pixel = self.image.get_pixel(column as u32, row as u32).0;
                 for channel in 0..3 {
-                    colours[(channel * h + y) * w + x] = f32::from(pixel[channel]) / 255.0;
+                    colors[(channel * h + y) * w + x] = f32::from(pixel[channel]) / 255.0;
                 }
                 alpha.put_pixel(x as u32, y as u32, image::Luma([pixel[3]]));
             }
@@ -181,7 +181,7 @@ impl<'a> Upscale<'a> {
         };
         let [out_rows, out_columns] = [inside(&rows, &window_rows), inside(&columns, &window_columns)];
         let device = self.network.body[0].weight.device();
-        let x = Tensor::<4>::from_data(TensorData::new(colours, [1, 3, h, w]), &device);
+        let x = Tensor::<4>::from_data(TensorData::new(colors, [1, 3, h, w]), &device);
         let x = self
             .network
             .forward(x)
@@ -207,21 +207,21 @@ impl<'a> Upscale<'a> {
         });
         let [h, w] = [out_rows.len(), out_columns.len()];
         Ok(RgbaImage::from_fn(w as u32, h as u32, |x, y| {
-            let colour = |channel: usize| {
+            let color = |channel: usize| {
                 let value = values[(channel * h + y as usize) * w + x as usize];
                 (value.clamp(0.0, 1.0) * 255.0).round() as u8
             };
             let alpha = alpha.as_ref().map_or(255, |alpha| {
                 alpha.get_pixel(x + out_columns.start as u32, y + out_rows.start as u32)[0]
             });
-            image::Rgba([colour(0), colour(1), colour(2), alpha])
+            image::Rgba([color(0), color(1), color(2), alpha])
         }))
     }
 }
 
-/// Gives wholly transparent pixels near visible ones the mean colour of their visible neighbours.
+/// Gives wholly transparent pixels near visible ones the mean color of their visible neighbors.
 ///
-/// Their own colour means nothing and is often black, but the network sees it, and would draw a dark
+/// Their own color means nothing and is often black, but the network sees it, and would draw a dark
 /// line along the outline of whatever is visible.
 fn bleed(image: &RgbaImage) -> Cow<'_, RgbaImage> {
     let (width, height) = image.dimensions();

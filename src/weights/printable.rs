@@ -1,8 +1,8 @@
 //! Texts of others, made safe to print.
 //!
-//! Names in a file, a manifest or a folder may hold control characters, which move a terminal's cursor and change its
-//! colours, and formatting characters, which turn the order of what is read. Whatever of it reaches an error or a
-//! terminal goes through here.
+//! Names in a file, a manifest or a folder may hold control characters, which move a terminal's cursor and
+//! change its colors, and formatting characters, which turn the order of what is read. Whatever of it reaches
+//! an error or a terminal goes through here.
 
 use std::borrow::Cow;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};

@@ -244,7 +244,7 @@ fn no_file_is_too_long() {
 }
 
 #[test]
-fn licences_are_on_the_list() {
+fn licenses_are_on_the_list() {
     let deny: toml::Table = read(&root().join("deny.toml"))
         .parse()
         .expect("deny.toml is TOML");
@@ -297,15 +297,15 @@ fn licences_are_on_the_list() {
                 .get(name)
                 .copied()
                 .or(package["license"].as_str())
-                .unwrap_or("no licence");
+                .unwrap_or("no license");
             let allows = spdx::Expression::parse_mode(stated, spdx::ParseMode::LAX)
-                .is_ok_and(|licence| licence.evaluate(|part| allowed.contains(part.to_string().as_str())));
+                .is_ok_and(|license| license.evaluate(|part| allowed.contains(part.to_string().as_str())));
             (!allows).then(|| format!("{name} {}: {stated}", package["version"]))
         })
         .collect();
     assert!(
         refused.is_empty(),
-        "licences that deny.toml does not allow:\n{}",
+        "licenses that deny.toml does not allow:\n{}",
         refused.join("\n")
     );
 }

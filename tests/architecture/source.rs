@@ -40,8 +40,8 @@ pub fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
 
 /// The code of a Rust file: no comments, no string literals, nothing under `#[cfg(test)]`.
 ///
-/// This leans on rustfmt, which `./x test` enforces: an item under an attribute ends at the first line that is
-/// indented like the attribute and closes a brace or ends in a semicolon.
+/// This leans on rustfmt, which `./x test` enforces: an item under an attribute ends at the first line that
+/// is indented like the attribute and closes a brace or ends in a semicolon.
 pub fn code(path: &Path) -> String {
     let source = read(path);
     let mut kept = String::new();

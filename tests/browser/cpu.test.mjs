@@ -34,7 +34,7 @@ test("a first visit draws eight avatars and says where and whose they are", asyn
   assert.match(page.url(), new RegExp(`#seed=${first}&variety=\\d\\.\\d\\d$`));
   assert.match(await page.locator("#device").textContent(), /Your processor\..*WebGPU/);
   assert.match(await page.locator("[role=status]").textContent(), /Eight avatars drawn in \d+\.\d s on your processor/);
-  assert.match(await page.locator("footer").textContent(), /Licence|Art/);
+  assert.match(await page.locator("footer").textContent(), /License|Art/);
 });
 
 test("the processor in the browser draws what the native program draws", async () => {

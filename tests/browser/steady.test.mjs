@@ -24,7 +24,7 @@ const SIZES = [
 ];
 const open = async (viewport = SIZES[0]) => {
   context = await newVisitor(browser, { viewport });
-  // What moved without anybody having done something, as browsers add it up.
+  // What moved without any input, as browsers add it up.
   await context.addInitScript(() => {
     window.moved = [];
     new PerformanceObserver((list) => {

@@ -5,7 +5,8 @@ use guise::weights::{Manifest, Quantization, gguf, manifest::File};
 use std::{fs, path::Path, process::Command};
 use tempfile::TempDir;
 
-/// A copy of the tiny bundle in which the tensors of `file` whose names end in `name` are as large as numbers can be.
+/// A copy of the tiny bundle in which the tensors of `file` whose names end in `name` are as large as numbers
+/// can be.
 fn damaged(dir: &Path, file: &str, name: &str) {
     let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/bundle-tiny");
     for entry in fs::read_dir(&tiny).unwrap() {

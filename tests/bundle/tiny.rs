@@ -170,7 +170,7 @@ pub fn random_generator(device: &Device) -> (GeneratorConfig, Generator) {
     (config, generator)
 }
 
-/// A network that enlarges four times and changes colours a little.
+/// A network that enlarges four times and changes colors a little.
 pub fn random_upscaler(device: &Device) -> (SrvggNetCompactConfig, SrvggNetCompact) {
     let config = SrvggNetCompactConfig {
         num_feat: 32,

@@ -88,7 +88,7 @@ fn every_format_is_converted() {
         let model = ClipModel::from_safetensors(&fs::read(&out).unwrap()).unwrap();
         assert_eq!(model.tensors, super::model(name).tensors, "{name}");
         assert_eq!(model.config, super::model(name).config, "{name}");
-        assert_eq!(model.licence, "CC0-1.0");
+        assert_eq!(model.license, "CC0-1.0");
         assert!(model.source.contains(name), "{}", model.source);
     }
 }

@@ -37,7 +37,7 @@ fn write_clip(path: &Path, visual: VisualConfig, vocab_size: usize) {
     let model = ClipModel {
         tensors: block_on(collect(&config.init(&device))).unwrap(),
         config,
-        licence: "CC0-1.0".into(),
+        license: "CC0-1.0".into(),
         source: "a test".into(),
     };
     std::fs::write(path, model.to_safetensors().unwrap()).unwrap();

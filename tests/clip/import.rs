@@ -87,7 +87,7 @@ fn what_is_written_can_be_read() {
         let read = ClipModel::from_safetensors(&model.to_safetensors().unwrap()).unwrap();
         assert_eq!(read.config, model.config);
         assert_eq!(read.tensors, model.tensors);
-        assert_eq!((read.licence, read.source), (model.licence, model.source));
+        assert_eq!((read.license, read.source), (model.license, model.source));
     }
 }
 

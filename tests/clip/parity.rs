@@ -71,7 +71,7 @@ fn every_format_gives_the_reference_embeddings() {
     }
 }
 
-/// The text tower stops at the longest text, and a text does not depend on its neighbours.
+/// The text tower stops at the longest text, and a text does not depend on its neighbors.
 #[test]
 fn a_text_alone_is_the_same_text() {
     let clip = model("openai.pt").network(&Device::flex()).unwrap();

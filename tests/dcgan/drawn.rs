@@ -149,8 +149,8 @@ fn truncation_scales_z() {
     for config in families() {
         let [whole, half] = [1.0, 0.5].map(|psi| latents(&config, 2, psi));
         assert!(whole.iter().zip(half).all(|(whole, half)| whole * 0.5 == half));
-        let centre = config.init(&Device::flex()).latent_centre().into_data();
-        assert_eq!(centre.iter::<f32>().collect::<Vec<_>>(), [0.0; 16]);
+        let center = config.init(&Device::flex()).latent_center().into_data();
+        assert_eq!(center.iter::<f32>().collect::<Vec<_>>(), [0.0; 16]);
     }
 }
 

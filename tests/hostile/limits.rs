@@ -10,8 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The system's allocator, which counts what is there and ends the process when that is more than is allowed: an
-/// allocation cannot fail in any other way that a test would notice.
+/// The system's allocator, which counts what is there and ends the process when that is more than is allowed:
+/// an allocation cannot fail in any other way that a test would notice.
 struct Counting;
 
 #[global_allocator]
@@ -69,8 +69,8 @@ struct Case {
     time: Duration,
 }
 
-/// Runs `case` with `input` and gives what it gives; ends the process if it takes more than `memory` bytes or `time`,
-/// or if it panics. The input is saved then, and `name` names it.
+/// Runs `case` with `input` and gives what it gives; ends the process if it takes more than `memory` bytes or
+/// `time`, or if it panics. The input is saved then, and `name` names it.
 pub fn within<T>(
     name: String,
     input: &[u8],

@@ -1,5 +1,5 @@
-//! Damaged files of every format that is read: whatever they hold, there is an answer or an error in a moment, in little
-//! memory, and in words that are safe to print.
+//! Damaged files of every format that is read: whatever they hold, there is an answer or an error in a
+//! moment, in little memory, and in words that are safe to print.
 //!
 //! `cargo test` does it for half a minute with the same seed every time; `./x fuzz` for as long as one likes.
 

@@ -199,7 +199,8 @@ fn layers_in_one_pass_are_their_parts() {
 
 #[test]
 fn only_the_gradients_that_are_asked_for_are_computed() {
-    // As in guidance: the networks' weights are constants from a device without autodiff, and only the styles lead back.
+    // As in guidance: the networks' weights are constants from a device without autodiff, and only the styles
+    // lead back.
     let (plain, device) = (Device::flex(), Device::flex().autodiff());
     let (x, weight, bias) = (
         random([2, 5, 8, 8], &plain),
@@ -240,7 +241,8 @@ fn only_the_gradients_that_are_asked_for_are_computed() {
 
 #[test]
 fn a_stack_of_convolutions_is_its_layers() {
-    // A small picture has too few tiles for Winograd's way; one number that is not finite makes every layer take the other.
+    // A small picture has too few tiles for Winograd's way; one number that is not finite makes every layer
+    // take the other.
     for (n, [h, w], bad) in [(1, [2, 3], false), (2, [9, 14], false), (1, [12, 8], true)] {
         let xs = both([n, 3, h, w]).map(|x| match bad {
             true => x.clone().slice_assign(
@@ -263,7 +265,8 @@ fn a_stack_of_convolutions_is_its_layers() {
         });
         let composed = composed.inner();
         if bad {
-            // Far from the bad pixel the numbers are as they would be without it, and near it they are not finite.
+            // Far from the bad pixel the numbers are as they would be without it, and near it they are not
+            // finite.
             let [composed, fused] = [composed, fused].map(|y| y.into_data().try_into_vec::<f32>().unwrap());
             assert!(composed.iter().any(|v| v.is_finite()) && !composed.iter().all(|v| v.is_finite()));
             let same = |(a, b): (&f32, &f32)| {

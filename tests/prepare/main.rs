@@ -93,7 +93,7 @@ fn png(picture: &RgbImage) -> Vec<u8> {
     encoded(picture.clone(), ImageFormat::Png)
 }
 
-/// A smooth picture: more colours than pixel art has, different for every `seed`.
+/// A smooth picture: more colors than pixel art has, different for every `seed`.
 fn gradient(width: u32, height: u32, seed: u8) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         Rgb([(x * 255 / width) as u8, (y * 255 / height) as u8, seed])
@@ -151,7 +151,7 @@ fn every_format_becomes_a_square_of_the_asked_for_size() {
     assert_eq!((dataset.len(), dataset.resolution()), (6, 32));
     for (index, blue) in [7, 60, 120, 200].into_iter().enumerate() {
         let planes = dataset.read(index).unwrap();
-        // The middle 96x96 remain: the left edge is at 16/128 of the red ramp. GIF has 256 colours only.
+        // The middle 96x96 remain: the left edge is at 16/128 of the red ramp. GIF has 256 colors only.
         let tolerance = if index == 3 { 20 } else { 8 };
         assert_close(pixel(&planes, 32, 0, 16), [36, 130, blue], tolerance);
         assert_close(pixel(&planes, 32, 16, 16), [130, 130, blue], tolerance);

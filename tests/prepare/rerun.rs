@@ -46,7 +46,8 @@ fn a_rerun_draws_only_what_changed() {
     let first = all(&folders);
     assert_eq!(folders.prepare(32).unwrap().kept, 20);
 
-    // As an interruption and a power cut leave it: no end mark, a missing, a truncated and a half-written picture.
+    // As an interruption and a power cut leave it: no end mark, a missing, a truncated and a half-written
+    // picture.
     fs::remove_file(folders.dataset().join("dataset.json")).unwrap();
     assert!(
         Dataset::open(&folders.dataset())

@@ -126,7 +126,7 @@ fn one_file_may_hold_all_tokens() {
 }
 
 #[test]
-fn the_licence_is_read_kindly() {
+fn the_license_is_read_kindly() {
     for (text, license, expected) in [
         (r#"{"name": null, "license": "CC0-1.0"}"#, "CC0-1.0", ""),
         (

@@ -72,12 +72,12 @@ fn trained_run() -> &'static Path {
         let lines: String = labels
             .iter()
             .zip(["red", "orange", "brown", "pink", "red", "orange", "brown", "pink"])
-            .map(|(name, colour)| {
+            .map(|(name, color)| {
                 let attributes = [
                     serde_json::json!({"trait_type": "hair", "value": "short hair"}),
-                    serde_json::json!({"trait_type": "hair color", "value": colour}),
+                    serde_json::json!({"trait_type": "hair color", "value": color}),
                 ];
-                let text = format!("avatar with short {colour} hair");
+                let text = format!("avatar with short {color} hair");
                 let line = serde_json::json!({"file_name": name, "text": text, "attributes": attributes});
                 format!("{line}\n")
             })
@@ -166,7 +166,7 @@ fn super_resolution(dir: &Path) -> PathBuf {
     let model = SuperResolution {
         config,
         tensors,
-        licence: "BSD-3-Clause".into(),
+        license: "BSD-3-Clause".into(),
         source: "a test".into(),
     };
     let path = dir.join("sr.safetensors");
@@ -406,7 +406,7 @@ fn what_must_not_be_published_is_refused_and_leaves_nothing() {
     let publish = ["publish", utf8(trained_run()), "--out", utf8(&bundle)];
     let with = |extra: &[&'static str]| [&publish[..], extra].concat();
 
-    fails(&with(&["--license", " "]), "the collection states no licence");
+    fails(&with(&["--license", " "]), "the collection states no license");
     fails(
         &with(&["--quantization", "q4_0"]),
         "expected at least 35 dB: choose a finer --quantization",

@@ -67,7 +67,8 @@ fn what_the_run_knows_is_published_and_drawn_by() {
         "{card}"
     );
 
-    // What is drawn has colors of the palette only, in blocks, from the bundle as from the run, and is the sheet.
+    // What is drawn has colors of the palette only, in blocks, from the bundle as from the run, and is the
+    // sheet.
     let draw = |model: &Path, extra: &[&str]| {
         let out = path("drawn.png");
         let args = ["generate", "--model", utf8(model), "--out", utf8(&out)];

@@ -115,8 +115,8 @@ fn a_class_that_is_asked_for_is_drawn() {
             .all(|w| w == [2.0, 2.125, 2.25, 2.375, 2.5, 2.625, 2.75, 2.875])
     );
     let one = generator.clone().of_class(Some(2));
-    let centre: Vec<f32> = one.latent_centre().into_data().iter::<f32>().collect();
-    assert_eq!(centre, whole[..8]);
+    let center: Vec<f32> = one.latent_center().into_data().iter::<f32>().collect();
+    assert_eq!(center, whole[..8]);
     assert_eq!((generator.length_chooses(), one.length_chooses()), (true, false));
     assert_eq!((one.z_dim(), one.latent_shape()), (6, [6, 8]));
     let error = Space::Z.check(&generator).unwrap_err().to_string();

@@ -1,5 +1,5 @@
-//! StyleGAN2 against the PyTorch formulation in tests/fixtures/stylegan2/reference.py, and conditional.py beside it
-//! for networks with classes: forward passes, every weight gradient and the R1 penalty.
+//! StyleGAN2 against the PyTorch formulation in tests/fixtures/stylegan2/reference.py, and conditional.py
+//! beside it for networks with classes: forward passes, every weight gradient and the R1 penalty.
 //!
 //! The reference computes in f64, the network in f32; the largest difference allowed is 1e-3 of the
 //! largest value of the tensor, which leaves room for the fast convolutions.
@@ -133,7 +133,8 @@ impl Fixture {
         compared.found.len()
     }
 
-    /// Compares the gradients of the penalty's stand-in with `r1.grad.d.<name>`, and gives those that there are.
+    /// Compares the gradients of the penalty's stand-in with `r1.grad.d.<name>`, and gives those that there
+    /// are.
     fn assert_penalty_gradients(
         &self,
         discriminator: &Discriminator,

@@ -20,7 +20,7 @@ use std::{
     process::{Command, Output},
 };
 
-/// Sixteen pictures of two colours each, 16 pixels wide, in the dataset layout.
+/// Sixteen pictures of two colors each, 16 pixels wide, in the dataset layout.
 fn dataset(dir: &Path) -> PathBuf {
     dataset_of_side(dir, 16)
 }

@@ -1,5 +1,5 @@
-//! How StyleGAN2 is trained beyond the defaults: races for the penalty's weight, presets, first phases, batches
-//! in parts, and what is done about a collapse.
+//! How StyleGAN2 is trained beyond the defaults: races for the penalty's weight, presets, first phases,
+//! batches in parts, and what is done about a collapse.
 
 use super::{dataset, dataset_of_side, done, guise, only_run, path, refused, train, weights};
 use guise::train::{AugPipe, R1Gamma, Run, TrainSettings};

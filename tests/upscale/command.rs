@@ -85,7 +85,7 @@ fn pictures_of_any_kind_are_enlarged() {
         let large = image::open(path("large.png")).unwrap();
         assert_eq!((large.width(), large.height()), (160, 192), "{name}");
         if name.starts_with("grey") {
-            // The network may tint a grey picture here and there, but not make it a colourful one.
+            // The network may tint a grey picture here and there, but not make it a colorful one.
             let tint = |pixel: &image::Rgb<u8>| {
                 u64::from(pixel.0.iter().max().unwrap() - pixel.0.iter().min().unwrap())
             };

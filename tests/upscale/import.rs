@@ -178,7 +178,7 @@ fn safetensors_keep_everything() {
     let read = SuperResolution::from_safetensors(&file).unwrap();
     assert_eq!(read.config, model.config);
     assert_eq!(read.tensors, model.tensors);
-    assert_eq!((read.licence, read.source), (model.licence, model.source));
+    assert_eq!((read.license, read.source), (model.license, model.source));
 }
 
 #[test]

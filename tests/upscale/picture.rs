@@ -15,7 +15,7 @@ fn open(name: &str) -> RgbaImage {
     image::open(fixture(name)).unwrap().into_rgba8()
 }
 
-/// A disc that fades out over its rim, on pixels of the colour `hidden` that cannot be seen.
+/// A disc that fades out over its rim, on pixels of the color `hidden` that cannot be seen.
 fn disc(hidden: u8) -> RgbaImage {
     RgbaImage::from_fn(40, 40, |x, y| {
         let distance = (f32::from(x as u8) - 20.0).hypot(f32::from(y as u8) - 20.0);
@@ -146,7 +146,7 @@ fn alpha_is_kept() {
 }
 
 #[test]
-fn hidden_colours_do_not_show() {
+fn hidden_colors_do_not_show() {
     let network = network(4);
     let [black, white] = [0, 255].map(|hidden| enlarged(&network, &disc(hidden), 64));
     let visible = black
@@ -159,7 +159,7 @@ fn hidden_colours_do_not_show() {
         .max();
     assert!(
         difference.unwrap() <= 2,
-        "hidden colours change visible ones by {difference:?}"
+        "hidden colors change visible ones by {difference:?}"
     );
 }
 

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 /// Pictures of 16 pixels: hair above, clothes below, and glasses on every other.
 fn dataset(dir: &Path) -> PathBuf {
-    const COLOURS: [(&str, [u8; 3]); 4] = [
+    const COLORS: [(&str, [u8; 3]); 4] = [
         ("pink", [240, 120, 180]),
         ("blue", [40, 60, 220]),
         ("red", [220, 30, 30]),
@@ -19,7 +19,7 @@ fn dataset(dir: &Path) -> PathBuf {
     fs::create_dir_all(data.join("00000")).unwrap();
     let mut lines = String::new();
     for i in 0..512usize {
-        let (hair, clothes, glasses) = (COLOURS[i % 4], COLOURS[i / 4 % 4], i / 16 % 2 == 0);
+        let (hair, clothes, glasses) = (COLORS[i % 4], COLORS[i / 4 % 4], i / 16 % 2 == 0);
         let picture = image::RgbImage::from_fn(16, 16, |_, y| match y {
             6..8 if glasses => image::Rgb([10, 10, 10]),
             0..8 => image::Rgb(hair.1),
@@ -69,7 +69,7 @@ fn prompts_are_evaluated_beside_chance() {
 
     let figures: serde_json::Value = serde_json::from_slice(&fs::read(&out).unwrap()).unwrap();
     for kind in ["draft", "normal", "chance"] {
-        let share = figures[kind]["colours"].as_f64().unwrap();
+        let share = figures[kind]["colors"].as_f64().unwrap();
         assert!((0.0..=1.0).contains(&share), "{kind}: {share}");
         assert!(figures[kind]["everything asked for"].is_f64());
     }

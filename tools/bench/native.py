@@ -151,7 +151,7 @@ def upscaler(bench):
         check=True,
     )
     weights = {name: torch.from_numpy(value).float() for name, value in load_file(imported).items()}
-    # A picture, not noise: smooth colours with edges.
+    # A picture, not noise: smooth colors with edges.
     y, x = torch.meshgrid(torch.linspace(0, 1, 64), torch.linspace(0, 1, 64), indexing="ij")
     disc = ((x - 0.5) ** 2 + (y - 0.45) ** 2 < 0.1).float()
     picture = torch.stack([0.2 + 0.6 * disc, 0.3 + 0.4 * x, 0.8 - 0.5 * y * disc])[None].contiguous()

@@ -29,7 +29,7 @@ function choose(style, random) {
 
 /**
  * The ERC-721 attributes of what can be seen: `hair: long hair` and `hair color: pink`. A variant may say more than
- * its value: that it is another kind of thing (`name`), or that its colour is always the same, or has none (`color`).
+ * its value: that it is another kind of thing (`name`), or that its color is always the same, or has none (`color`).
  */
 function attributes(style, chosen) {
   const result = [];
@@ -39,7 +39,7 @@ function attributes(style, chosen) {
     const told = part.variants?.[variant];
     const { name = part.name, value = told, color = part.color && choice.color } = Object(told);
     if (value) result.push({ trait_type: name, value: String(value) });
-    // `natural` goes unsaid: people do not ask for a mouth of the usual colour.
+    // `natural` goes unsaid: people do not ask for a mouth of the usual color.
     if (color && color !== "natural") result.push({ trait_type: value ? `${name} color` : name, value: color });
   }
   return result;

@@ -1,5 +1,5 @@
 // Draws a collection to train on: N avatars of a style, ERC-721 style JSON beside each, and `collection.json` with the
-// licence of the art.
+// license of the art.
 //
 //   node draw.mjs STYLE --count N --out DIR [--seed S]
 //

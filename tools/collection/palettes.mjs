@@ -1,5 +1,5 @@
-// Colours by the words that a person would type. Every style draws from these, so that a word means the same
-// colour everywhere and every common word is in the training set.
+// Colors by the words that a person would type. Every style draws from these, so that a word means the same
+// color everywhere and every common word is in the training set.
 
 export const hair = {
   black: "1b1b1f",

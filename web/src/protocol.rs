@@ -157,7 +157,7 @@ pub struct Credit {
     /// Whom to credit, as they ask for it; may be empty.
     pub attribution: String,
     /// What may be done with it.
-    pub licence: String,
+    pub license: String,
     /// Where the original is; may be empty.
     pub source: String,
 }

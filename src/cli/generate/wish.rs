@@ -141,7 +141,7 @@ impl Wish {
                 learning_rate: self.lr.unwrap_or(guidance.learning_rate),
                 optimizer: self.optimizer,
                 space: self.space,
-                centre_pull: self.pull.unwrap_or(guidance.centre_pull),
+                center_pull: self.pull.unwrap_or(guidance.center_pull),
                 latent_noise: self.latent_noise,
                 cutouts: CutoutConfig {
                     num_cutouts: self.cutouts,

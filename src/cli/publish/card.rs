@@ -2,7 +2,7 @@
 
 use super::{ENLARGED, GENERATOR, IMAGE_TOWER, LEAST_PSNR_DB, MAPPER, SHEET_SEEDS, TEXT_TOWER, UPSCALER};
 use crate::{
-    cli::bundle::{SHEET, TEXT_TOWER_LICENCE},
+    cli::bundle::{SHEET, TEXT_TOWER_LICENSE},
     metrics::measure_name,
     weights::{
         Manifest, Quantization,
@@ -12,7 +12,7 @@ use crate::{
 };
 use std::{fmt::Write, path::Path};
 
-/// What must travel with everything under this licence.
+/// What must travel with everything under this license.
 const BSD_3_CLAUSE: &str = include_str!("bsd-3-clause.txt");
 
 /// The same, as a file beside the weights.
@@ -111,8 +111,8 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
         "Draw from it with `guise generate --model THIS-FOLDER --seeds 0-63 --out sheet.png`, or serve it to the page.\n",
     );
 
-    line("## Licence and attribution\n");
-    line("| | licence | credit | source |\n|---|---|---|---|");
+    line("## License and attribution\n");
+    line("| | license | credit | source |\n|---|---|---|---|");
     let mut row = |subject: &str, credit: &Credit| {
         let Credit {
             license,
@@ -138,7 +138,7 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
         row("Sentence encoder of the text tower", &text.weights);
         if text.weights.license == "Apache-2.0" {
             line(&format!(
-                "\nThe sentence encoder's licence is in `{TEXT_TOWER_LICENCE}`. It was changed: its weights are quantized, \
+                "\nThe sentence encoder's license is in `{TEXT_TOWER_LICENSE}`. It was changed: its weights are quantized, \
                  its pooler and its positions after the {}th left out, and a projection added.",
                 text.config.minilm.max_position_embeddings
             ));
@@ -186,7 +186,7 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
     line("\n## Measures\n");
     line(&format!(
         "- Quantization: PSNR {:.1} dB between the pictures of this generator and of the trained one in 32-bit floats, \
-         over the colours of the {} pictures with the seeds from 0 on at `truncation_psi` {truncation_psi}. \
+         over the colors of the {} pictures with the seeds from 0 on at `truncation_psi` {truncation_psi}. \
          Under {LEAST_PSNR_DB} dB it would not have been published.",
         metrics.quantized_psnr_db, metrics.quantized_psnr_pictures
     ));
@@ -238,7 +238,7 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
     if let Some(upscaler) = &parts.upscaler
         && upscaler.weights.license == "BSD-3-Clause"
     {
-        line("\n## Licence of the upscaler's weights\n");
+        line("\n## License of the upscaler's weights\n");
         line(&format!("{}\n", inline(&upscaler.weights.attribution)));
         line(BSD_3_CLAUSE);
     }

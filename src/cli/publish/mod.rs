@@ -9,7 +9,7 @@ mod shown;
 mod towers;
 
 use super::{
-    bundle::{CARD, SHEET, TEXT_TOWER_LICENCE},
+    bundle::{CARD, SHEET, TEXT_TOWER_LICENSE},
     device::DeviceChoice,
     files::read_at_most,
     memory::{Memory, MemoryFlag},
@@ -82,9 +82,9 @@ const MOST_PSNR_DB: f64 = 100.0;
 /// Publish a trained run as a quantized bundle.
 ///
 /// The bundle is a folder of static files that the page and `guise generate` draw from: a snapshot's
-/// generator, by default that of the best, a super-resolution network and the towers of a CLIP as GGUF, model.json, a model card and a
-/// sheet of samples. It is written whole or not at all. A bundle that is there already is replaced; a folder
-/// that holds any other file is left alone.
+/// generator, by default that of the best, a super-resolution network and the towers of a CLIP as GGUF,
+/// model.json, a model card and a sheet of samples. It is written whole or not at all. A bundle that is there
+/// already is replaced; a folder that holds any other file is left alone.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The run folder that `guise train` wrote.
@@ -119,7 +119,7 @@ pub(super) struct Args {
     /// One or two sentences for the model card and the page.
     #[arg(long, default_value = "")]
     description: String,
-    /// The licence of the art and of the trained weights, best an SPDX identifier [default: the
+    /// The license of the art and of the trained weights, best an SPDX identifier [default: the
     /// collection's].
     #[arg(long)]
     license: Option<String>,
@@ -222,7 +222,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     if let Some(model) = upscaler {
         let network = model.network(&device)?;
         let credit = Credit {
-            license: model.licence,
+            license: model.license,
             attribution: model.source,
             source: String::new(),
         };
@@ -266,7 +266,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             .as_ref()
             .is_some_and(|part| part.weights.license == "Apache-2.0")
         {
-            files.push((TEXT_TOWER_LICENCE, card::APACHE_2_0.into()));
+            files.push((TEXT_TOWER_LICENSE, card::APACHE_2_0.into()));
         }
     }
     let contents = |file: &File| -> anyhow::Result<Vec<u8>> {
@@ -325,7 +325,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whose art it is, as flags and provenance say; without a licence nothing is published.
+/// Whose art it is, as flags and provenance say; without a license nothing is published.
 fn art_credit(args: &Args, run: &GeneratorRun) -> anyhow::Result<Credit> {
     let provenance = &run.facts.provenance;
     let license = args
@@ -336,7 +336,7 @@ fn art_credit(args: &Args, run: &GeneratorRun) -> anyhow::Result<Credit> {
         .to_owned();
     ensure!(
         !license.is_empty(),
-        "the collection states no licence, so this model may not be passed on: \
+        "the collection states no license, so this model may not be passed on: \
          give the one that you have with --license, such as --license CC0-1.0"
     );
     Ok(Credit {

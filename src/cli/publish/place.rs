@@ -6,7 +6,7 @@
 use super::FILES;
 use crate::{
     cli::{
-        bundle::{CARD, SHEET, TEXT_TOWER_LICENCE},
+        bundle::{CARD, SHEET, TEXT_TOWER_LICENSE},
         files::read_at_most,
         folder::{lock, reach_the_disk},
     },
@@ -146,7 +146,7 @@ fn files_of_ours(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
 
 /// What publishing writes, and what a bundle's own manifest lists.
 fn names(manifest: Option<&Manifest>) -> BTreeSet<String> {
-    let fixed = [Manifest::FILE_NAME, CARD, SHEET, TEXT_TOWER_LICENCE];
+    let fixed = [Manifest::FILE_NAME, CARD, SHEET, TEXT_TOWER_LICENSE];
     let listed = manifest.into_iter().flat_map(Manifest::files);
     let listed = listed.map(|file| file.name.clone());
     let usual = fixed.iter().chain(FILES).map(|&name| name.to_owned());
@@ -291,7 +291,7 @@ mod tests {
         let whole = names_in(&dir);
         assert_eq!(whole.len(), 6);
         // What publishing adds is ours as well, and what an older bundle had and this one has not goes.
-        for name in [CARD, SHEET, TEXT_TOWER_LICENCE] {
+        for name in [CARD, SHEET, TEXT_TOWER_LICENSE] {
             fs::write(dir.join(name), "old").unwrap();
         }
         write().unwrap();

@@ -13,9 +13,9 @@ use image::RgbaImage;
 /// The sheet is at most this many pixels wide, so that a model card opens quickly.
 const SHEET_MAX_SIDE: usize = 4096;
 
-/// The grid and the palette of the art, with what snaps pictures to them, if the run's pictures are pixel art. It
-/// is what the run says, or for runs of before that was kept, what its dataset says if that is still there and the
-/// same.
+/// The grid and the palette of the art, with what snaps pictures to them, if the run's pictures are pixel
+/// art. It is what the run says, or for runs of before that was kept, what its dataset says if that is still
+/// there and the same.
 pub(super) fn pixel_art(
     facts: &RunFacts,
     has_upscaler: bool,

@@ -3,7 +3,7 @@
 use super::place::Piece;
 use crate::{
     cli::{
-        bundle::{self, CARD, SHEET, TEXT_TOWER_LICENCE},
+        bundle::{self, CARD, SHEET, TEXT_TOWER_LICENSE},
         files::read_at_most,
     },
     weights::{Manifest, manifest::File},
@@ -55,7 +55,7 @@ impl Model {
 
     /// The path in the site of its text tower's license, if that travels with it.
     pub fn text_tower_license(&self) -> Option<String> {
-        self.beside(TEXT_TOWER_LICENCE)
+        self.beside(TEXT_TOWER_LICENSE)
     }
 
     /// Bytes of all its files.
@@ -85,7 +85,7 @@ fn read_one(dir: &Path, slug: String) -> anyhow::Result<Model> {
         pieces.push(Piece::copied(place(&file.name), dir.join(&file.name), file));
     }
     // The manifest does not list these, and the licenses of the weights ask for them.
-    for name in [CARD, SHEET, TEXT_TOWER_LICENCE] {
+    for name in [CARD, SHEET, TEXT_TOWER_LICENSE] {
         let path = dir.join(name);
         let listed = manifest.files().any(|file| file.name == name);
         if let (Ok(facts), false) = (fs::symlink_metadata(&path), listed) {

@@ -32,7 +32,7 @@ pub(super) struct Args {
     /// The folder of the sentence encoder that `tools/minilm.sh` fetched.
     #[arg(long, value_name = "DIR", required_unless_present = "resume")]
     text_encoder: Option<PathBuf>,
-    /// The licence of the sentence encoder, an SPDX expression; all-MiniLM-L6-v2's own is the default.
+    /// The license of the sentence encoder, an SPDX expression; all-MiniLM-L6-v2's own is the default.
     #[arg(
         long,
         value_name = "SPDX",

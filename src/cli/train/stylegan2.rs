@@ -27,10 +27,10 @@ pub(super) struct Args {
     /// several times as fast, so most of the learning can happen there. Sizes of the network are that run's.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["resume", "channel_base", "channel_max"])]
     grow: Option<PathBuf>,
-    /// Learn to draw each of several classes when it is asked for: `collection` where the dataset was prepared
-    /// from several collections, `labels` for those of dataset.json, or the name of a trait, whose values are
-    /// the classes then. Pictures without the trait are the class "none". A run that grows has its smaller
-    /// run's classes.
+    /// Learn to draw each of several classes when it is asked for: `collection` where the dataset was
+    /// prepared from several collections, `labels` for those of dataset.json, or the name of a trait, whose
+    /// values are the classes then. Pictures without the trait are the class "none". A run that grows has its
+    /// smaller run's classes.
     #[arg(long, value_name = "BY", conflicts_with_all = ["resume", "grow"])]
     classes: Option<String>,
     /// A block of side r has channel_base / r channels [default: 1024, or 16 per pixel of resolution].

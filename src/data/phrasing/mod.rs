@@ -18,7 +18,7 @@ use rand::{
     seq::{IndexedRandom, SliceRandom},
 };
 use std::collections::{BTreeSet, HashMap};
-use words::{COLOURS, INSIDE, MOODFUL, MOODS, NOUNS, PEOPLE, SKIN, Synonyms, WORN};
+use words::{COLORS, INSIDE, MOODFUL, MOODS, NOUNS, PEOPLE, SKIN, Synonyms, WORN};
 
 /// Which other words a phrase may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,8 +75,8 @@ impl Phrase {
 pub struct Phrasebook {
     /// Every property in the order in which pictures name them.
     pub properties: Vec<Property>,
-    /// For each property, that which tells its colour.
-    colours: Vec<Option<usize>>,
+    /// For each property, that which tells its color.
+    colors: Vec<Option<usize>>,
     /// Every word of a caption.
     own: BTreeSet<String>,
 }
@@ -106,7 +106,7 @@ impl Phrasebook {
             }
         }
         let position = |name: String| properties.iter().position(|property| property.name == name);
-        let colours = properties
+        let colors = properties
             .iter()
             .map(|property| position(format!("{} color", property.name)))
             .collect();
@@ -116,7 +116,7 @@ impl Phrasebook {
         let own = texts.flat_map(|text| parts(text)).map(str::to_owned).collect();
         Self {
             properties,
-            colours,
+            colors,
             own,
         }
     }
@@ -174,13 +174,13 @@ impl Phrasebook {
         let table = if self.properties[property].name == "skin" {
             SKIN
         } else {
-            COLOURS
+            COLORS
         };
         let others = find(table, text).map_or(&[][..], |synonyms| synonyms.training);
         let mut wordings = vec![self.label(property, value)];
         if base != property || !others.is_empty() {
-            for colour in others.iter().chain([&text]) {
-                let phrases = nouns.iter().map(|noun| phrase(noun, noun, Some(colour)));
+            for color in others.iter().chain([&text]) {
+                let phrases = nouns.iter().map(|noun| phrase(noun, noun, Some(color)));
                 wordings.extend(phrases.map(|phrase| bare(&phrase).to_owned()));
             }
         }
@@ -239,9 +239,9 @@ impl Phrasebook {
         (!mentions.is_empty()).then(|| self.sentence(mentions, rng))
     }
 
-    /// The property that a colour is of, or the property itself.
+    /// The property that a color is of, or the property itself.
     fn base(&self, property: usize) -> usize {
-        let owner = self.colours.iter().position(|&colour| colour == Some(property));
+        let owner = self.colors.iter().position(|&color| color == Some(property));
         owner.unwrap_or(property)
     }
 
@@ -276,14 +276,14 @@ impl Phrasebook {
         if name == MOODFUL && rng.random_bool(if words == Words::Training { 0.5 } else { 1.0 }) {
             return self.mood(base, text, words, rng);
         }
-        let colour = self.colours[base].filter(|&colour| picture[colour] > 0);
-        let coloured = colour.map(|index| {
-            let colour = &self.properties[index].values[picture[index] as usize - 1];
-            (self.other(COLOURS, colour, words, rng), is(index, picture[index]))
+        let color = self.colors[base].filter(|&color| picture[color] > 0);
+        let colored = color.map(|index| {
+            let color = &self.properties[index].values[picture[index] as usize - 1];
+            (self.other(COLORS, color, words, rng), is(index, picture[index]))
         });
-        // The value itself is a colour, or an adjective, where nothing else tells the colour.
-        let table = if name == "skin" { SKIN } else { COLOURS };
-        if coloured.is_none() && find(table, text).is_some() {
+        // The value itself is a color, or an adjective, where nothing else tells the color.
+        let table = if name == "skin" { SKIN } else { COLORS };
+        if colored.is_none() && find(table, text).is_some() {
             let adjective = self.other(table, text, words, rng)?;
             let noun = noun?;
             return said(phrase(noun, noun, Some(&adjective)), vec![is(base, value)]);
@@ -300,14 +300,14 @@ impl Phrasebook {
             }
             _ => None,
         };
-        match (coloured, rng.random_range(0..10)) {
-            (Some((colour, claim)), 0..5) => {
+        match (colored, rng.random_range(0..10)) {
+            (Some((color, claim)), 0..5) => {
                 let noun = noun?;
-                said(phrase(noun, noun, Some(&colour?)), vec![claim])
+                said(phrase(noun, noun, Some(&color?)), vec![claim])
             }
-            (Some((colour, claim)), 5..8) => {
+            (Some((color, claim)), 5..8) => {
                 let exact = exact(rng)?;
-                said(phrase(name, &exact, Some(&colour?)), vec![is(base, value), claim])
+                said(phrase(name, &exact, Some(&color?)), vec![is(base, value), claim])
             }
             (None, 0..8) | (Some(_), 8) => {
                 let exact = exact(rng)?;
@@ -440,7 +440,7 @@ fn named(traits: &[Trait]) -> impl Iterator<Item = (String, String)> + '_ {
         })
 }
 
-/// What a property is of: a colour's property, where nothing else is said of the thing, stands for the thing.
+/// What a property is of: a color's property, where nothing else is said of the thing, stands for the thing.
 fn thing(name: &str) -> &str {
     name.strip_suffix(" color").unwrap_or(name)
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Phrasebook, find, thing,
-    words::{COLOURS, SKIN},
+    words::{COLORS, SKIN},
 };
 
 /// Something that phrases are about, with everything that they say of it.
@@ -27,11 +27,11 @@ impl Phrasebook {
         let subject = |base: usize| {
             let property = &self.properties[base];
             let name = thing(&property.name);
-            let table = if name == "skin" { SKIN } else { COLOURS };
+            let table = if name == "skin" { SKIN } else { COLORS };
             // Where nothing else tells the color, a value may be one.
             let is_color = |value: &str| {
                 let is_named = property.name != name || find(table, value).is_some();
-                self.colours[base].is_none() && is_named
+                self.colors[base].is_none() && is_named
             };
             let (mut kinds, mut colors) = (vec![], vec![]);
             for (index, value) in (1..).zip(&property.values) {
@@ -40,7 +40,7 @@ impl Phrasebook {
                     false => kinds.push(self.label(base, index)),
                 }
             }
-            let own = self.colours[base].map(|colour| self.properties[colour].values.clone());
+            let own = self.colors[base].map(|color| self.properties[color].values.clone());
             colors.extend(own.into_iter().flatten());
             Subject {
                 property: base,

@@ -103,7 +103,8 @@ fn phrases_vary_and_are_true() {
         let phrase = book.say(&values[0], Words::Training, &mut rng).unwrap();
         assert!(phrase.fits(&values[0]), "{phrase:?}");
         assert!(!phrase.claims.is_empty(), "{phrase:?}");
-        // The other picture shares no value but having hair, clothes and a mouth, which is all that may fit both.
+        // The other picture shares no value but having hair, clothes and a mouth, which is all that may fit
+        // both.
         let shared = phrase.claims.iter().all(|claim| claim.values.len() > 1);
         assert_eq!(phrase.fits(&values[1]), shared, "{phrase:?}");
         texts.insert(phrase.text);
@@ -111,7 +112,7 @@ fn phrases_vary_and_are_true() {
     assert!(texts.len() > 1000, "only {} phrases", texts.len());
     for expected in ["pink hair", "no ", "grumpy", "dark blue", "mint"] {
         let said = texts.iter().any(|text| text.contains(expected));
-        // Neither missing things nor the other picture's colours are said of this one.
+        // Neither missing things nor the other picture's colors are said of this one.
         assert_eq!(said, !matches!(expected, "no " | "dark blue"), "{expected}");
     }
     let mut says = |expected: &str| {
@@ -131,7 +132,7 @@ fn tests_use_words_that_training_does_not() {
         let letters = |c: char| !c.is_alphanumeric();
         text.split(letters).map(str::to_owned).collect()
     };
-    let tables = [COLOURS, SKIN, NOUNS, INSIDE];
+    let tables = [COLORS, SKIN, NOUNS, INSIDE];
     let moods = MOODS.iter().map(|mood| &mood.adjectives);
     let all: Vec<&Synonyms> = tables.into_iter().flatten().chain(moods).collect();
     let training: BTreeSet<String> = all

@@ -1,4 +1,4 @@
-//! Other words for colours, for the things that have them, and for what a mouth says about a mood.
+//! Other words for colors, for the things that have them, and for what a mouth says about a mood.
 //!
 //! Each has words to train with and words to test with. No test word occurs among the training words or in a
 //! caption, so that a test shows what the sentence encoder knows and not what was memorized.
@@ -18,11 +18,11 @@ const fn of(
     Synonyms { word, training, test }
 }
 
-/// Colours of hair, clothes, backgrounds and whatever else has them.
+/// Colors of hair, clothes, backgrounds and whatever else has them.
 ///
-/// These are many, because sentence encoders hardly know rare words for colours: to all-MiniLM-L6-v2, "crimson hair" is
-/// nearer to "brown hair" than to "red hair". Words that are not here are mostly not understood.
-pub(super) const COLOURS: &[Synonyms] = &[
+/// These are many, because sentence encoders hardly know rare words for colors: to all-MiniLM-L6-v2, "crimson
+/// hair" is nearer to "brown hair" than to "red hair". Words that are not here are mostly not understood.
+pub(super) const COLORS: &[Synonyms] = &[
     of(
         "black",
         &[
@@ -311,7 +311,7 @@ pub(super) const COLOURS: &[Synonyms] = &[
     of("silver", &["silvery"], &[]),
 ];
 
-/// What skin is called, where the words of [`COLOURS`] mean something else.
+/// What skin is called, where the words of [`COLORS`] mean something else.
 pub(super) const SKIN: &[Synonyms] = &[
     of(
         "pale",
@@ -329,7 +329,8 @@ pub(super) const SKIN: &[Synonyms] = &[
     of("very dark", &["black", "very dark brown", "ebony"], &["obsidian"]),
 ];
 
-/// What properties are called in general, the commonest first; a property that is not here has its own name only.
+/// What properties are called in general, the commonest first; a property that is not here has its own name
+/// only.
 pub(super) const NOUNS: &[Synonyms] = &[
     of(
         "hair",

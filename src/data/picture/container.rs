@@ -2,18 +2,18 @@
 
 use image::ImageFormat;
 
-/// Whether the file goes on to its end marker. The decoder fills what is missing with gray; those of other formats
-/// notice it.
+/// Whether the file goes on to its end marker. The decoder fills what is missing with gray; those of other
+/// formats notice it.
 ///
-/// A JPEG ends with FFD9, which coded pixels never contain. Thumbnails in its header have end markers of their own,
-/// so the last one must come after the last start of coded pixels.
+/// A JPEG ends with FFD9, which coded pixels never contain. Thumbnails in its header have end markers of
+/// their own, so the last one must come after the last start of coded pixels.
 pub(super) fn is_whole_jpeg(bytes: &[u8]) -> bool {
     let last = |marker: [u8; 2]| bytes.windows(2).rposition(|pair| pair == marker);
     last([0xff, 0xd9]) > last([0xff, 0xda])
 }
 
-/// How many frames the file has, 1 for a still picture. Nothing when it has an animation beside a still picture that
-/// is no part of it.
+/// How many frames the file has, 1 for a still picture. Nothing when it has an animation beside a still
+/// picture that is no part of it.
 pub(super) fn frames(bytes: &[u8], format: ImageFormat) -> Option<usize> {
     match format {
         ImageFormat::Gif => Some(gif_frames(bytes).unwrap_or(1)),

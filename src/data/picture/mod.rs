@@ -1,5 +1,6 @@
-//! Pictures as files hold them. This is the one reader for collections, for `generate --image` and for `upscale`,
-//! so that all of them take the same files, refuse the same files and say the same about what is lost.
+//! Pictures as files hold them. This is the one reader for collections, for `generate --image` and for
+//! `upscale`, so that all of them take the same files, refuse the same files and say the same about what is
+//! lost.
 
 use std::fs::File;
 use std::io::{Cursor, Read};
@@ -14,7 +15,8 @@ use super::Error;
 mod color;
 mod container;
 
-/// Profiles and texts beside the pixels of a PNG, once decompressed. A few kilobytes of them can swell to gigabytes.
+/// Profiles and texts beside the pixels of a PNG, once decompressed. A few kilobytes of them can swell to
+/// gigabytes.
 const MAX_METADATA_BYTES: u64 = 32 << 20;
 /// Pictures of more pixels take turns, so that memory does not grow with the number of cores.
 const BIG_PIXELS: u64 = 1 << 22;
@@ -54,8 +56,8 @@ impl Picture {
     /// Reads and decodes the file at `path`.
     ///
     /// # Errors
-    /// [`Error::Io`] when the file cannot be read, [`Error::Picture`] when it is not a regular file or for any reason
-    /// that [`Picture::decode`] gives.
+    /// [`Error::Io`] when the file cannot be read, [`Error::Picture`] when it is not a regular file or for
+    /// any reason that [`Picture::decode`] gives.
     pub fn open(path: &Path, limits: &PictureLimits, colors: Colors) -> Result<Self, Error> {
         let io = |source| Error::Io {
             action: "read the picture",

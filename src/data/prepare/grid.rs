@@ -1,8 +1,8 @@
 //! The pixel grid of a collection: found in some of its pictures, and held against each of them.
 //!
-//! In pixel art that was enlarged, colors change only along the lines of a grid. So the grid is the coarsest one
-//! on whose lines all changes lie. One collection has one grid: a single picture may show only shapes of two
-//! pixels each, and many pictures together do not.
+//! In pixel art that was enlarged, colors change only along the lines of a grid. So the grid is the coarsest
+//! one on whose lines all changes lie. One collection has one grid: a single picture may show only shapes of
+//! two pixels each, and many pictures together do not.
 
 use std::collections::BTreeSet;
 
@@ -21,8 +21,8 @@ const LOOKED_AT: usize = 128;
 const LEAST_PERCENT: usize = 95;
 /// SVGs are looked at in this size, into which most grids divide.
 const SVG_SIDE: u32 = 960;
-/// Where a pixel of the art is no whole number of pixels wide, it has at least this width: of narrower ones, all
-/// lines lie near each other.
+/// Where a pixel of the art is no whole number of pixels wide, it has at least this width: of narrower ones,
+/// all lines lie near each other.
 const LEAST_UNEVEN: usize = 3;
 
 /// The grid of a collection.
@@ -38,8 +38,8 @@ pub(super) struct Grid {
 enum Lines {
     /// Each pixel of the art is a whole number of pixels wide.
     Exact,
-    /// The size is no multiple of the grid, and colors change within less than a pixel of its lines: 24 pixels
-    /// enlarged to 512 are 21 and 22 wide in turn.
+    /// The size is no multiple of the grid, and colors change within less than a pixel of its lines: 24
+    /// pixels enlarged to 512 are 21 and 22 wide in turn.
     Near,
     /// The caller named the grid, so pictures are not checked against it.
     Given,
@@ -176,7 +176,8 @@ fn found_in(looks: &[Look]) -> Option<Grid> {
             let grid = Grid { side, lines };
             looks.iter().filter(|look| grid.holds(&look.changes)).count()
         };
-        // The grid of most pictures, and of those the coarsest: every finer one that it divides holds as well.
+        // The grid of most pictures, and of those the coarsest: every finer one that it divides holds as
+        // well.
         let mut best = (0, 0);
         for side in 1..=PixelArt::MAX_GRID {
             let count = held(side);
@@ -188,7 +189,8 @@ fn found_in(looks: &[Look]) -> Option<Grid> {
         if count == 0 || 100 * count < LEAST_PERCENT * looks.len() {
             continue;
         }
-        // A picture as small as the grid lies on it whatever it shows. Then few colors tell art from photographs.
+        // A picture as small as the grid lies on it whatever it shows. Then few colors tell art from
+        // photographs.
         let as_drawn = looks.iter().filter(|look| look.changes.side == side);
         let colors: BTreeSet<_> = as_drawn.flat_map(|look| &look.colors).collect();
         let is_art = side >= PixelArt::LEAST_GRID && colors.len() <= PixelArt::MAX_COLORS;

@@ -1,8 +1,8 @@
 //! From a collection to a dataset.
 //!
-//! Every source has its place in the dataset from the start (the number in the sorted list), pictures appear there
-//! whole or not at all, and `dataset.json` is written last. So an interrupted run leaves nothing that looks
-//! finished, and the next one goes on with the pictures that are there.
+//! Every source has its place in the dataset from the start (the number in the sorted list), pictures appear
+//! there whole or not at all, and `dataset.json` is written last. So an interrupted run leaves nothing that
+//! looks finished, and the next one goes on with the pictures that are there.
 
 use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{HashMap, HashSet};
@@ -113,8 +113,9 @@ struct Drawn {
 /// Makes a dataset in the folder `dataset` from the collection in the folder `collection`.
 ///
 /// # Errors
-/// When the collection cannot be listed, the dataset cannot be written, the folder `dataset` holds anything that
-/// prepare did not write, or not one picture is usable (which leaves no dataset). Single bad files are skipped.
+/// When the collection cannot be listed, the dataset cannot be written, the folder `dataset` holds anything
+/// that prepare did not write, or not one picture is usable (which leaves no dataset). Single bad files are
+/// skipped.
 pub fn prepare(
     collection: &Path,
     dataset: &Path,
@@ -124,8 +125,9 @@ pub fn prepare(
     prepare_all(&[collection], dataset, options, listen)
 }
 
-/// Makes one dataset of several collections, each picture with the name of its own: that of its `collection.json`,
-/// or its folder's. Pictures of the first come first, so that what was drawn stays where it is when another is added.
+/// Makes one dataset of several collections, each picture with the name of its own: that of its
+/// `collection.json`, or its folder's. Pictures of the first come first, so that what was drawn stays where
+/// it is when another is added.
 ///
 /// # Errors
 /// As [`prepare`], and when two collections have the same name.
@@ -180,7 +182,8 @@ pub fn prepare_all(
         .collect::<Result<_, Error>>()?;
 
     let mut first_with: HashMap<[u8; 32], usize> = HashMap::new();
-    // The source that a picture is drawn from, and the one that says what it shows: of equal ones the first that does.
+    // The source that a picture is drawn from, and the one that says what it shows: of equal ones the first
+    // that does.
     let mut pictures: Vec<(usize, usize)> = vec![];
     for (index, (source, drawn)) in sources.iter().zip(drawn).enumerate() {
         let left_out = |reason: String| Skipped::new(&source.name, &reason);
@@ -269,8 +272,8 @@ fn read(source: &Source) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Draws one source into its place, unless the picture there was drawn from the same bytes in the same style, and
-/// notes its colors. The inner error is a reason to skip the source, the outer one ends the run.
+/// Draws one source into its place, unless the picture there was drawn from the same bytes in the same style,
+/// and notes its colors. The inner error is a reason to skip the source, the outer one ends the run.
 fn draw(
     source: &Source,
     path: &Path,

@@ -34,7 +34,8 @@ const SAME_FOR_ALL: &[&str] = &[
     "raw",
     "file",
 ];
-/// Of more pictures with one name the nearest is not looked for, which would take a hostile collection for ever.
+/// Of more pictures with one name the nearest is not looked for, which would take a hostile collection for
+/// ever.
 const MAX_NAMESAKES: usize = 1000;
 
 /// The pictures of a collection by their names.
@@ -73,11 +74,12 @@ impl Names {
         self.paths
     }
 
-    /// The picture that `image`, in a document in `folder`, names; nothing if it is an address that names no file, such
-    /// as a hash.
+    /// The picture that `image`, in a document in `folder`, names; nothing if it is an address that names no
+    /// file, such as a hash.
     ///
     /// # Errors
-    /// In words, when it names a picture that is not there, that is there several times or outside the collection.
+    /// In words, when it names a picture that is not there, that is there several times or outside the
+    /// collection.
     pub fn named(&self, image: &str, folder: &Path) -> Result<Option<(usize, Certainty)>, String> {
         let shown: String = image.chars().take(100).collect();
         let address = image.split_once("://");
@@ -121,7 +123,8 @@ impl Names {
         Ok(found.map(|(picture, _)| picture))
     }
 
-    /// A path as it stands, beside the JSON as the standard has it, or below the collection as many tools write it.
+    /// A path as it stands, beside the JSON as the standard has it, or below the collection as many tools
+    /// write it.
     fn at(&self, image: &str, folder: &Path) -> Result<Option<usize>, String> {
         let decoded = String::from_utf8_lossy(&unescaped(image)).replace('\\', "/");
         let mut is_inside = false;
@@ -141,8 +144,8 @@ impl Names {
         }
     }
 
-    /// The picture that is called `name`, or else has this stem. Of several it is the one that is nearest to `folder`,
-    /// and of those the one whose folders are called like the end of `path`.
+    /// The picture that is called `name`, or else has this stem. Of several it is the one that is nearest to
+    /// `folder`, and of those the one whose folders are called like the end of `path`.
     fn nearest(
         &self,
         name: &str,
@@ -206,8 +209,8 @@ impl Names {
     }
 }
 
-/// The decoded parts of what follows an address's scheme, without query and fragment. A gateway may be told the file's
-/// name in the query.
+/// The decoded parts of what follows an address's scheme, without query and fragment. A gateway may be told
+/// the file's name in the query.
 fn parts_of_address(rest: &str) -> Vec<String> {
     let decode = |part: &str| String::from_utf8_lossy(&unescaped(part)).into_owned();
     let rest = rest.split('#').next().unwrap_or(rest);

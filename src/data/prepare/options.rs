@@ -10,8 +10,8 @@ use crate::art::{LARGEST_SIDE, PixelArt, SIDES, is_side};
 /// How pictures are made alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrepareOptions {
-    /// The side of every picture in pixels, one that [`is_side`] takes. Without one it is that of pixel art's own
-    /// grid or of the next multiple that can be trained on, and 64 pixels for everything else.
+    /// The side of every picture in pixels, one that [`is_side`] takes. Without one it is that of pixel art's
+    /// own grid or of the next multiple that can be trained on, and 64 pixels for everything else.
     pub resolution: Option<usize>,
     /// What shows through transparent pixels, as RGB.
     pub background: [u8; 3],

@@ -34,8 +34,8 @@ impl Colors {
         }
     }
 
-    /// The palette in the order of its numbers, which is the same however the pictures were noted; empty where
-    /// there were too many colors.
+    /// The palette in the order of its numbers, which is the same however the pictures were noted; empty
+    /// where there were too many colors.
     pub fn into_palette(self) -> Vec<Color> {
         let all = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         all.unwrap_or_default().into_iter().map(Color).collect()

@@ -16,8 +16,8 @@ const LIMITS: PictureLimits = PictureLimits {
     side: 16384,
     pixels: 1 << 26,
 };
-/// Pictures with at most this many colors are pixel art: a drawing or a photograph has more through its soft edges
-/// alone.
+/// Pictures with at most this many colors are pixel art: a drawing or a photograph has more through its soft
+/// edges alone.
 const MAX_PIXEL_ART_COLORS: usize = 64;
 
 /// A square picture, and what of its source it does not show.
@@ -26,12 +26,12 @@ pub(super) struct Square {
     pub notes: Vec<String>,
 }
 
-/// Draws the picture that `bytes` hold as a square with the side `style.resolution`, cropped around its center
-/// and flattened on the background.
+/// Draws the picture that `bytes` hold as a square with the side `style.resolution`, cropped around its
+/// center and flattened on the background.
 ///
 /// # Errors
-/// The inner error says in words why the picture cannot be used, for the list of skipped files. The outer one ends
-/// the run: SVGs cannot be drawn at all.
+/// The inner error says in words why the picture cannot be used, for the list of skipped files. The outer one
+/// ends the run: SVGs cannot be drawn at all.
 pub(super) fn square(
     bytes: &[u8],
     style: &Style,
@@ -84,9 +84,9 @@ fn flattened(picture: DynamicImage, background: [u8; 3]) -> RgbImage {
 
 /// The middle square of the picture with the side `side`.
 ///
-/// Pixel art keeps its hard edges. What was published with each of its pixels as a block is first taken back to one
-/// pixel a block, by the collection's grid if it has one; from there its size changes by whole pixels where the sizes
-/// allow it. Everything else is resampled with Lanczos3.
+/// Pixel art keeps its hard edges. What was published with each of its pixels as a block is first taken back
+/// to one pixel a block, by the collection's grid if it has one; from there its size changes by whole pixels
+/// where the sizes allow it. Everything else is resampled with Lanczos3.
 ///
 /// # Errors
 /// In words, when the picture does not lie on the grid.
@@ -124,7 +124,8 @@ fn resized(picture: RgbImage, side: u32, grid: Option<Grid>) -> Result<RgbImage,
     })
 }
 
-/// The side of the largest blocks of one color that the whole picture consists of, in pixels; 1 without such blocks.
+/// The side of the largest blocks of one color that the whole picture consists of, in pixels; 1 without such
+/// blocks.
 fn block_side(picture: &RgbImage) -> u32 {
     fn common(a: u32, b: u32) -> u32 {
         if b == 0 { a } else { common(b, a % b) }

@@ -53,7 +53,7 @@ fn folder_name(dir: &Path) -> String {
     readable(&name.unwrap_or_default().to_string_lossy())
 }
 
-/// Whose pictures all of them are. What one of them does not say under a licence cannot be said of all.
+/// The provenance of all collections together. Where one of them states no license, the whole has none.
 fn together(provenances: &[Provenance]) -> Provenance {
     let all = |field: fn(&Provenance) -> &str, between: &str| {
         let mut said: Vec<&str> = vec![];

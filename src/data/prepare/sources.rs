@@ -26,8 +26,8 @@ pub(super) struct Source {
 #[derive(Debug)]
 pub(super) enum Place {
     File(PathBuf),
-    /// In a document, as a `data:` URI at these bytes of its text: read when it is drawn, because all of them together
-    /// may be more than fits into memory.
+    /// In a document, as a `data:` URI at these bytes of its text: read when it is drawn, because all of them
+    /// together may be more than fits into memory.
     Inline(Arc<Path>, Range<usize>),
 }
 
@@ -42,11 +42,12 @@ pub(super) struct Collection {
 /// So many reasons are told of one document; the rest is counted.
 const MAX_REASONS: usize = 100;
 
-/// Lists the pictures of the collection in `dir` and reads its documents. What cannot be used goes to `skipped`.
+/// Lists the pictures of the collection in `dir` and reads its documents. What cannot be used goes to
+/// `skipped`.
 ///
-/// A document names its picture, or, failing that, has its name or number. Either is only ever looked up among the
-/// files found here, so that no path or link in it can reach outside. A picture that is named belongs to the document
-/// that names it, whatever others have its name.
+/// A document names its picture, or, failing that, has its name or number. Either is only ever looked up
+/// among the files found here, so that no path or link in it can reach outside. A picture that is named
+/// belongs to the document that names it, whatever others have its name.
 pub(super) fn find(dir: &Path, skipped: &mut Vec<Skipped>) -> Result<Collection, Error> {
     let (pictures, documents) = list(dir, skipped)?;
     let mut reader = Reader {
@@ -144,8 +145,8 @@ struct Claim<T> {
     document: usize,
 }
 
-/// Keeps the surer of two claims, or else the first. Returns the documents of both, that of the kept one first, if they
-/// disagree.
+/// Keeps the surer of two claims, or else the first. Returns the documents of both, that of the kept one
+/// first, if they disagree.
 fn settle<T: PartialEq>(
     slot: &mut Option<Claim<T>>,
     what: Option<T>,
@@ -190,8 +191,8 @@ impl Reader<'_> {
     fn document(&mut self, index: usize, kind: Kind, text: &str, path: &Arc<Path>) {
         let document = self.documents[index].clone();
         let is_map = text.trim_start_matches('\u{feff}').trim_start().starts_with('{');
-        // Neither has to say anything about single pictures; what a marketplace reads about a whole collection shows a
-        // logo besides.
+        // Neither has to say anything about single pictures; what a marketplace reads about a whole
+        // collection shows a logo besides.
         let is_provenance = is_map && document == Path::new(Provenance::FILE_NAME);
         let is_labels =
             is_map && document == Path::new(Dataset::LABELS_FILE_NAME) && text.contains("\"labels\"");

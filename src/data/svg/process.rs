@@ -1,8 +1,9 @@
 //! Drawing in processes of their own, each within a limit of memory and of time.
 //!
-//! A few lines of SVG can ask for gigabytes or for hours: patterns of huge tiles, references to references, nested
-//! entities. A process that asks for too much ends, and with it only the picture that it was drawing. Processes are
-//! kept and draw one picture after the other, because starting one takes longer than drawing an avatar.
+//! A few lines of SVG can ask for gigabytes or for hours: patterns of huge tiles, references to references,
+//! nested entities. A process that asks for too much ends, and with it only the picture that it was drawing.
+//! Processes are kept and draw one picture after the other, because starting one takes longer than drawing an
+//! avatar.
 
 use std::io::{BufReader, ErrorKind, Read, Write};
 use std::path::PathBuf;
@@ -35,8 +36,8 @@ struct Request {
     background: [u8; 3],
 }
 
-/// What a process answers, before the pixels if there are any: what the renderer warned of, or why there is no
-/// picture.
+/// What a process answers, before the pixels if there are any: what the renderer warned of, or why there is
+/// no picture.
 type Answer = Result<Vec<String>, String>;
 
 /// Processes that draw.
@@ -238,7 +239,8 @@ fn limit_memory() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, setrlimit};
-        // An allocator may have reserved more than the limit before it is known; what drawings take comes on top.
+        // An allocator may have reserved more than the limit before it is known; what drawings take comes on
+        // top.
         let limit = |bytes| Rlimit {
             current: Some(bytes),
             maximum: Some(bytes),

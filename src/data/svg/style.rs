@@ -1,7 +1,7 @@
 //! Style sheets and style attributes, as far as the renderer reads them as a browser does.
 //!
-//! Its reader of CSS is a small one that skips in silence what it does not know. So what stands here is strict: a
-//! sheet is taken only when both are certain to read the same in it.
+//! Its reader of CSS is a small one that skips in silence what it does not know. So what stands here is
+//! strict: a sheet is taken only when both are certain to read the same in it.
 
 use super::forms::Form;
 
@@ -185,7 +185,8 @@ fn without_comments_in_front(text: &str) -> Result<&str, String> {
     Ok(rest)
 }
 
-/// Whether the renderer reads the value to its end: words, numbers, strings and functions, one after the other.
+/// Whether the renderer reads the value to its end: words, numbers, strings and functions, one after the
+/// other.
 fn is_plain_value(value: &str) -> bool {
     let mut rest = value;
     while let Some(first) = rest.chars().next() {
@@ -207,8 +208,8 @@ fn is_plain_value(value: &str) -> bool {
     !value.is_empty()
 }
 
-/// Whether the renderer matches the selector as a browser does: names, classes, ids and attributes, of elements
-/// inside, right inside or right after others.
+/// Whether the renderer matches the selector as a browser does: names, classes, ids and attributes, of
+/// elements inside, right inside or right after others.
 fn is_selector(selector: &str) -> bool {
     /// Takes a name from the front.
     fn name(text: &str) -> Option<&str> {

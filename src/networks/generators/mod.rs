@@ -37,11 +37,11 @@ pub trait Generate {
     /// Side of the pictures in pixels.
     fn resolution(&self) -> usize;
 
-    /// The centre of the latents, `[width]`, that truncation pulls toward: `w_avg`, or zeros.
-    fn latent_centre(&self) -> Tensor<1>;
+    /// The center of the latents, `[width]`, that truncation pulls toward: `w_avg`, or zeros.
+    fn latent_center(&self) -> Tensor<1>;
 
-    /// `z [n, z_dim] -> latents [n, layers, width]`, all layers alike, `centre + truncation_psi (latents -
-    /// centre)`.
+    /// `z [n, z_dim] -> latents [n, layers, width]`, all layers alike, `center + truncation_psi (latents -
+    /// center)`.
     ///
     /// A `truncation_psi` of one leaves them alone; toward zero, pictures become alike and typical.
     fn latents_from_z(&self, z: Tensor<2>, truncation_psi: f32) -> Tensor<3>;
@@ -50,8 +50,8 @@ pub trait Generate {
     /// give the same pictures, up to rounding.
     fn draw(&self, latents: Tensor<3>) -> Tensor<4>;
 
-    /// Whether the length of a `z` chooses the class that it is drawn as, so that a `z` that is moved may change
-    /// its class; see [`LengthBounds`].
+    /// Whether the length of a `z` chooses the class that it is drawn as, so that a `z` that is moved may
+    /// change its class; see [`LengthBounds`].
     fn length_chooses(&self) -> bool {
         false
     }
@@ -212,8 +212,8 @@ impl Generate for Generator {
         self.network().resolution()
     }
 
-    fn latent_centre(&self) -> Tensor<1> {
-        self.network().latent_centre()
+    fn latent_center(&self) -> Tensor<1> {
+        self.network().latent_center()
     }
 
     fn latents_from_z(&self, z: Tensor<2>, truncation_psi: f32) -> Tensor<3> {

@@ -42,7 +42,8 @@ impl PreluLayer {
 /// Passes `x [n, c, h, w]` through all layers, each of which takes what the one before gives.
 ///
 /// # Panics
-/// When channels do not fit together, or a layer has not one bias and one slope for each of its output channels.
+/// When channels do not fit together, or a layer has not one bias and one slope for each of its output
+/// channels.
 pub fn conv2d_prelu_stack(x: Tensor<4>, layers: &[PreluLayer]) -> Tensor<4> {
     let [_, mut c, _, _] = x.dims();
     for PreluLayer { weight, bias, slope } in layers {

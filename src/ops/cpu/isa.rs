@@ -19,7 +19,8 @@ pub enum Isa {
     /// 128 bits of 64-bit ARM.
     #[cfg(target_arch = "aarch64")]
     Neon,
-    /// The geometry of AVX-512 in plain Rust: 16 lanes, 32 registers. It computes in tests only, on every machine.
+    /// The geometry of AVX-512 in plain Rust: 16 lanes, 32 registers. It computes in tests only, on every
+    /// machine.
     #[cfg(all(test, not(target_arch = "wasm32")))]
     Soft16,
     /// The geometry of AVX2: 8 lanes, 16 registers.
@@ -148,8 +149,8 @@ impl Isa {
         }
     }
 
-    /// Has all kernels run with this set from now on, on every thread. What is being computed ends with the one
-    /// that it began with.
+    /// Has all kernels run with this set from now on, on every thread. What is being computed ends with the
+    /// one that it began with.
     pub fn choose(self) {
         assert!(
             Self::available().contains(&self),
@@ -187,8 +188,8 @@ const ALL: &[Isa] = &[
     Isa::Broken,
 ];
 
-/// Whether this process has a processor whose best instruction set is broken. Tests that set it run in a process of
-/// their own.
+/// Whether this process has a processor whose best instruction set is broken. Tests that set it run in a
+/// process of their own.
 #[cfg(all(test, not(target_arch = "wasm32")))]
 pub(crate) static BROKEN: core::sync::atomic::AtomicBool = core::sync::atomic::AtomicBool::new(false);
 

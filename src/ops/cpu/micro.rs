@@ -1,11 +1,13 @@
 //! The inner loops that the multiplications of convolutions and of fully connected layers run in.
 
-// They take many sizes and pointers, and index several arrays by one counter: bundling either would hide what is computed.
+// They take many sizes and pointers, and index several arrays by one counter: bundling either would hide what
+// is computed.
 #![allow(clippy::too_many_arguments, clippy::needless_range_loop)]
 
 use super::simd::Simd;
 
-/// Reads a vector of channel-block storage: vector `v` of consecutive blocks that lie `block_stride` floats apart.
+/// Reads a vector of channel-block storage: vector `v` of consecutive blocks that lie `block_stride` floats
+/// apart.
 #[inline(always)]
 const fn block_offset<S: Simd>(v: usize, block_stride: usize) -> usize {
     (v * S::LANES / 16) * block_stride + (v * S::LANES) % 16
@@ -13,9 +15,9 @@ const fn block_offset<S: Simd>(v: usize, block_stride: usize) -> usize {
 
 /// `out[r][v] = sum over c of a[r][c] * b[c][v]`, `R` rows by `NV` vectors.
 ///
-/// `a` is channel-block storage: rows `ROW` floats apart, blocks of 16 channels `a_block` apart, `channels` in all.
-/// `b` is dense, `NV` vectors for each channel. `out` is channel-block storage as well. The distance of rows is a
-/// constant so that one register addresses them all.
+/// `a` is channel-block storage: rows `ROW` floats apart, blocks of 16 channels `a_block` apart, `channels`
+/// in all. `b` is dense, `NV` vectors for each channel. `out` is channel-block storage as well. The distance
+/// of rows is a constant so that one register addresses them all.
 ///
 /// # Safety
 /// All those places must be valid, and the processor must have `S`.
@@ -67,7 +69,8 @@ pub(crate) struct Chunk {
     pub len: usize,
 }
 
-/// `out[r][v] = sum over the channels of all chunks of from[r][chunk][c] * b[c][v]`, for rows anywhere in memory.
+/// `out[r][v] = sum over the channels of all chunks of from[r][chunk][c] * b[c][v]`, for rows anywhere in
+/// memory.
 ///
 /// # Safety
 /// All those places must be valid, and the processor must have `S`.
@@ -107,9 +110,9 @@ pub(crate) unsafe fn multiply_at<S: Simd, const R: usize, const NV: usize>(
 
 /// `out[r][v] += sum over t of a[t][r] * b[t][v]`, `R` rows by `NV` vectors: the gradient of weights.
 ///
-/// `a` has `R` neighbouring floats for each `t`, `a_step` apart; `b` is channel-block storage, `b_step` apart for
-/// each `t` and `b_block` for each block. `out` has rows of dense vectors, `out_row` apart; when `fresh`, what it held
-/// does not count.
+/// `a` has `R` neighboring floats for each `t`, `a_step` apart; `b` is channel-block storage, `b_step` apart
+/// for each `t` and `b_block` for each block. `out` has rows of dense vectors, `out_row` apart; when `fresh`,
+/// what it held does not count.
 ///
 /// # Safety
 /// All those places must be valid, and the processor must have `S`.
@@ -159,7 +162,8 @@ pub(crate) unsafe fn accumulate<S: Simd, const R: usize, const NV: usize>(
     }
 }
 
-/// [`accumulate`] over a rectangle of steps: `steps` rows and columns, with the distances of both in `a` and `b`.
+/// [`accumulate`] over a rectangle of steps: `steps` rows and columns, with the distances of both in `a` and
+/// `b`.
 ///
 /// # Safety
 /// All those places must be valid, and the processor must have `S`.

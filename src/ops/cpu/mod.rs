@@ -1,5 +1,5 @@
-//! What every kernel on the CPU stands on: vectors, the inner loops over them, the choice of instruction set, threads and
-//! scratch memory.
+//! What every kernel on the CPU stands on: vectors, the inner loops over them, the choice of instruction set,
+//! threads and scratch memory.
 //! Nothing here knows of tensors.
 
 mod isa;

@@ -13,7 +13,7 @@ fn config() -> CutoutConfig {
         aspect: 0.2,
         rotation: 0.3,
         flip: 0.5,
-        colour_jitter: 0.3,
+        color_jitter: 0.3,
     }
 }
 
@@ -32,11 +32,11 @@ fn values(tensor: Tensor<4>) -> Vec<f32> {
     tensor.into_data().iter::<f32>().collect()
 }
 
-/// The sample of a line at `centre` under a tent of half the width `width`, straight from the definition.
-fn tent(line: &dyn Fn(usize) -> f64, len: usize, centre: f64, width: f64) -> f64 {
+/// The sample of a line at `center` under a tent of half the width `width`, straight from the definition.
+fn tent(line: &dyn Fn(usize) -> f64, len: usize, center: f64, width: f64) -> f64 {
     let (mut sum, mut total) = (0.0, 0.0);
-    for j in (centre - width).floor() as i32..=(centre + width).ceil() as i32 {
-        let weight = (1.0 - (f64::from(j) - centre).abs() / width).max(0.0);
+    for j in (center - width).floor() as i32..=(center + width).ceil() as i32 {
+        let weight = (1.0 - (f64::from(j) - center).abs() / width).max(0.0);
         sum += weight * line(j.clamp(0, len as i32 - 1) as usize);
         total += weight;
     }
@@ -71,7 +71,7 @@ fn reference(view: &View, image: &[f32], side: usize) -> Vec<f32> {
         for v in 0..side {
             for u in 0..side {
                 let mixed: f64 = (0..3)
-                    .map(|from| f64::from(view.colour[to][from]) * cropped(from, v, u))
+                    .map(|from| f64::from(view.color[to][from]) * cropped(from, v, u))
                     .sum();
                 result.push((mixed + f64::from(view.brightness)) as f32);
             }
@@ -141,7 +141,7 @@ fn the_whole_picture_stays_itself() {
         aspect: 0.0,
         rotation: 0.0,
         flip: 0.0,
-        colour_jitter: 0.0,
+        color_jitter: 0.0,
     };
     let square = images(2, &device).slice([0..2, 0..3, 0..7, 0..7]);
     let cutouts = Cutouts::draw(&whole, 2, [7, 7], 7, &mut rng());
@@ -159,11 +159,12 @@ fn the_whole_picture_stays_itself() {
 
 #[test]
 fn small_shears_turn_the_picture() {
-    // A bar to the right of the centre goes down when the view turns counter-clockwise around the centre.
+    // A bar to the right of the center goes down when the view turns counter-clockwise around the center.
     let view = View::draw(&config(), SIZE, &mut rng());
     let angle = -view.shear_x.atan();
     assert!((view.shear_y - angle.sin() * angle.cos()).abs() < 1e-6 && angle != 0.0);
-    // Shear by x after shear by y is [1 - ab, b; -a, 1] with a = tan, b = sin cos: for a small angle a rotation.
+    // Shear by x after shear by y is [1 - ab, b; -a, 1] with a = tan, b = sin cos: for a small angle a
+    // rotation.
     let [[a, b], [c, d]] = [
         [1.0 + view.shear_x * view.shear_y, view.shear_x],
         [view.shear_y, 1.0],

@@ -1,5 +1,5 @@
-//! The programs themselves. Pictures and weights are in memory with their channels next to each other, `[n][h][w][c]` and
-//! `[k][kh][kw][c]`, in vectors of `N` channels.
+//! The programs themselves. Pictures and weights are in memory with their channels next to each other,
+//! `[n][h][w][c]` and `[k][kh][kw][c]`, in vectors of `N` channels.
 
 use burn::cubecl::{self, prelude::*};
 
@@ -16,10 +16,10 @@ pub(super) struct Sizes {
     pub padding: usize,
 }
 
-/// `side(v) v` with `v = conv(x styles, weight) scale + noise + bias`. `factors` are the scale, `[n][k]`, or one slope for each
-/// channel in place of `down`, `[k]`. A unit computes `pixels` neighbours of a row and one
-/// vector of their channels: whatever it reads of the picture serves all those channels, and of the weights all those
-/// pixels.
+/// `side(v) v` with `v = conv(x styles, weight) scale + noise + bias`. `factors` are the scale, `[n][k]`, or
+/// one slope for each channel in place of `down`, `[k]`. A unit computes `pixels` neighbors of a row and one
+/// vector of their channels: whatever it reads of the picture serves all those channels, and of the weights
+/// all those pixels.
 #[cube(launch_unchecked)]
 pub(super) fn conv_layer<NIn: Size, NOut: Size>(
     x: &[Vector<f32, NIn>],
@@ -195,8 +195,8 @@ pub(super) fn linear_act<N: Size>(
     y[ABSOLUTE_POS] = max(v, 0.0) * up + min(v, 0.0) * down;
 }
 
-/// StyleGAN2's resample filter along both axes; a unit computes one vector of channels. `rate` is 2 going up, 1 for the
-/// filter alone, 0 going down.
+/// StyleGAN2's resample filter along both axes; a unit computes one vector of channels. `rate` is 2 going up,
+/// 1 for the filter alone, 0 going down.
 #[cube(launch_unchecked)]
 pub(super) fn resample<N: Size>(
     x: &[Vector<f32, N>],

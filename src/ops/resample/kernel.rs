@@ -1,8 +1,8 @@
 //! The resample filter on the CPU.
 //!
-//! A strip of rows is copied onto a canvas with zeros around it. Combining rows is a loop over the whole canvas as one
-//! line, which makes full vectors of the smallest pictures. Combining columns goes from there to the output in whole
-//! vectors too: what spills over the end of a row is overwritten by the next one.
+//! A strip of rows is copied onto a canvas with zeros around it. Combining rows is a loop over the whole
+//! canvas as one line, which makes full vectors of the smallest pictures. Combining columns goes from there
+//! to the output in whole vectors too: what spills over the end of a row is overwritten by the next one.
 
 use crate::ops::cpu::{Isa, Shared, dispatch, for_each, scratch, simd::Simd};
 use core::mem::MaybeUninit;
@@ -129,8 +129,8 @@ fn two_taps(to: &mut [f32], from: &[f32], step: usize, before: f32, after: f32) 
 /// Rows of steps `first..first + steps` of one picture. `canvas` is zero in its margins, and stays so.
 ///
 /// # Safety
-/// The processor must have `S`, which is here for the compiler's benefit: the loops are plain, and become vectors of
-/// the instruction set that the caller is compiled for.
+/// The processor must have `S`, which is here for the compiler's benefit: the loops are plain, and become
+/// vectors of the instruction set that the caller is compiled for.
 #[inline(always)]
 unsafe fn strip<S: Simd>(
     p: &Resample,
@@ -164,7 +164,8 @@ unsafe fn strip<S: Simd>(
     let f = RESAMPLE_FILTER;
     let (outer, inner) = (f[0] * p.gain, f[1] * p.gain);
     let n = steps * stride;
-    // SAFETY: a line is longer than whole vectors of its last row, and `store` takes care of the output's end.
+    // SAFETY: a line is longer than whole vectors of its last row, and `store` takes care of the output's
+    // end.
     unsafe {
         let (v_outer, v_inner) = (S::splat(f[0]), S::splat(f[1]));
         match p.rate {
@@ -197,8 +198,8 @@ unsafe fn strip<S: Simd>(
                 }
             }
             Rate::Up => {
-                // Even outputs lie on the sample and the one before it, or on both sides of the gap before: the
-                // padding says which. Odd ones lie half a sample later.
+                // Even outputs lie on the sample and the one before it, or on both sides of the gap before:
+                // the padding says which. Odd ones lie half a sample later.
                 let phase = p.pad as usize;
                 let (even, odd) = ([f[phase + 2], f[phase]], [f[3 - phase], f[1 - phase]]);
                 two_taps(&mut line[..n], canvas, stride, even[0] * p.gain, even[1] * p.gain);

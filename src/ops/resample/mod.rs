@@ -21,8 +21,8 @@ pub(super) enum Rate {
     Down,
 }
 
-/// One use of the filter, along both axes: `y[o] = gain sum_k f[k] x[o + k - pad]` at the same rate, `x[2 o + k - pad]`
-/// going down, and the adjoint of that going up; samples outside are zero.
+/// One use of the filter, along both axes: `y[o] = gain sum_k f[k] x[o + k - pad]` at the same rate, `x[2 o +
+/// k - pad]` going down, and the adjoint of that going up; samples outside are zero.
 #[derive(Clone, Copy, Debug)]
 pub struct Resample {
     pub(super) rate: Rate,
@@ -59,8 +59,8 @@ impl Resample {
 
 /// Doubles the sides of `x [n, c, h, w]`: zeros between the samples, then the filter with a gain of 4.
 ///
-/// The output is `[n, c, 2 h + 2 border, 2 w + 2 border]`, where `border` is 0 or 1: a border of one keeps the
-/// filter's tail outside the picture on every side, for a 3x3 convolution that follows without padding.
+/// The output is `[n, c, 2 h + 2 border, 2 w + 2 border]`, where `border` is 0 or 1: a border of one keeps
+/// the filter's tail outside the picture on every side, for a 3x3 convolution that follows without padding.
 /// In the reference's terms the padding is `(2 + border, 1 + border)`. A constant picture stays constant,
 /// except at its edge, where the outside counts as zero.
 ///
@@ -98,7 +98,8 @@ pub fn downsample2d(x: Tensor<4>) -> Tensor<4> {
     .apply(x)
 }
 
-/// Filters `x [n, c, h, w]` at its own rate, times `gain`, with `pad0` zeros before and `pad1` after each axis.
+/// Filters `x [n, c, h, w]` at its own rate, times `gain`, with `pad0` zeros before and `pad1` after each
+/// axis.
 ///
 /// The output is `[n, c, h + pad0 + pad1 - 3, w + pad0 + pad1 - 3]`.
 ///

@@ -10,8 +10,8 @@ pub enum Optimizer {
     /// Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015).
     #[default]
     Adam,
-    /// Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (2019). What decays is the distance from the
-    /// space's centre, by [`WEIGHT_DECAY`].
+    /// Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (2019). What decays is the distance
+    /// from the space's center, by [`WEIGHT_DECAY`].
     AdamW,
 }
 
@@ -23,8 +23,8 @@ const EPSILON: f64 = 1e-8;
 /// AdamW's decay in a step, times the step size.
 pub const WEIGHT_DECAY: f64 = 0.1;
 
-/// The moments. burn's optimizers work on modules with parameters; this is the same rule on a plain tensor, without
-/// anything that grows with the number of steps.
+/// The moments. burn's optimizers work on modules with parameters; this is the same rule on a plain tensor,
+/// without anything that grows with the number of steps.
 pub struct Adam {
     optimizer: Optimizer,
     moments: Option<(Tensor<3>, Tensor<3>)>,

@@ -41,9 +41,9 @@ pub struct GuideSettings {
     pub space: Space,
     /// Truncation of the mapping, in the space z only.
     pub truncation_psi: f32,
-    /// Weight of the mean squared distance from the centre (`w_avg`; zero in the space z), in units of the
+    /// Weight of the mean squared distance from the center (`w_avg`; zero in the space z), in units of the
     /// latents' spread. It keeps avatars typical of the model, where the networks can be trusted.
-    pub centre_pull: f64,
+    pub center_pull: f64,
     /// Standard deviation of the noise on the latents in the first step; it falls to none in three quarters
     /// of the steps (Karras et al., 2020, appendix D).
     pub latent_noise: f64,
@@ -64,7 +64,7 @@ impl Default for GuideSettings {
             optimizer: Optimizer::Adam,
             space: Space::W,
             truncation_psi: 0.7,
-            centre_pull: 0.02,
+            center_pull: 0.02,
             latent_noise: 0.0,
             cutouts: CutoutConfig::default(),
             snapshots: 2,
@@ -87,7 +87,7 @@ impl GuideSettings {
             steps,
             learning_rate,
             truncation_psi,
-            centre_pull,
+            center_pull,
             latent_noise,
             ref cutouts,
             snapshots,
@@ -100,8 +100,8 @@ impl GuideSettings {
             format!("the learning rate is {learning_rate}, expected more than 0, at most 10")
         } else if !(0.0..=2.0).contains(&truncation_psi) {
             format!("truncation_psi is {truncation_psi}, expected 0 to 2")
-        } else if !(0.0..=100.0).contains(&centre_pull) {
-            format!("centre_pull is {centre_pull}, expected 0 to 100")
+        } else if !(0.0..=100.0).contains(&center_pull) {
+            format!("center_pull is {center_pull}, expected 0 to 100")
         } else if !(0.0..=10.0).contains(&latent_noise) {
             format!("latent_noise is {latent_noise}, expected 0 to 10")
         } else if !(1..=most).contains(&snapshots) {
@@ -201,7 +201,7 @@ pub async fn guide<E: ImageEncoder + ?Sized>(
         let losses = mean(targets.losses(embeddings.clone(), settings.loss));
         let scores = mean(targets.scores(embeddings.without_autodiff()));
         let [_, layers, width] = u.dims();
-        let pull = leaf.clone().square().sum() * (settings.centre_pull / (layers * width) as f64);
+        let pull = leaf.clone().square().sum() * (settings.center_pull / (layers * width) as f64);
         let mut gradients = (losses.clone().sum() + pull).backward();
         let gradient = leaf
             .grad_remove(&mut gradients)

@@ -45,8 +45,8 @@ impl Space {
 /// How many latents the spread of `w` is measured on.
 const SPREAD_SEEDS: u64 = 256;
 
-/// A space around its centre: a latent is `centre + scale u`, where the `u` of a seed have a mean square near
-/// one. A step of Adam then means the same in every model, and so does the pull toward the centre.
+/// A space around its center: a latent is `center + scale u`, where the `u` of a seed have a mean square near
+/// one. A step of Adam then means the same in every model, and so does the pull toward the center.
 pub struct Coordinates<'a> {
     generator: &'a dyn Generate,
     space: Space,
@@ -54,7 +54,7 @@ pub struct Coordinates<'a> {
     scale: f32,
     /// `[1, 1, width]`, or in the space w `[n, layers, width]`, by which layers differ from their mean
     /// included.
-    centre: Tensor<3>,
+    center: Tensor<3>,
 }
 
 impl<'a> Coordinates<'a> {
@@ -71,7 +71,7 @@ impl<'a> Coordinates<'a> {
             ..
         } = *settings;
         space.check(generator)?;
-        let w_avg = generator.latent_centre().without_autodiff();
+        let w_avg = generator.latent_center().without_autodiff();
         let (device, z_dim) = (w_avg.device(), generator.z_dim());
         let expected = match space {
             Space::Z => [1, z_dim],
@@ -85,16 +85,16 @@ impl<'a> Coordinates<'a> {
                 expected[0], expected[1]
             )));
         }
-        let (scale, centre) = match space {
+        let (scale, center) = match space {
             Space::Z => (1.0, Tensor::zeros([1, 1, z_dim], &device)),
             Space::W | Space::WPlus => (spread(generator, &device).await?, w_avg.reshape([1, 1, width])),
         };
-        let u = (start - centre.clone()) / scale;
-        let (centre, u) = match space {
-            Space::Z | Space::WPlus => (centre, u),
+        let u = (start - center.clone()) / scale;
+        let (center, u) = match space {
+            Space::Z | Space::WPlus => (center, u),
             Space::W => {
                 let mean = u.clone().mean_dim(1);
-                (centre + (u - mean.clone()) * scale, mean)
+                (center + (u - mean.clone()) * scale, mean)
             }
         };
         let space = Self {
@@ -102,7 +102,7 @@ impl<'a> Coordinates<'a> {
             space,
             truncation_psi,
             scale,
-            centre,
+            center,
         };
         Ok((space, u))
     }
@@ -110,7 +110,7 @@ impl<'a> Coordinates<'a> {
     /// Coordinates to `latents [n, layers, width]`.
     pub fn latents(&self, u: Tensor<3>) -> Tensor<3> {
         // In the space w this repeats the one w for all layers.
-        let latents = u * self.scale + self.centre.clone();
+        let latents = u * self.scale + self.center.clone();
         match self.space {
             Space::Z => {
                 let z = latents.squeeze_dim::<2>(1);
@@ -130,7 +130,7 @@ async fn spread(generator: &dyn Generate, device: &Device) -> Result<f32, Error>
         .latents_from_z(z, 1.0)
         .narrow(1, 0, 1)
         .without_autodiff();
-    let w_avg = generator.latent_centre().without_autodiff();
+    let w_avg = generator.latent_center().without_autodiff();
     let spread = read((w - w_avg.unsqueeze()).square().mean().sqrt()).await?[0];
     // An untrained mapping may give the same w for all.
     Ok(if spread > 1e-6 { spread } else { 1.0 })

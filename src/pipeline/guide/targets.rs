@@ -54,7 +54,7 @@ pub fn text_targets(tower: &TextTower, tokenizer: &Tokenizer, prompts: &[Prompt]
     (embeddings, weights, Modality::Text)
 }
 
-/// What `picture` shows, for [`Targets::new`]: its largest centred square, on white where it is transparent.
+/// What `picture` shows, for [`Targets::new`]: its largest centered square, on white where it is transparent.
 pub fn image_target<E: ImageEncoder + ?Sized>(
     encoder: &E,
     picture: &RgbaImage,

@@ -343,7 +343,7 @@ impl<'a> Guesses<'a> {
             }
             Source::Locked(latent, variation) => {
                 let others = generator.latents_from_z(normal(generator.z_dim()), 1.0);
-                let difference = others - generator.latent_centre().unsqueeze();
+                let difference = others - generator.latent_center().unsqueeze();
                 latent.clone() + difference * *variation
             }
             Source::Changed(latent, variation, mapper, direction) => {

@@ -84,7 +84,7 @@ fn guidance_goes_on_from_the_draft_in_every_space() {
         let mut request = ImagineRequest::new(Quality::Normal, 2, 5);
         request.guidance.space = space;
         // The pull toward the average may cost an avatar some of its score.
-        request.guidance.centre_pull = 0.0;
+        request.guidance.center_pull = 0.0;
         let mut draft = request.clone();
         draft.guidance.steps = 0;
         let (events, better) = run(&request, true, true).unwrap();

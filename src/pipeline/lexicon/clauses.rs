@@ -127,8 +127,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Takes from `items` what tells more about the thing before them: "her hair is blue", "hair: blue". "Hair
-    /// in blue" is about hair, but "long hair in blue" about clothes.
+    /// Takes from `items` what tells more about the thing before them: "her hair is blue", "hair: blue".
+    /// "Hair in blue" is about hair, but "long hair in blue" about clothes.
     fn describe(&mut self, items: &mut Vec<Item>, denied: bool, after: Grammar) {
         let Some(last) = self.clauses[self.part..].last_mut() else {
             return;

@@ -25,8 +25,8 @@ const CLASSES: usize = 1008;
 pub struct InceptionModel {
     /// Its weights by the names of its parameters.
     pub tensors: Tensors,
-    /// The licence of the weights, an SPDX expression.
-    pub licence: String,
+    /// The license of the weights, an SPDX expression.
+    pub license: String,
     /// Where the weights come from, in words.
     pub source: String,
 }
@@ -42,7 +42,7 @@ impl InceptionModel {
     /// When the file is damaged, or its tensors are not exactly those of this network.
     pub fn from_foreign(
         bytes: &[u8],
-        licence: String,
+        license: String,
         source: String,
         device: &Device,
     ) -> Result<Self, Error> {
@@ -54,7 +54,7 @@ impl InceptionModel {
         check(&Inception::init(device), &tensors)?;
         Ok(Self {
             tensors,
-            licence,
+            license,
             source,
         })
     }
@@ -63,7 +63,7 @@ impl InceptionModel {
     pub fn to_safetensors(&self) -> Result<Vec<u8>, Error> {
         let about = About {
             config: (),
-            licence: self.licence.clone(),
+            license: self.license.clone(),
             source: self.source.clone(),
         };
         safetensors::write(&self.tensors, about.to_metadata(ARCHITECTURE)?)
@@ -73,13 +73,13 @@ impl InceptionModel {
     ///
     /// # Errors
     ///
-    /// When the file is damaged, of another architecture, or lacks its licence.
+    /// When the file is damaged, of another architecture, or lacks its license.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, Error> {
         let (tensors, metadata) = safetensors::read(bytes)?;
         let about: About<()> = About::from_metadata(metadata, ARCHITECTURE, "guise import inception")?;
         Ok(Self {
             tensors,
-            licence: about.licence,
+            license: about.license,
             source: about.source,
         })
     }

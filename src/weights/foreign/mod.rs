@@ -1,7 +1,7 @@
 //! Weights that other programs wrote, natively only: the page reads published bundles and nothing else.
 //!
 //! A foreign model is read once by `guise import`, which checks it layer by layer and writes it as
-//! safetensors under the names of our networks' parameters, with its architecture, licence and source.
+//! safetensors under the names of our networks' parameters, with its architecture, license and source.
 
 mod batch_norm;
 mod clip;

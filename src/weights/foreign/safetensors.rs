@@ -127,8 +127,8 @@ pub(super) fn read_any(bytes: &[u8]) -> Result<(Found, Metadata), Error> {
 pub(super) struct About<C> {
     /// The network's shape.
     pub(super) config: C,
-    /// The licence of the weights, an SPDX expression.
-    pub(super) licence: String,
+    /// The license of the weights, an SPDX expression.
+    pub(super) license: String,
     /// Where the weights come from, in words.
     pub(super) source: String,
 }
@@ -141,7 +141,7 @@ impl<C: Serialize + DeserializeOwned> About<C> {
         let fields = [
             ("architecture", architecture),
             ("config", &config),
-            ("licence", &self.licence),
+            ("licence", &self.license),
             ("source", &self.source),
         ];
         Ok(Metadata::from(
@@ -174,7 +174,7 @@ impl<C: Serialize + DeserializeOwned> About<C> {
         })?;
         Ok(Self {
             config,
-            licence: field("licence")?,
+            license: field("licence")?,
             source: field("source")?,
         })
     }

@@ -24,8 +24,8 @@ pub struct SuperResolution {
     pub config: SrvggNetCompactConfig,
     /// Its weights by the names of its parameters.
     pub tensors: Tensors,
-    /// The licence of the weights, an SPDX expression.
-    pub licence: String,
+    /// The license of the weights, an SPDX expression.
+    pub license: String,
     /// Where the weights come from, in words.
     pub source: String,
 }
@@ -36,7 +36,7 @@ impl SuperResolution {
     /// # Errors
     ///
     /// Every layer is compared with the architecture, and all of the weights must be used up.
-    pub fn from_ncnn(param: &[u8], bin: &[u8], licence: String, source: String) -> Result<Self, Error> {
+    pub fn from_ncnn(param: &[u8], bin: &[u8], license: String, source: String) -> Result<Self, Error> {
         let layers = parse_param(param)?;
         let mut walk = Walk { layers: &layers };
 
@@ -142,7 +142,7 @@ impl SuperResolution {
         Ok(Self {
             config,
             tensors,
-            licence,
+            license,
             source,
         })
     }
@@ -151,7 +151,7 @@ impl SuperResolution {
     pub fn to_safetensors(&self) -> Result<Vec<u8>, Error> {
         let about = About {
             config: self.config.clone(),
-            licence: self.licence.clone(),
+            license: self.license.clone(),
             source: self.source.clone(),
         };
         let mut metadata = about.to_metadata(ARCHITECTURE)?;
@@ -163,7 +163,7 @@ impl SuperResolution {
     ///
     /// # Errors
     ///
-    /// When the file is damaged, of another architecture, or lacks its licence.
+    /// When the file is damaged, of another architecture, or lacks its license.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, Error> {
         let (tensors, metadata) = safetensors::read(bytes)?;
         let about: About<SrvggNetCompactConfig> =
@@ -172,7 +172,7 @@ impl SuperResolution {
         Ok(Self {
             config: about.config,
             tensors,
-            licence: about.licence,
+            license: about.license,
             source: about.source,
         })
     }

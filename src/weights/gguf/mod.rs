@@ -141,8 +141,9 @@ pub fn write_each(
 
 /// The tensors in `bytes`, dequantized, in their true shapes.
 ///
-/// What comes out takes at most about seven times the memory of `bytes`, whatever they claim: no two tensors may
-/// share bytes, and four bits become at most one `f32`. On the way, the largest tensor is there twice more.
+/// What comes out takes at most about seven times the memory of `bytes`, whatever they claim: no two tensors
+/// may share bytes, and four bits become at most one `f32`. On the way, the largest tensor is there twice
+/// more.
 ///
 /// # Errors
 ///

@@ -45,8 +45,8 @@ pub struct Manifest {
     pub metrics: Metrics,
     /// The `truncation_psi` at which its pictures look best.
     pub truncation_psi: f32,
-    /// Of pixel art, how many pixels it has along a side: a divisor of the pictures' resolution. Such pictures are
-    /// enlarged exactly, never by an upscaler.
+    /// Of pixel art, how many pixels it has along a side: a divisor of the pictures' resolution. Such
+    /// pictures are enlarged exactly, never by an upscaler.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pixel_grid: Option<usize>,
     /// Every color of that pixel art, if they are few enough; what is drawn is snapped to them.
@@ -138,7 +138,7 @@ pub struct File {
 /// Whose work it is and what may be done with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credit {
-    /// An SPDX identifier such as `CC0-1.0`, or the licence in words.
+    /// An SPDX identifier such as `CC0-1.0`, or the license in words.
     pub license: String,
     /// Whom to credit, in the words that they ask for; may be empty.
     #[serde(default)]

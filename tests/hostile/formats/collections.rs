@@ -43,7 +43,7 @@ pub fn formats() -> Vec<Format> {
     ];
     for format in &mut formats {
         format.slowness = 10;
-        // A picture may have 256 MiB as it is decoded, once more in another type of colours, and may be drawn
+        // A picture may have 256 MiB as it is decoded, once more in another type of colors, and may be drawn
         // for 20 s.
         format.memory = 1 << 30;
         format.time = Duration::from_secs(30);

@@ -1,4 +1,4 @@
-// Lorelei by Lisa Wischofsky, CC0 1.0: drawn heads, black and white as published and coloured here. Eyebrows, noses
+// Lorelei by Lisa Wischofsky, CC0 1.0: drawn heads, black and white as published and colored here. Eyebrows, noses
 // and the shape of the head vary without a name.
 
 import { lorelei } from "@dicebear/collection";

@@ -13,7 +13,7 @@ const art = JSON.parse(
 const palette = art.palette.map((color) => Number.parseInt(color || "0", 16));
 
 /**
- * Where a part has pixels, and their colours, as `[position, color]`.
+ * Where a part has pixels, and their colors, as `[position, color]`.
  *
  * It is stored as hexadecimal bytes: the number of the palette, the bounds (top, right, bottom, left; right is
  * the first column outside, bottom the last row inside), then runs of a length and a color. Color 0 is transparent.

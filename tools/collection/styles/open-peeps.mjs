@@ -1,5 +1,5 @@
 // Open Peeps by Pablo Stanley, CC0 1.0: hand-drawn heads and shoulders. Most hair is drawn as black ink; some takes
-// a colour. The bear's head is left out: it is not hair.
+// a color. The bear's head is left out: it is not hair.
 
 import { openPeeps } from "@dicebear/collection";
 import { dicebear } from "../dicebear.mjs";

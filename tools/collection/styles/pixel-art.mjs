@@ -6,7 +6,7 @@ import * as palettes from "../palettes.mjs";
 
 const shirt = "shirt";
 
-// What covers what, from rendering every pair with the lower part in a colour of its own: hair that keeps at
+// What covers what, from rendering every pair with the lower part in a color of its own: hair that keeps at
 // least 4 of its 256 pixels under every hat, and hair that leaves at most 1 pixel of an earring.
 const seenUnderHats = /^(long(?!14)|short(01|11|13|14|15|17|18)$)/;
 const coversEarrings = {

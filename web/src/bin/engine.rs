@@ -7,7 +7,8 @@ unsafe extern "C" {
 
 fn main() {
     // Unless a program calls its constructors itself, the linker wraps every export so that each call from
-    // JavaScript runs all of them again: burn's tables then grow with every message and everything slows down.
+    // JavaScript runs all of them again: burn's tables then grow with every message and everything slows
+    // down.
     //
     // SAFETY: the linker defines this function, it takes nothing and gives nothing, and it runs here once,
     // before anything reads what it registers.

@@ -14,7 +14,7 @@ pub fn facts(manifest: &Manifest, generator: &Generator, upscale_factor: Option<
     let credit = |subject: &str, credit: &manifest::Credit| Credit {
         subject: subject.into(),
         attribution: credit.attribution.clone(),
-        licence: credit.license.clone(),
+        license: credit.license.clone(),
         source: credit.source.clone(),
     };
     let Manifest { parts, .. } = manifest;

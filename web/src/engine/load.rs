@@ -37,7 +37,8 @@ pub struct Files {
     pub kept: bool,
 }
 
-/// Fetches the manifest of the bundle in the folder at the address `folder`, and lets go of what is kept of others.
+/// Fetches the manifest of the bundle in the folder at the address `folder`, and lets go of what is kept of
+/// others.
 pub async fn manifest(folder: &str, store: Option<&Store>) -> Result<Manifest, Error> {
     let url = format!("{folder}{}", Manifest::FILE_NAME);
     let limit = Manifest::MAX_BYTES as usize;

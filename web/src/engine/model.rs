@@ -303,8 +303,8 @@ impl Model {
         Ok(())
     }
 
-    /// Passes an event on to the page, its picture as the pixel art that it means where it means some. What the
-    /// networks go on with is not touched.
+    /// Passes an event on to the page, its picture as the pixel art that it means where it means some. What
+    /// the networks go on with is not touched.
     pub(super) async fn show(&self, job: JobId, stage: Stage, mut event: Event) -> Result<(), Error> {
         if let (Some(snap), Event::Picture { image, .. }) = (&self.snap, &mut event) {
             snap.apply(image);

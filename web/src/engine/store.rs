@@ -20,7 +20,7 @@ const PATIENCE_MS: u32 = 10_000;
 /// The parts kept for one site.
 pub struct Store {
     cache: Cache,
-    /// Whether the browser failed to answer once: then nothing is asked any more, so that nobody waits again.
+    /// Whether the browser failed to answer once: it is not asked again, so that no visitor waits twice.
     is_hanging: Cell<bool>,
     /// Address below which parts are kept; nothing is ever fetched from it.
     base: String,

@@ -1,4 +1,5 @@
-//! A picture that a visitor gave as a target. The browser decodes it, as it does with the pictures of any page.
+//! A picture that a visitor gave as a target. The browser decodes it, as it does with the pictures of any
+//! page.
 
 use super::scope;
 use image::RgbaImage;
@@ -11,7 +12,8 @@ use web_sys::{Blob, ImageBitmap, OffscreenCanvas, OffscreenCanvasRenderingContex
 /// A decoded picture takes four bytes a pixel, and phones have little memory.
 const MAX_MEGAPIXELS: usize = 40;
 
-/// The middle square of the picture in `file`, scaled to `side` x `side` pixels, on white where it is transparent.
+/// The middle square of the picture in `file`, scaled to `side` x `side` pixels, on white where it is
+/// transparent.
 ///
 /// # Errors
 ///

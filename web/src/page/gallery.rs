@@ -93,7 +93,7 @@ fn Frame(studio: Studio, place: usize) -> impl IntoView {
         None => studio.look.with(|look| look.name(place)),
     };
     let score = studio.scores[place];
-    // A cosine means nothing to people, and the best come first anyway: this is for whoever examines the page.
+    // A cosine means nothing to people, and the best come first anyway. The tests read it.
     let fit = move || {
         score
             .get()

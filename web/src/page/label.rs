@@ -27,8 +27,8 @@ pub fn Label(studio: Studio) -> impl IntoView {
             }
         };
         let credits = facts.model.credits.into_iter().map(|credit| {
-            let Credit { subject, attribution, licence, source } = credit;
-            let lines = [attribution, licence, source].into_iter().filter(|line| !line.is_empty());
+            let Credit { subject, attribution, license, source } = credit;
+            let lines = [attribution, license, source].into_iter().filter(|line| !line.is_empty());
             view! { <div><dt>{subject}</dt>{lines.map(|line| view! { <dd>{line}</dd> }).collect_view()}</div> }
         });
         let credits = credits.collect_view();

@@ -1,12 +1,14 @@
 //! Pictures inside JSON: `data:` URIs in every form that browsers show, and plain SVG.
 //!
-//! A browser takes an unescaped `#` for the end of the data. Many generators write colors with it, so it stays here.
+//! A browser takes an unescaped `#` for the end of the data. Many generators write colors with it, so it
+//! stays here.
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-/// As forgiving as the URL standard, which asks for no padding and does not look at the bits behind the last byte.
+/// As forgiving as the URL standard, which asks for no padding and does not look at the bits behind the last
+/// byte.
 const FORGIVING: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()

@@ -1,6 +1,7 @@
 //! The files of a collection that say something about its pictures: JSON, JSON lines and tables.
 //!
-//! A token is a picture and what is said about it. Tokens are handed on one by one; of the file itself nothing stays.
+//! A token is a picture and what is said about it. Tokens are handed on one by one; of the file itself
+//! nothing stays.
 
 use std::borrow::Cow;
 use std::io::{Read, Seek, SeekFrom};
@@ -21,7 +22,8 @@ mod table;
 
 pub(super) use data_uri::{is_inline, unescaped};
 
-/// What a token says about where its picture is, from the clearest key to the vaguest, as [`key`] writes them.
+/// What a token says about where its picture is, from the clearest key to the vaguest, as [`key`] writes
+/// them.
 const IMAGES: &[&str] = &[
     "filename",
     "image",
@@ -83,8 +85,8 @@ pub(super) enum Image {
     Inline(Range<usize>),
 }
 
-/// How a document is written, by its extension or by its first letter: tokens downloaded from the web are often called
-/// just `17`.
+/// How a document is written, by its extension or by its first letter: tokens downloaded from the web are
+/// often called just `17`.
 pub(super) fn kind(path: &Path) -> Option<Kind> {
     let Some(extension) = path.extension() else {
         let mut start = vec![];
@@ -121,7 +123,8 @@ pub(super) fn read(path: &Path) -> Result<String, String> {
         .map_err(|_| "not UTF-8, and UTF-16 that is broken: save it as UTF-8".into())
 }
 
-/// How to read a text in UTF-16, which Windows writes: by its byte order mark, or by the zeros beside plain letters.
+/// How to read a text in UTF-16, which Windows writes: by its byte order mark, or by the zeros beside plain
+/// letters.
 fn wide_unit(bytes: &[u8]) -> Option<fn([u8; 2]) -> u16> {
     match bytes {
         [0xff, 0xfe, ..] => Some(u16::from_le_bytes),
@@ -132,7 +135,8 @@ fn wide_unit(bytes: &[u8]) -> Option<fn([u8; 2]) -> u16> {
     }
 }
 
-/// Reads the tokens of a document whose text is `text`, and calls `each` with them, or with what one of them has wrong.
+/// Reads the tokens of a document whose text is `text`, and calls `each` with them, or with what one of them
+/// has wrong.
 ///
 /// # Errors
 /// In words, when the file as a whole is not what its name says or says nothing about pictures.
@@ -344,7 +348,7 @@ pub(super) fn inline(path: &Path, place: &Range<usize>) -> Result<Vec<u8>, Strin
         let whole = read(path)?;
         Cow::Owned(whole.get(place.clone()).ok_or(CHANGED)?.to_string())
     } else {
-        // Only the picture, because its neighbours may be many.
+        // Only the picture, because its neighbors may be many.
         let mut bytes = vec![0; place.len()];
         file.seek(SeekFrom::Start(place.start as u64))
             .map_err(unreadable)?;

@@ -1,7 +1,7 @@
 //! JSON that stays text until a piece of it is needed.
 //!
-//! Values in memory take up to thirty times as much as their text, and a file may hold a million of which nothing is
-//! used. So the whole is checked once, without keeping anything, and then cut at its commas.
+//! Values in memory take up to thirty times as much as their text, and a file may hold a million of which
+//! nothing is used. So the whole is checked once, without keeping anything, and then cut at its commas.
 
 use std::borrow::Cow;
 

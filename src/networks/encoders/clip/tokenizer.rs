@@ -1,7 +1,7 @@
 //! CLIP's tokenizer: byte-pair encoding (Sennrich et al. 2016) of lower-cased text over bytes, as GPT-2 does
 //! it.
 //!
-//! The vocabulary is the one that OpenAI published with CLIP (`merges.txt`, MIT licence beside it): 256
+//! The vocabulary is the one that OpenAI published with CLIP (`merges.txt`, MIT license beside it): 256
 //! bytes, the same at the end of a word, 48,894 pairs in the order in which they merge, and two special
 //! tokens.
 

@@ -1,6 +1,6 @@
 //! A sentence, taken apart into what it says of single things.
 //!
-//! A sentence encoder makes one meaning of a whole sentence and hardly keeps which colour goes with which
+//! A sentence encoder makes one meaning of a whole sentence and hardly keeps which color goes with which
 //! thing: "blue hair, red shirt" lies next to "red hair, blue shirt". So every clause is read on its own.
 //!
 //! What is denied must stay with what denies it, and people deny in many ways that the tower never learned:

@@ -50,15 +50,15 @@ impl ImageTowerConfig {
         (self.channel_base / side).min(self.channel_max)
     }
 
-    /// The side at which the last map is flattened, 4 for powers of two: where something is matters, as hair and
-    /// shirts have colors both.
+    /// The side at which the last map is flattened, 4 for powers of two: where something is matters, as hair
+    /// and shirts have colors both.
     fn last_side(&self) -> usize {
         base_side(self.resolution).unwrap_or(4)
     }
 
     /// `[c_in, c_out]` of every convolution, first to last, and whether a halving comes before it.
     ///
-    /// One at the full resolution, which sees colours and edges, and two at each side below.
+    /// One at the full resolution, which sees colors and edges, and two at each side below.
     fn convolutions(&self) -> Vec<([usize; 2], bool)> {
         let mut convolutions = vec![([RGB, self.channels(self.resolution)], false)];
         let mut side = self.resolution;

@@ -143,7 +143,7 @@ impl Generate for Generator {
         })
     }
 
-    fn latent_centre(&self) -> Tensor<1> {
+    fn latent_center(&self) -> Tensor<1> {
         Tensor::zeros([self.z_dim()], &self.to_rgb.val().device())
     }
 

@@ -95,8 +95,8 @@ impl DiscriminatorBlock {
     }
 }
 
-/// Minibatch standard deviation, a 3x3 convolution and two linear layers on the smallest maps, 4x4 for powers of
-/// two.
+/// Minibatch standard deviation, a 3x3 convolution and two linear layers on the smallest maps, 4x4 for powers
+/// of two.
 #[derive(Module, Debug)]
 pub struct DiscriminatorEpilogue {
     /// `[c, c + 1, 3, 3]`: one more input channel for the standard deviation.
@@ -148,17 +148,17 @@ fn minibatch_std(x: Dual<4>, group: usize) -> Dual<4> {
     );
     // Picture i belongs to group i mod (n / group), as in the reference.
     let split = |x: &Tensor<4>| x.clone().reshape([group, n / group, c * h * w]);
-    let centre = |x: Tensor<3>| x.clone() - x.mean_dim(0);
+    let center = |x: Tensor<3>| x.clone() - x.mean_dim(0);
     let append = |x: Tensor<4>, std: Tensor<3>| {
         let std = std.mean_dim(2).repeat_dim(0, group).reshape([n, 1, 1, 1]); // [n, 1, 1, 1]
         Tensor::cat(vec![x, std.expand([n, 1, h, w])], 1)
     };
 
-    let centred = centre(split(&x.value)); // [group, n / group, c h w]
-    let std = (centred.clone().square().mean_dim(0) + 1e-8).sqrt();
+    let centered = center(split(&x.value)); // [group, n / group, c h w]
+    let std = (centered.clone().square().mean_dim(0) + 1e-8).sqrt();
     // d std = mean((x - mean) (dx - d mean)) / std
     let tangent = x.tangent.map(|t| {
-        let std_tangent = (centred * centre(split(&t))).mean_dim(0) / std.clone();
+        let std_tangent = (centered * center(split(&t))).mean_dim(0) / std.clone();
         append(t, std_tangent)
     });
     Dual {
@@ -198,8 +198,8 @@ impl Discriminator {
         }
     }
 
-    /// `image [n, channels, resolution, resolution] -> logits [n, 1]`, with the `classes [n, classes]` that the
-    /// pictures are said to be of, each row one at its class and zero elsewhere.
+    /// `image [n, channels, resolution, resolution] -> logits [n, 1]`, with the `classes [n, classes]` that
+    /// the pictures are said to be of, each row one at its class and zero elsewhere.
     ///
     /// A batch larger than four must be a multiple of four, for the minibatch standard deviation.
     ///

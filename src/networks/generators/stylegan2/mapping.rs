@@ -143,7 +143,7 @@ impl MappingNetwork {
     }
 
     /// The average of what it draws, `[w_dim]`: of its class, or of all.
-    pub fn centre(&self) -> Tensor<1> {
+    pub fn center(&self) -> Tensor<1> {
         match (&self.class_w_avg, self.class) {
             (Some(averages), Some(class)) => averages.val().narrow(0, class, 1).squeeze_dim(0),
             _ => self.w_avg.val(),

@@ -3,9 +3,9 @@
 //! generator, residual discriminator, equalized learning rate everywhere.
 //!
 //! Images are `[n, channels, h, w]` in `[-1, 1]`; latents are `z [n, z_dim]` and `ws [n, num_ws, w_dim]`.
-//! Classes are those of "Training Generative Adversarial Networks with Limited Data", appendix, in its official
-//! implementation. Differences from the papers: no path length regularization, truncation toward the average of a
-//! class, computation in f32 only.
+//! Classes are those of "Training Generative Adversarial Networks with Limited Data", appendix, in its
+//! official implementation. Differences from the papers: no path length regularization, truncation toward the
+//! average of a class, computation in f32 only.
 
 mod conditioning;
 mod discriminator;
@@ -40,8 +40,8 @@ pub struct StyleGan2Config {
     pub w_dim: usize,
     /// Layers of the mapping network; 8 in the paper, 2 in its small configurations.
     pub num_mapping_layers: usize,
-    /// Side of the pictures in pixels, 16 to 1024: 3, 4, 5 or 7 times a power of two. The paper has powers of two,
-    /// whose smallest maps are 4x4; those of 24 pixels are 3x3, see [`base`](Self::base).
+    /// Side of the pictures in pixels, 16 to 1024: 3, 4, 5 or 7 times a power of two. The paper has powers of
+    /// two, whose smallest maps are 4x4; those of 24 pixels are 3x3, see [`base`](Self::base).
     pub resolution: usize,
     /// Channels of the pictures; 3 for RGB.
     pub img_channels: usize,
@@ -121,8 +121,8 @@ impl StyleGan2Config {
                 .all(|side| smaller.channels(side) == self.channels(side))
     }
 
-    /// Side of the smallest maps, which follows from the resolution alone: 4 in the paper and for every power of
-    /// two, 3, 5 or 7 elsewhere.
+    /// Side of the smallest maps, which follows from the resolution alone: 4 in the paper and for every power
+    /// of two, 3, 5 or 7 elsewhere.
     pub fn base(&self) -> usize {
         base_side(self.resolution).unwrap_or(4)
     }
@@ -218,8 +218,8 @@ impl Generate for Generator {
         self.synthesis.base() << (self.synthesis.blocks.len() - 1)
     }
 
-    fn latent_centre(&self) -> Tensor<1> {
-        self.mapping.centre()
+    fn latent_center(&self) -> Tensor<1> {
+        self.mapping.center()
     }
 
     fn latents_from_z(&self, z: Tensor<2>, truncation_psi: f32) -> Tensor<3> {

@@ -79,8 +79,8 @@ impl Lanes {
     }
 }
 
-/// The end of a layer with its constants in registers. Its function is no closure, because closures are not always made
-/// part of their caller, and outside of it they would not be compiled for the instruction set.
+/// The end of a layer with its constants in registers. Its function is no closure, because closures are not
+/// always made part of their caller, and outside of it they would not be compiled for the instruction set.
 #[derive(Clone, Copy)]
 pub(super) struct End<S: Simd> {
     scale: S::V,

@@ -1,7 +1,7 @@
 //! The convolutions themselves: slices in, slices out, nothing of burn.
 
-// Inner loops take many sizes and pointers, and index several arrays by one counter: bundling either would hide
-// what is computed.
+// Inner loops take many sizes and pointers, and index several arrays by one counter: bundling either would
+// hide what is computed.
 #![allow(clippy::too_many_arguments, clippy::needless_range_loop)]
 
 mod around;
@@ -49,7 +49,8 @@ unsafe fn lines(len: usize, fill: impl FnOnce(Shared)) -> Vec<Line> {
     lines
 }
 
-/// The weights `[k, c, 3, 3]` as [`winograd_forward`] takes them: transformed, whatever the size of the pictures.
+/// The weights `[k, c, 3, 3]` as [`winograd_forward`] takes them: transformed, whatever the size of the
+/// pictures.
 pub(crate) fn winograd_weights(isa: Isa, [k, c]: [usize; 2], weight: &[f32], view: WeightView) -> Vec<Line> {
     assert_eq!(weight.len(), k * c * 9);
     let transform = dispatch!(isa, fn transform(channels: [usize; 2], weight: *const f32, view: WeightView, block: usize, u: *mut f32) = winograd::transform_weights);
@@ -63,8 +64,9 @@ pub(crate) fn winograd_weights(isa: Isa, [k, c]: [usize; 2], weight: &[f32], vie
     }
 }
 
-/// 3x3, stride 1, by Winograd, with weights from [`winograd_weights`]. Returns false when an output is not finite: then
-/// the caller must compute it directly, because the transforms spread one infinity over a whole tile.
+/// 3x3, stride 1, by Winograd, with weights from [`winograd_weights`]. Returns false when an output is not
+/// finite: then the caller must compute it directly, because the transforms spread one infinity over a whole
+/// tile.
 pub(crate) fn winograd_forward(
     isa: Isa,
     p: &Problem,
@@ -108,8 +110,9 @@ pub(crate) struct StackLayer<'a> {
     pub lanes: &'a [Lanes],
 }
 
-/// Layers of 3x3 convolutions with a padding of one, each on the results of the one before. `x` is `[n, c, h, w]`, `y`
-/// `[n, k of the last, h, w]`. Returns false as [`winograd_forward`] does; what is not finite stays so to the end.
+/// Layers of 3x3 convolutions with a padding of one, each on the results of the one before. `x` is `[n, c, h,
+/// w]`, `y` `[n, k of the last, h, w]`. Returns false as [`winograd_forward`] does; what is not finite stays
+/// so to the end.
 pub(crate) fn winograd_stack(
     isa: Isa,
     [n, c, h, w]: [usize; 4],
@@ -157,7 +160,8 @@ pub(crate) fn winograd_stack(
         let per_task = p.rows_per_task(threads());
         for_each(p.total_rows().div_ceil(per_task), |task| {
             let rows = task * per_task..((task + 1) * per_task).min(p.total_rows());
-            // SAFETY: tasks write disjoint rows of tiles; everything has the sizes asserted or allocated above.
+            // SAFETY: tasks write disjoint rows of tiles; everything has the sizes asserted or allocated
+            // above.
             scratch(winograd::scratch_len(p, rows.len()), |scratch| unsafe {
                 layer(
                     p,
@@ -181,7 +185,8 @@ pub(crate) fn winograd_stack(
     y.iter().all(|value| unsafe { value.assume_init() }.is_finite())
 }
 
-/// The gradient of the weights `[k, c, 3, 3]` of a stride 1 convolution. Returns false as [`winograd_forward`] does.
+/// The gradient of the weights `[k, c, 3, 3]` of a stride 1 convolution. Returns false as
+/// [`winograd_forward`] does.
 pub(crate) fn winograd_weight_grad(
     isa: Isa,
     p: &Problem,
@@ -200,7 +205,8 @@ pub(crate) fn winograd_weight_grad(
     }
     let accumulate = dispatch!(isa, fn accumulate(p: &Problem, x: *const f32, grad: *const f32, du: *mut f32, rows: Rows, around: Around, fresh: bool, scratch: *mut f32) = winograd::weight_grad);
     let finish = dispatch!(isa, fn finish(p: &Problem, parts: *const f32, count: usize, k: usize, dw: *mut f32) = winograd::finish_weight_grad);
-    // The number of parts depends on the sizes alone, so that sums come out the same on any number of threads.
+    // The number of parts depends on the sizes alone, so that sums come out the same on any number of
+    // threads.
     let per_task = p.rows_per_task(2);
     let tasks = p.total_rows().div_ceil(per_task);
     let parts = (2 * 1024 * 1024 / (p.du_len() * 4)).clamp(2, 8).min(tasks);
@@ -306,7 +312,8 @@ pub(crate) fn direct_weight_grad(
     }
     let accumulate = dispatch!(isa, fn accumulate(p: &GradPlan, x: *const f32, grad: *const f32, sums: *mut f32, image: usize, first: usize, steps: usize, around: Around, fresh: bool, scratch: *mut f32) = direct::weight_grad);
     let finish = dispatch!(isa, fn finish(p: &GradPlan, parts: *const f32, count: usize, k: usize, dw: *mut f32) = direct::finish_weight_grad);
-    // The number of parts depends on the sizes alone, so that sums come out the same on any number of threads.
+    // The number of parts depends on the sizes alone, so that sums come out the same on any number of
+    // threads.
     let per_task = p.steps_per_task();
     let per_image = p.output[0].div_ceil(per_task);
     let tasks = p.n * per_image;
@@ -322,8 +329,8 @@ pub(crate) fn direct_weight_grad(
             for task in start..(tasks * (part + 1) / parts) {
                 let (image, first) = (task / per_image, task % per_image * per_task);
                 let steps = per_task.min(p.output[0] - first);
-                // SAFETY: each part has an accumulator of its own, which its first task sets; the slices have the
-                // sizes asserted above.
+                // SAFETY: each part has an accumulator of its own, which its first task sets; the slices have
+                // the sizes asserted above.
                 unsafe {
                     let (sums, fresh) = (sums.get().add(part * p.sums_len()), task == start);
                     accumulate(
@@ -349,7 +356,8 @@ pub(crate) fn direct_weight_grad(
     });
 }
 
-/// A convolution for which [`Pointwise::serves`]: `x [n, c, pixels] -> y [n, k, pixels]`, with a weight `[k, c]` in `view`.
+/// A convolution for which [`Pointwise::serves`]: `x [n, c, pixels] -> y [n, k, pixels]`, with a weight `[k,
+/// c]` in `view`.
 pub(crate) fn pointwise_forward(
     isa: Isa,
     p: &Pointwise,
@@ -403,7 +411,8 @@ pub(crate) fn pointwise_weight_grad(
     }
     assert!(p.serves());
     let accumulate = dispatch!(isa, fn accumulate(p: &Pointwise, x: *const f32, grad: *const f32, sums: *mut f32, task: usize, around: Around, fresh: bool) = pointwise::weight_grad);
-    // The number of parts depends on the sizes alone, so that sums come out the same on any number of threads.
+    // The number of parts depends on the sizes alone, so that sums come out the same on any number of
+    // threads.
     let tasks = p.n * p.chunks();
     let parts = tasks.min(8);
     let mut sums = vec![0.0; parts * dw.len()];

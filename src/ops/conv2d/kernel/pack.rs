@@ -3,7 +3,8 @@
 use crate::ops::cpu::{Line, simd::Simd};
 
 /// Packs rows `first_row..first_row + rows` and columns `-left..columns - left` of up to 16 channel planes to
-/// `[row][column][16]`, each channel times its factor, with zeros outside the picture and in the channels beyond.
+/// `[row][column][16]`, each channel times its factor, with zeros outside the picture and in the channels
+/// beyond.
 ///
 /// # Safety
 /// The planes must be there, `to` must have room, and the processor must have `S`.

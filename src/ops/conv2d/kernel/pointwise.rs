@@ -1,4 +1,4 @@
-//! 1x1 convolutions with few channels on one side, as those from and to a picture's colours have them: matrix
+//! 1x1 convolutions with few channels on one side, as those from and to a picture's colors have them: matrix
 //! products on the planes as they lie. Packing them to blocks of channels would take longer than the
 //! products.
 

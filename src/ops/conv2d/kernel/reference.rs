@@ -1,5 +1,5 @@
-//! The convolution and both of its gradients as they are defined, in double precision: slow, obvious, and what the
-//! kernels are held against.
+//! The convolution and both of its gradients as they are defined, in double precision: slow, obvious, and
+//! what the kernels are held against.
 
 /// The sizes of one convolution of `x [n, c, h, w]` with `weight [k, c, kh, kw]`.
 #[derive(Clone, Copy, Debug)]

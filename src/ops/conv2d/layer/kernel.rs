@@ -1,5 +1,5 @@
-//! What is left of a layer's backward pass beside the gradients of its convolution: one pass over memory behind it and one
-//! in front of it.
+//! What is left of a layer's backward pass beside the gradients of its convolution: one pass over memory
+//! behind it and one in front of it.
 
 use crate::ops::cpu::{Isa, Shared, dispatch, for_each, simd::Simd};
 use core::mem::MaybeUninit;
@@ -21,7 +21,8 @@ impl Planes {
         self.count() * self.pixels
     }
 
-    /// Hands out planes, several to a task where they are small, so that handing one out costs less than doing it.
+    /// Hands out planes, several to a task where they are small, so that handing one out costs less than
+    /// doing it.
     fn for_each(&self, work: impl Fn(usize, core::ops::Range<usize>) + Sync + Send) {
         let per_task = (16 * 1024 / self.pixels.max(1)).max(1);
         for_each(self.count().div_ceil(per_task), |task| {
@@ -32,7 +33,8 @@ impl Planes {
     }
 }
 
-/// Sixteen running sums, so that the additions become vectors and their order does not depend on the processor.
+/// Sixteen running sums, so that the additions become vectors and their order does not depend on the
+/// processor.
 const WIDE: usize = 16;
 
 /// The end of a layer, `y = side(v) v` with `v = x scale + noise strength + bias`, on the way back.
@@ -141,8 +143,8 @@ unsafe fn end_plane<S: Simd>(
     }
 }
 
-/// From the gradient of `x style` to that of `x`, for `style [n, c]`, and the sums `[n, c]` over each plane of that gradient
-/// times `x`, which are the style's.
+/// From the gradient of `x style` to that of `x`, for `style [n, c]`, and the sums `[n, c]` over each plane
+/// of that gradient times `x`, which are the style's.
 pub(super) fn style_backward(
     isa: Isa,
     p: &Planes,

@@ -1,12 +1,13 @@
 //! The vector instructions that the kernels are written over: one small trait, one type per instruction set.
 //!
-//! Every function is `unsafe` for the same two reasons: the caller must have made sure that the processor has the
-//! instruction set (the dispatchers in [`super`] do, once per call), and pointers must be valid for the lanes named.
-//! They are `#[inline(always)]` so that they become part of a caller that was compiled with the instruction set
-//! enabled; called from anywhere else they would still be correct, only slow.
+//! Every function is `unsafe` for the same two reasons: the caller must have made sure that the processor has
+//! the instruction set (the dispatchers in [`super`] do, once per call), and pointers must be valid for the
+//! lanes named. They are `#[inline(always)]` so that they become part of a caller that was compiled with the
+//! instruction set enabled; called from anywhere else they would still be correct, only slow.
 
-/// Holds a caller to what a function asks for. An implementation may rely on it in ways that others do not, so that a
-/// breach shows on some processors only: it is checked for all of them alike, in tests and in builds with debug assertions.
+/// Holds a caller to what a function asks for. An implementation may rely on it in ways that others do not,
+/// so that a breach shows on some processors only: it is checked for all of them alike, in tests and in
+/// builds with debug assertions.
 macro_rules! contract {
     ($holds:expr) => {
         if cfg!(any(test, debug_assertions)) {
@@ -19,8 +20,8 @@ macro_rules! contract {
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Floats in a vector.
     const LANES: usize;
-    /// Vectors that can be at hand at once. WebAssembly has no such limit, but what it is compiled to has: with more
-    /// than 16, or with 12 sums, the inner loops run at half the speed in Chromium on x86-64.
+    /// Vectors that can be at hand at once. WebAssembly has no such limit, but what it is compiled to has:
+    /// with more than 16, or with 12 sums, the inner loops run at half the speed in Chromium on x86-64.
     const REGISTERS: usize;
     /// The vector itself.
     type V: Copy;
@@ -85,8 +86,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
         }
     }
 
-    /// Transposes `rows x columns` floats, both at most 16: `to[j * to_stride + i] = from[i * from_stride + j]`.
-    /// Rows from `rows` to 15 are taken as zero, so that 16 floats are written for each column.
+    /// Transposes `rows x columns` floats, both at most 16: `to[j * to_stride + i] = from[i * from_stride +
+    /// j]`. Rows from `rows` to 15 are taken as zero, so that 16 floats are written for each column.
     #[inline(always)]
     unsafe fn pack16(
         from: *const f32,
@@ -112,7 +113,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
         to: *mut f32,
         to_stride: usize,
     ) {
-        // SAFETY: the caller vouches for `rows x columns` floats at `from` and 16 at each `to + j * to_stride`.
+        // SAFETY: the caller vouches for `rows x columns` floats at `from` and 16 at each `to + j *
+        // to_stride`.
         unsafe {
             let whole = if rows == 16 { columns / 4 * 4 } else { 0 };
             for j in (0..whole).step_by(4) {
@@ -133,8 +135,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
         }
     }
 
-    /// The way back: `to[j * to_stride + i] = from[i * from_stride + j]` for 16 floats in each of `rows` rows, of
-    /// which the first `columns` are written. Both are at most 16.
+    /// The way back: `to[j * to_stride + i] = from[i * from_stride + j]` for 16 floats in each of `rows`
+    /// rows, of which the first `columns` are written. Both are at most 16.
     #[inline(always)]
     unsafe fn unpack16(
         from: *const f32,
@@ -160,7 +162,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
         to: *mut f32,
         to_stride: usize,
     ) {
-        // SAFETY: the caller vouches for 16 floats in each of `rows` rows, and `rows` at each `to + j * to_stride`.
+        // SAFETY: the caller vouches for 16 floats in each of `rows` rows, and `rows` at each `to + j *
+        // to_stride`.
         unsafe {
             let (whole_rows, whole_columns) = (rows / 4 * 4, columns / 4 * 4);
             for i in (0..whole_rows).step_by(4) {

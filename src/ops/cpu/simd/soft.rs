@@ -1,11 +1,11 @@
-//! The geometries of real instruction sets in plain Rust, so that tests on any machine run the kernels as every
-//! processor will.
+//! The geometries of real instruction sets in plain Rust, so that tests on any machine run the kernels as
+//! every processor will.
 
 use super::Simd;
 
-/// Vectors of `LANES` floats, of which the kernels believe that `REGISTERS` are at hand. Blocks are transposed through
-/// 16 x 16 floats as AVX-512 does it: what lies beyond them is out of bounds. With fewer `ROWS` than 16 it forgets the rows
-/// after them, which makes a broken set for tests.
+/// Vectors of `LANES` floats, of which the kernels believe that `REGISTERS` are at hand. Blocks are
+/// transposed through 16 x 16 floats as AVX-512 does it: what lies beyond them is out of bounds. With fewer
+/// `ROWS` than 16 it forgets the rows after them, which makes a broken set for tests.
 #[derive(Clone, Copy)]
 pub(crate) struct Soft<const LANES: usize, const REGISTERS: usize, const ROWS: usize = 16>;
 
@@ -103,7 +103,8 @@ impl<const LANES: usize, const REGISTERS: usize, const ROWS: usize> Simd for Sof
 mod tests {
     use crate::ops::cpu::{Isa, dispatch};
 
-    /// What `pack16` and `unpack16` make of every size, and `interleave` and its reverse of one pair of vectors.
+    /// What `pack16` and `unpack16` make of every size, and `interleave` and its reverse of one pair of
+    /// vectors.
     mod everything {
         use super::super::super::Simd;
 

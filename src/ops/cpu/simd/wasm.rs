@@ -3,9 +3,9 @@
 use super::Simd;
 use core::arch::wasm32::*;
 
-/// Fixed-width SIMD of 128 bits, and of relaxed SIMD the one instruction that fuses a multiplication and an addition.
-/// For browsers without it `web/plain.mjs` makes two instructions of it after the build, so nothing else of relaxed SIMD may
-/// be used here.
+/// Fixed-width SIMD of 128 bits, and of relaxed SIMD the one instruction that fuses a multiplication and an
+/// addition. For browsers without it `web/plain.mjs` makes two instructions of it after the build, so nothing
+/// else of relaxed SIMD may be used here.
 #[derive(Clone, Copy)]
 pub(crate) struct Simd128;
 

@@ -45,8 +45,8 @@ pub struct ClipModel {
     pub config: ClipConfig,
     /// Its weights by the names of its parameters.
     pub tensors: Tensors,
-    /// The licence of the weights, an SPDX expression.
-    pub licence: String,
+    /// The license of the weights, an SPDX expression.
+    pub license: String,
     /// Where the weights come from, in words.
     pub source: String,
 }
@@ -64,7 +64,7 @@ impl ClipModel {
     pub fn from_foreign(
         bytes: &[u8],
         options: &ClipOptions,
-        licence: String,
+        license: String,
         source: String,
         device: &Device,
     ) -> Result<Self, Error> {
@@ -80,7 +80,7 @@ impl ClipModel {
         Ok(Self {
             config,
             tensors,
-            licence,
+            license,
             source,
         })
     }
@@ -89,7 +89,7 @@ impl ClipModel {
     pub fn to_safetensors(&self) -> Result<Vec<u8>, Error> {
         let about = About {
             config: self.config.clone(),
-            licence: self.licence.clone(),
+            license: self.license.clone(),
             source: self.source.clone(),
         };
         safetensors::write(&self.tensors, about.to_metadata(ARCHITECTURE)?)
@@ -99,7 +99,7 @@ impl ClipModel {
     ///
     /// # Errors
     ///
-    /// When the file is damaged, of another architecture, or lacks its licence.
+    /// When the file is damaged, of another architecture, or lacks its license.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, Error> {
         let (tensors, metadata) = safetensors::read(bytes)?;
         let about: About<ClipConfig> = About::from_metadata(metadata, ARCHITECTURE, "guise import clip")?;
@@ -107,7 +107,7 @@ impl ClipModel {
         Ok(Self {
             config: about.config,
             tensors,
-            licence: about.licence,
+            license: about.license,
             source: about.source,
         })
     }

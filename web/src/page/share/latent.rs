@@ -4,8 +4,8 @@ use super::{Name, class_from, variety_from};
 use crate::protocol::Latent;
 use leptos::prelude::window;
 
-/// An avatar that can be drawn again, as `100~70` (a seed, and the variety in hundredths), as `100~70~2` (the same of
-/// one class) or as `W483~AQgA…` (a name, and a [`Packed`] latent).
+/// An avatar that can be drawn again, as `100~70` (a seed, and the variety in hundredths), as `100~70~2` (the
+/// same of one class) or as `W483~AQgA…` (a name, and a [`Packed`] latent).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kept {
     /// By chance.

@@ -1,7 +1,8 @@
 //! Every kernel on every instruction set of this processor, against the definition.
 //!
-//! Tolerances are relative to the largest value. Directly, sums of up to a few thousand products lose a few units in
-//! the last place. Winograd's transforms multiply by up to 8 and cancel again, which costs two decimal digits.
+//! Tolerances are relative to the largest value. Directly, sums of up to a few thousand products lose a few
+//! units in the last place. Winograd's transforms multiply by up to 8 and cancel again, which costs two
+//! decimal digits.
 
 mod pointwise;
 mod run;
@@ -80,8 +81,8 @@ fn blocks(values: &[f32], columns: usize) -> Vec<Line> {
         .collect()
 }
 
-/// Holds both kernels, with factors in front of the convolution and a layer's end behind it, against the definition of
-/// all that. `noises` is 0, 1 or the number of pictures.
+/// Holds both kernels, with factors in front of the convolution and a layer's end behind it, against the
+/// definition of all that. `noises` is 0, 1 or the number of pictures.
 fn check_around(case: Case, noises: usize) {
     let Case { n, c, k, h, w, .. } = case;
     let [oh, ow] = case.output();

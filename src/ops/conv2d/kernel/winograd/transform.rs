@@ -124,7 +124,8 @@ pub(crate) struct WeightView {
     pub flipped: bool,
 }
 
-/// Transforms the weights of `c` input channels and the `block`th 16 of `k` output channels into their place in `U`.
+/// Transforms the weights of `c` input channels and the `block`th 16 of `k` output channels into their place
+/// in `U`.
 ///
 /// # Safety
 /// `weight` must hold what `view` says, `u` [`u_len`](super::u_len) floats, and the processor must have `S`.
@@ -230,8 +231,8 @@ pub(super) unsafe fn transform_output_grad<S: Simd>(from: *const f32, columns: u
     }
 }
 
-/// The first half of the way back of 36 vectors, those of lanes `l..l + S::LANES`: along the columns. [`output_row`] is the
-/// second.
+/// The first half of the way back of 36 vectors, those of lanes `l..l + S::LANES`: along the columns.
+/// [`output_row`] is the second.
 #[inline(always)]
 pub(super) unsafe fn output_columns<S: Simd>(from: *const f32, l: usize) -> [[S::V; 4]; 6] {
     // SAFETY: the caller vouches for the 36 vectors.

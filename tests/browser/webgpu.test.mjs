@@ -97,11 +97,16 @@ test("a picture takes WebGPU few launches", async () => {
     page = await visit(context, `${counted.url}?device=webgpu#seed=100&variety=0.70`);
     await drawn(page, SLOW);
     const sum = async () => Object.values(await launches(page)).reduce((sum, times) => sum + times, 0);
-    const before = await sum();
-    await page.getByRole("button", { name: "Shuffle" }).click();
-    await page.waitForFunction(() => !location.hash.startsWith("#seed=100&"));
-    await drawn(page, SLOW);
-    const each = ((await sum()) - before) / 8;
+    // The first pictures also launch what chooses among kernels, so the fewest of three rounds count.
+    let each = Infinity;
+    for (let round = 0; round < 3; round += 1) {
+      const before = await sum();
+      const address = page.url();
+      await page.getByRole("button", { name: "Shuffle" }).click();
+      await page.waitForURL((url) => url.href !== address);
+      await drawn(page, SLOW);
+      each = Math.min(each, ((await sum()) - before) / 8);
+    }
     // Composed of burn's operations it would be four times as many. None would mean that nothing was counted.
     assert.ok(each >= 10 && each <= 50, `${each} launches a picture`);
   } finally {

@@ -72,7 +72,12 @@ fn found(summary: &PrepareSummary) -> Option<String> {
         Some(art) => {
             let colors = match art.palette.len() {
                 0 => "more colors than a palette holds".into(),
-                colors => format!("a palette of {colors} colors"),
+                colors if summary.palette_share == 1.0 => format!("a palette of {colors} colors"),
+                colors => format!(
+                    "a palette of {colors} colors, which {:.1} % of the pixels have",
+                    // Never all of them, by rounding.
+                    (1000.0 * summary.palette_share).floor() / 10.0
+                ),
             };
             match resolution / grid {
                 1 => format!("{on_grid}, with {colors}"),

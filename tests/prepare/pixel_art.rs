@@ -217,6 +217,27 @@ fn a_grid_that_is_named_is_taken_where_none_can_be_found() {
 }
 
 #[test]
+fn rare_colors_are_no_part_of_the_palette() {
+    let folders = Folders::new();
+    for number in 0..3 {
+        let mut drawn = RgbImage::from_fn(32, 32, |x, y| {
+            let gray = ((x + 32 * y) % 256) as u8;
+            Rgb([gray, gray, 7 * (y % 2) as u8])
+        });
+        drawn.put_pixel(5, 5, Rgb([200, 0, number]));
+        folders.put(&format!("{number}.png"), png(&shown_at(&drawn, 256)));
+    }
+    let said = said(&folders.guise(&[]));
+    assert!(
+        said.contains("with a palette of 256 colors, which 99.9 % of the pixels have"),
+        "{said}"
+    );
+    let dataset = Dataset::open(&folders.dataset()).unwrap();
+    let palette = &dataset.pixel_art().unwrap().palette;
+    assert!(palette.iter().all(|color| color.0[0] == color.0[1]));
+}
+
+#[test]
 fn many_colors_are_a_grid_without_a_palette() {
     let folders = Folders::new();
     for number in 0..3 {

@@ -79,7 +79,7 @@ impl Skipped {
 }
 
 /// What became of a collection.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct PrepareSummary {
     /// The side of every picture in pixels.
     pub resolution: usize,
@@ -87,6 +87,8 @@ pub struct PrepareSummary {
     pub grid: Option<usize>,
     /// The same with the palette, if the grid divides the resolution: only then do the pictures lie on it.
     pub pixel_art: Option<PixelArt>,
+    /// How many of the pixels have a color of the palette, from 0 to 1.
+    pub palette_share: f64,
     /// The pictures in the dataset.
     pub pictures: usize,
     /// How many of them an earlier run had drawn.
@@ -247,10 +249,11 @@ pub fn prepare_all(
     write_json_lines(&dataset.join(SKIPPED_FILE_NAME), &left_out)?;
     write_json_lines(&dataset.join(Dataset::METADATA_FILE_NAME), &entries)?;
     write_json_lines(&dataset.join(Provenance::FILE_NAME), &[provenance])?;
-    summary.pixel_art = own_grid.zip(colors).map(|(pixel_grid, colors)| PixelArt {
-        pixel_grid,
-        palette: colors.into_palette(),
-    });
+    if let Some((pixel_grid, colors)) = own_grid.zip(colors) {
+        let (palette, share) = colors.into_palette();
+        summary.palette_share = share;
+        summary.pixel_art = Some(PixelArt { pixel_grid, palette });
+    }
     match &summary.pixel_art {
         Some(art) => write_json_lines(&dataset.join(Dataset::PIXEL_ART_FILE_NAME), &[art])?,
         None => remove(&dataset.join(Dataset::PIXEL_ART_FILE_NAME))?,

@@ -1,8 +1,10 @@
 //! What adversarial trainings of every family share: their losses, the pictures of a step, samples,
 //! snapshots.
 
+mod objective;
 mod variety;
 
+pub use objective::{Objective, discriminator_loss, generator_loss};
 pub use variety::RelativeVariety;
 pub(in crate::train) use variety::pictures;
 
@@ -12,7 +14,7 @@ use super::{
     streams::stream,
 };
 use crate::{data::Dataset, networks::generators::Generate};
-use burn::tensor::{Device, Tensor, TensorData, activation::softplus};
+use burn::tensor::{Device, Tensor, TensorData};
 use rand::Rng;
 use rand_distr::StandardNormal;
 use std::{fs::File, io, path::Path};
@@ -21,18 +23,6 @@ use std::{fs::File, io, path::Path};
 const SAMPLES: usize = 64;
 /// The most pixels on the side of a grid of more than four pictures: where these are large it has fewer.
 const GRID_PIXELS: usize = 2048;
-
-/// `E[softplus(-D(fake))]`: the non-saturating loss of the generator (Goodfellow et al. 2014), which is the
-/// binary cross-entropy to the label of real pictures. `logits [n, 1] -> [1]`.
-pub fn generator_loss(fake_logits: Tensor<2>) -> Tensor<1> {
-    softplus(-fake_logits, 1.0).mean()
-}
-
-/// `E[softplus(-D(real))] + E[softplus(D(fake))]`: the binary cross-entropy of both kinds to their labels.
-/// `logits [n, 1] -> [1]`.
-pub fn discriminator_loss(real_logits: Tensor<2>, fake_logits: Tensor<2>) -> Tensor<1> {
-    softplus(-real_logits, 1.0).mean() + softplus(fake_logits, 1.0).mean()
-}
 
 /// Makes sure that networks of this resolution can be trained on the dataset in batches of this size.
 pub(super) fn check(dataset: &Dataset, resolution: usize, batch_size: usize) -> Result<(), Error> {

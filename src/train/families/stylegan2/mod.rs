@@ -16,7 +16,7 @@ mod step;
 pub use course::Course;
 pub use gamma::{OnCollapse, R1Gamma, Raises};
 pub use grow::GrownFrom;
-pub use losses::r1_penalty;
+pub use losses::gradient_penalty;
 pub use preset::Preset;
 pub use race::{Lane, Moment as RaceMoment, Race};
 pub use rehearsal::{Parity, Rehearsal};

@@ -9,6 +9,7 @@ mod device;
 mod doctor;
 mod draw_svg;
 mod evaluate;
+mod explore;
 mod files;
 mod folder;
 mod generate;
@@ -50,6 +51,7 @@ enum Command {
     Train(Box<train::Args>),
     Generate(Box<generate::Args>),
     Evaluate(evaluate::Args),
+    Explore(explore::Args),
     Plot(plot::Args),
     Upscale(upscale::Args),
     Import(import::Args),
@@ -104,6 +106,7 @@ fn run(args: Vec<OsString>) -> anyhow::Result<ExitCode> {
         Command::Train(args) => train::run(*args, &matches),
         Command::Generate(args) => generate::run(*args),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Explore(args) => explore::run(args),
         Command::Plot(args) => plot::run(args),
         Command::Upscale(args) => upscale::run(args),
         Command::Import(args) => import::run(args),

@@ -16,11 +16,11 @@ pub mod upscale;
 pub use crate::networks::{encoders::ImageEncoder, generators::Generate};
 pub use guide::{Avatar, GuideSettings, Targets, guide};
 pub use imagine::{Draft, Imagination, ImagineRequest, Quality, draft, imagine};
-pub use latent::{mixes, z_from_seed};
+pub use latent::{between, mixes, z_from_seed};
 pub use lexicon::{Lexicon, Reading};
 pub use pixel_art::Snap;
 pub use prompt::Prompt;
-pub use sample::{SampleRequest, sample};
+pub use sample::{SampleRequest, draw_latent, latent_from_seed, latent_from_z, sample};
 pub use upscale::upscale;
 
 use std::sync::{

@@ -102,7 +102,35 @@ pub async fn latent_from_seed(
     truncation_psi: f32,
     device: &Device,
 ) -> Result<Vec<f32>, Error> {
-    let z = z_from_seeds(generator, &[seed], device);
+    latent_from_z(
+        generator,
+        &z_from_seed(seed, generator.z_dim()),
+        truncation_psi,
+        device,
+    )
+    .await
+}
+
+/// The `[layers width]` that the avatar of `z [z_dim]` is drawn from, row by row.
+///
+/// # Errors
+///
+/// [`Error::Request`] when `z` is not of this generator, [`Error::Device`] when the device fails.
+pub async fn latent_from_z(
+    generator: &dyn Generate,
+    z: &[f32],
+    truncation_psi: f32,
+    device: &Device,
+) -> Result<Vec<f32>, Error> {
+    let z_dim = generator.z_dim();
+    if z.len() != z_dim {
+        let reason = format!(
+            "z has {} numbers, expected {z_dim}: it is of another model",
+            z.len()
+        );
+        return Err(Error::Request(reason));
+    }
+    let z = Tensor::<2>::from_data(TensorData::new(z.to_vec(), [1, z_dim]), device);
     let data = generator
         .latents_from_z(z, truncation_psi)
         .into_data_async()

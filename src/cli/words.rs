@@ -17,7 +17,7 @@ use crate::{
     },
     pipeline::{
         ImageEncoder, Lexicon, Prompt, Targets,
-        guide::{Modality, TargetGroup, image_target, text_targets},
+        guide::{Modality, TargetGroup, ground, image_target, text_targets},
         prompt,
     },
     train::clip::{ClipRun, TextEncoder, load_towers},
@@ -195,11 +195,12 @@ impl Words {
         }
     }
 
-    /// What a prompt and a picture ask for together.
+    /// What a prompt and a picture ask for together, of a model whose pictures have so many `channels`.
     pub(super) fn targets(
         &self,
         prompt: Option<&str>,
         picture: Option<&Path>,
+        channels: usize,
         device: &Device,
     ) -> anyhow::Result<Targets> {
         let mut groups = vec![];
@@ -208,7 +209,13 @@ impl Words {
         }
         if let Some(path) = picture {
             let picture = open_picture(path, Colors::Srgb)?.pixels.into_rgba8();
-            groups.push(image_target(&*self.image, &picture, 1.0, device));
+            groups.push(image_target(
+                &*self.image,
+                &picture,
+                ground(channels),
+                1.0,
+                device,
+            ));
         }
         Ok(Targets::new(groups)?)
     }

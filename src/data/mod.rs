@@ -22,7 +22,7 @@ pub use files::{Links, open_regular, read_regular, unfinished};
 pub use phrasing::{Claim, Phrase, Phrasebook, Property, Subject, Values, Words};
 pub use picture::{Colors, Picture, PictureLimits};
 pub use prepare::{
-    PixelArtChoice, PrepareEvent, PrepareOptions, PrepareSummary, Skipped, prepare, prepare_all,
+    Background, PixelArtChoice, PrepareEvent, PrepareOptions, PrepareSummary, Skipped, prepare, prepare_all,
 };
 pub use printable::printable;
 pub use provenance::Provenance;

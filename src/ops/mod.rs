@@ -10,6 +10,7 @@ mod flex;
 mod gpu;
 pub mod linear;
 pub mod modulated_conv2d;
+pub mod on_gray;
 pub mod random;
 pub mod rectifier;
 pub mod resample;

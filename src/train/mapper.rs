@@ -14,7 +14,7 @@ use crate::{
         generators::Generate,
         mapper::{Mapper, MapperConfig},
     },
-    ops::{random, unit_length::unit_length},
+    ops::{on_gray::on_gray, random, unit_length::unit_length},
     weights::manifest::MapperMetrics,
 };
 use burn::{
@@ -254,7 +254,7 @@ fn pick(tensor: &Tensor<2>, count: usize, rng: &mut ChaCha8Rng) -> Tensor<2> {
 
 /// Pictures of `w [n, w_dim]`.
 fn draw(generator: &dyn Generate, w: Tensor<2>) -> Tensor<4> {
-    generator.draw(generator.broadcast(w))
+    on_gray(generator.draw(generator.broadcast(w)))
 }
 
 /// One draft for each of `directions [n, embed_dim]`.

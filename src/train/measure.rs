@@ -252,7 +252,8 @@ impl Gauge {
         let side = dataset.resolution();
         let (mut values, mut dimensions) = (vec![], 0);
         for places in places.chunks(self.together) {
-            let images = TensorData::new(dataset.images(places)?, [places.len(), 3, side, side]);
+            let shape = [places.len(), dataset.channels(), side, side];
+            let images = TensorData::new(dataset.images(places)?, shape);
             let found = self.eyes.features(Tensor::from_data(images, device));
             dimensions = found.dims()[1];
             if count.saturating_mul(4 * dimensions) > MAX_FEATURES_BYTES {

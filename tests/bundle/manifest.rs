@@ -97,8 +97,13 @@ fn lying_manifests_are_refused() {
     );
     refused(
         "/parts/generator/config/img_channels",
-        4.into(),
-        "img_channels is 4, expected 3",
+        5.into(),
+        "img_channels is 5, expected 1 to 4",
+    );
+    refused(
+        "/parts/generator/config/img_channels",
+        1.into(),
+        "img_channels is 1, expected 3, or 4 with alpha",
     );
     refused(
         "/parts/upscaler/config/num_conv",

@@ -204,7 +204,7 @@ fn a_grid_that_is_named_is_taken_where_none_can_be_found() {
     );
     let options = PrepareOptions {
         resolution: None,
-        background: [255; 3],
+        background: guise::data::Background::Color([255; 3]),
         pixel_art: PixelArtChoice::Grid(24),
         program: env!("CARGO_BIN_EXE_guise").into(),
     };

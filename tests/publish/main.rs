@@ -4,6 +4,7 @@
 mod pixel_art;
 mod place;
 mod towers;
+mod transparency;
 
 use image::RgbaImage;
 use serde_json::Value;

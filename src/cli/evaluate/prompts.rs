@@ -7,6 +7,7 @@ use super::{
     write_figures,
 };
 use crate::{
+    art::on_gray,
     cli::{files::writable, model::Model, progress, trust::Purpose},
     pipeline::{
         self, Cancel, Event, Imagination, ImagineRequest, Quality, SampleRequest, Targets, imagine,
@@ -276,9 +277,9 @@ fn wishes(questions: &[Question], count: usize, seed: u64, shape: Shape) -> Vec<
     (0..count).filter_map(|_| wish()).collect()
 }
 
-/// A picture as the judge sees it, planes first.
+/// A picture as the judge sees it, planes first, on gray where it is transparent.
 fn planes(picture: &RgbaImage) -> Vec<u8> {
-    let channel = |channel: usize| picture.pixels().map(move |pixel| pixel.0[channel]);
+    let channel = |channel: usize| picture.pixels().map(move |pixel| on_gray(pixel.0)[channel]);
     (0..3).flat_map(channel).collect()
 }
 

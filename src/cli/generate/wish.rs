@@ -166,7 +166,7 @@ pub(super) struct Limits {
 pub(super) fn draw_wish(
     wish: &Wish,
     words: &Words,
-    (generator, resolution): (&Generator, usize),
+    (generator, [resolution, channels]): (&Generator, [usize; 2]),
     truncation_psi: f32,
     (out, folder, snap): (&Path, bool, Option<&Snap>),
     (device, limits): (&Device, Limits),
@@ -191,7 +191,7 @@ pub(super) fn draw_wish(
     limits.memory.ensure(together, &what, instead)?;
 
     // What cannot be read or shown is known before the work.
-    let targets = words.targets(wish.prompt.as_deref(), wish.image.as_deref(), device)?;
+    let targets = words.targets(wish.prompt.as_deref(), wish.image.as_deref(), channels, device)?;
     let mut sheet = match folder {
         true => {
             std::fs::create_dir_all(out)

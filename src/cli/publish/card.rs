@@ -53,6 +53,9 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
         generator.parameters,
         generator.quantization.name()
     ));
+    if generator.config.img_channels() == 4 {
+        line("- Its pictures have alpha: they are transparent where nothing is drawn.");
+    }
     if let Some(art) = manifest.pixel_art() {
         let grid = art.pixel_grid;
         let colors = match art.palette.len() {

@@ -44,7 +44,7 @@ use image::RgbaImage;
 use mapper::pack_mapper;
 use place::Place;
 use references::references;
-use shown::{pixel_art, sheet};
+use shown::{judged, pixel_art, sheet};
 use std::path::{Path, PathBuf};
 use towers::pack_towers;
 
@@ -407,7 +407,7 @@ fn judge(
     quantized: &[RgbaImage],
     original: &[RgbaImage],
 ) -> anyhow::Result<f64> {
-    let db = psnr(quantized, original);
+    let db = psnr(&judged(quantized), &judged(original));
     ensure!(
         db >= LEAST_PSNR_DB,
         "pictures {verb} by weights stored as {} are {db:.1} dB from those of the original weights, \

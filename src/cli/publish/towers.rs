@@ -2,6 +2,7 @@
 
 use super::{IMAGE_TOWER, TEXT_TOWER, VOCABULARY};
 use crate::{
+    art::values_from_pixel,
     cli::{files::read_at_most, progress, traits::known_traits},
     data::Dataset,
     networks::encoders::{
@@ -209,11 +210,7 @@ fn embed_together(tower: &ImageTower, pictures: &[RgbaImage]) -> Vec<Vec<f32>> {
     let mut values = Vec::with_capacity(pictures.len() * 3 * side * side);
     for picture in pictures {
         for channel in 0..3 {
-            values.extend(
-                picture
-                    .pixels()
-                    .map(|pixel| f32::from(pixel.0[channel]) / 127.5 - 1.0),
-            );
+            values.extend(picture.pixels().map(|pixel| values_from_pixel(pixel.0)[channel]));
         }
     }
     let shape = [pictures.len(), 3, side, side];

@@ -46,7 +46,8 @@ pub trait Generate {
     /// A `truncation_psi` of one leaves them alone; toward zero, pictures become alike and typical.
     fn latents_from_z(&self, z: Tensor<2>, truncation_psi: f32) -> Tensor<3>;
 
-    /// `latents -> images [n, channels, resolution, resolution]`, about `[-1, 1]`. The same latents always
+    /// `latents -> images [n, channels, resolution, resolution]`, about `[-1, 1]`: colors, and alpha if it draws
+    /// that; the colors lie on middle gray then, as [`art`](crate::art::values_from_pixel) has them. The same latents always
     /// give the same pictures, up to rounding.
     fn draw(&self, latents: Tensor<3>) -> Tensor<4>;
 
@@ -114,7 +115,7 @@ impl GeneratorConfig {
         }
     }
 
-    /// Channels of the pictures; 3 for RGB.
+    /// Channels of the pictures: 3 for RGB, 4 with alpha.
     pub fn img_channels(&self) -> usize {
         match self {
             Self::StyleGan2(config) => config.img_channels,

@@ -11,10 +11,15 @@ pub use space::Space;
 pub(super) use targets::is_unit;
 pub use targets::{Loss, Modality, PlainTarget, TargetGroup, Targets, image_target, text_targets};
 
+pub use crate::art::ground;
+
 use super::{Cancel, Error, Event, sample::pictures_from_images};
 use crate::{
     networks::{encoders::ImageEncoder, generators::Generate},
-    ops::cutouts::{CutoutConfig, Cutouts, resize},
+    ops::{
+        cutouts::{CutoutConfig, Cutouts, resize},
+        on_gray::on_gray,
+    },
 };
 use adam::Adam;
 use burn::tensor::{Tensor, TensorData};
@@ -234,12 +239,12 @@ pub async fn guide<E: ImageEncoder + ?Sized>(
     avatars(latents, scores).await
 }
 
-/// The embeddings of whole pictures `images [n, 3, h, w]`, `[n, d]`.
+/// The embeddings of whole pictures `images [n, channels, h, w]`, `[n, d]`, on gray where they are transparent.
 pub fn judge<E: ImageEncoder + ?Sized>(encoder: &E, images: Tensor<4>) -> Tensor<2> {
     encoder.embed(resize(as_shown(images), encoder.resolution()))
 }
 
-/// The embeddings of all views of `images [n, 3, h, w]`, `[n views, d]`.
+/// The embeddings of all views of `images [n, channels, h, w]`, `[n views, d]`.
 fn embed<E: ImageEncoder + ?Sized>(
     encoder: &E,
     images: Tensor<4>,
@@ -254,9 +259,10 @@ fn embed<E: ImageEncoder + ?Sized>(
     encoder.embed(cutouts.apply(as_shown(images)))
 }
 
-/// Pictures as they are shown, within `[-1, 1]`, with the gradient of what was drawn: one that was lost where
+/// The colors of pictures as they are shown, on gray where they are transparent and within `[-1, 1]`, with the gradient of what was drawn: one that was lost where
 /// a picture is white could not make it darker.
 fn as_shown(images: Tensor<4>) -> Tensor<4> {
+    let images = on_gray(images);
     let excess = images.clone().without_autodiff();
     let excess = excess.clone() - excess.clamp(-1.0, 1.0);
     images - excess

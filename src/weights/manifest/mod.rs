@@ -67,7 +67,8 @@ pub struct Manifest {
 /// [`pipeline::self_check`](crate::pipeline::self_check).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SelfCheck {
-    /// A PNG of the avatars of the seeds 0 to 3 side by side, drawn with the manifest's `truncation_psi`.
+    /// A PNG of the avatars of the seeds 0 to 3 side by side, drawn with the manifest's `truncation_psi`; the
+    /// colors of transparent ones lie on middle gray.
     pub pictures: File,
     /// A step of guidance, if there is an image tower.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -399,8 +400,8 @@ impl Parts {
         check(
             "parts.generator.config.img_channels",
             channels,
-            channels == 3,
-            "3",
+            matches!(channels, 3 | 4),
+            "3, or 4 with alpha",
         )?;
         if let Some(upscaler) = &self.upscaler {
             check_part("upscaler", upscaler)?;

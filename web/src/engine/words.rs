@@ -10,7 +10,7 @@ use gloo_timers::future::TimeoutFuture;
 use guise::{
     pipeline::{
         Avatar, Cancel, Error, Generate, Imagination, ImagineRequest, Lexicon, Quality, Targets, draft,
-        guide::{image_target, text_targets},
+        guide::{ground, image_target, text_targets},
         imagine,
         imagine::Locked,
         lexicon::DENIED_WEIGHT,
@@ -107,9 +107,12 @@ impl Model {
             ));
         }
         if let (Some(judge), Some(file)) = (judge, &wish.picture) {
-            let side = self.source.manifest.parts.generator.config.resolution() as u32;
-            let picture = upload::read(file, side).await.map_err(Failure::Sentence)?;
-            groups.push(image_target(judge, &picture, 1.0, device));
+            let config = &self.source.manifest.parts.generator.config;
+            let (side, ground) = (config.resolution() as u32, ground(config.img_channels()));
+            let picture = upload::read(file, side, ground)
+                .await
+                .map_err(Failure::Sentence)?;
+            groups.push(image_target(judge, &picture, ground, 1.0, device));
         }
         let targets = match groups.is_empty() {
             true => None,

@@ -180,7 +180,8 @@ impl StyleGan2Trainer {
     /// When the run was opened to be read only.
     pub fn open(run: Run, dataset: Dataset, device: &Device) -> Result<Self, Error> {
         let settings = run.settings.clone();
-        check(&dataset, settings.network.resolution, settings.recipe.batch_size)?;
+        let shape = [settings.network.resolution, settings.network.img_channels];
+        check(&dataset, shape, settings.recipe.batch_size)?;
         settings.check_classes(&dataset)?;
         Self::resume(run, dataset, device, || TrainState::init(&settings, device))
     }

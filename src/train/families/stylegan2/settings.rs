@@ -260,6 +260,7 @@ impl TrainSettings {
                     ..smaller.settings.network.clone()
                 },
                 None => StyleGan2Config {
+                    img_channels: dataset.channels(),
                     classes: classes_of(dataset),
                     ..StyleGan2Config::small(resolution)
                 },
@@ -328,8 +329,8 @@ impl RunSettings for TrainSettings {
     fn validate(&self) -> Result<(), String> {
         self.dataset.validate()?;
         self.network.validate().map_err(|error| error.to_string())?;
-        // Datasets are RGB.
-        bounds::within("img_channels", self.network.img_channels, 3, 3)?;
+        // Datasets are RGB, or RGB with alpha.
+        bounds::within("img_channels", self.network.img_channels, 3, 4)?;
         self.recipe.validate()?;
         if self.classes.is_some() == self.network.classes.is_empty() {
             return Err(format!(

@@ -12,7 +12,10 @@ use super::{
     streams::stream,
 };
 use crate::{data::Dataset, networks::generators::Generate};
-use burn::tensor::{Device, Tensor, TensorData, activation::softplus};
+use burn::tensor::{
+    Device, Tensor, TensorData,
+    activation::{relu, softplus},
+};
 use rand::Rng;
 use rand_distr::StandardNormal;
 use std::{fs::File, io, path::Path};
@@ -32,6 +35,17 @@ pub fn generator_loss(fake_logits: Tensor<2>) -> Tensor<1> {
 /// `logits [n, 1] -> [1]`.
 pub fn discriminator_loss(real_logits: Tensor<2>, fake_logits: Tensor<2>) -> Tensor<1> {
     softplus(-real_logits, 1.0).mean() + softplus(fake_logits, 1.0).mean()
+}
+
+/// `-E[D(fake)]`: the hinge loss of the generator (Lim and Ye 2017). `logits [n, 1, rows, columns] -> [1]`.
+pub fn hinge_generator_loss(fake_logits: Tensor<4>) -> Tensor<1> {
+    -fake_logits.mean()
+}
+
+/// `(E[max(0, 1 - D(real))] + E[max(0, 1 + D(fake))]) / 2`: the hinge loss of the discriminator, halved as in
+/// VQGAN. `logits [n, 1, rows, columns] -> [1]`.
+pub fn hinge_discriminator_loss(real_logits: Tensor<4>, fake_logits: Tensor<4>) -> Tensor<1> {
+    (relu(-real_logits + 1.0).mean() + relu(fake_logits + 1.0).mean()) * 0.5
 }
 
 /// Makes sure that networks of this resolution can be trained on the dataset in batches of this size.

@@ -17,7 +17,10 @@ mod snapshots;
 mod streams;
 mod trainer;
 
-pub use adversarial::{Objective, RelativeVariety, discriminator_loss, generator_loss};
+pub use adversarial::{
+    Objective, RelativeVariety, discriminator_loss, generator_loss, hinge_discriminator_loss,
+    hinge_generator_loss,
+};
 pub use augment::{AdaptiveP, AugPipe, Augmentation};
 pub use checkpoint::{State, Visitor};
 pub use dataset::TrainedOn;

@@ -124,6 +124,10 @@ mod tests {
         let colors = Colors::default();
         colors.note(&[1, 2, 3, 255, 1, 2, 3, 254]);
         colors.note(&[9, 9, 9, 255]);
-        assert_eq!(colors.into_palette(), (vec![], 0.0), "glass has no place in a palette");
+        assert_eq!(
+            colors.into_palette(),
+            (vec![], 0.0),
+            "glass has no place in a palette"
+        );
     }
 }

@@ -8,6 +8,7 @@ mod classes;
 pub mod dcgan;
 mod latents;
 pub mod stylegan2;
+pub mod vqgan;
 
 pub use classes::{Class, LengthBounds, one_hot};
 pub use latents::LatentDistribution;

@@ -4,7 +4,9 @@
 mod objective;
 mod variety;
 
-pub use objective::{Objective, discriminator_loss, generator_loss};
+pub use objective::{
+    Objective, discriminator_loss, generator_loss, hinge_discriminator_loss, hinge_generator_loss,
+};
 pub use variety::RelativeVariety;
 pub(in crate::train) use variety::pictures;
 

@@ -1,6 +1,9 @@
 //! What the two networks of an adversarial training are asked for.
 
-use burn::tensor::{Tensor, activation::softplus};
+use burn::tensor::{
+    Tensor,
+    activation::{relu, softplus},
+};
 use serde::{Deserialize, Serialize};
 
 /// The losses of both networks.
@@ -54,6 +57,17 @@ pub fn generator_loss(fake_logits: Tensor<2>) -> Tensor<1> {
 /// `logits [n, 1] -> [1]`.
 pub fn discriminator_loss(real_logits: Tensor<2>, fake_logits: Tensor<2>) -> Tensor<1> {
     softplus(-real_logits, 1.0).mean() + softplus(fake_logits, 1.0).mean()
+}
+
+/// `-E[D(fake)]`: the hinge loss of the generator (Lim and Ye 2017). `logits [n, 1, rows, columns] -> [1]`.
+pub fn hinge_generator_loss(fake_logits: Tensor<4>) -> Tensor<1> {
+    -fake_logits.mean()
+}
+
+/// `(E[max(0, 1 - D(real))] + E[max(0, 1 + D(fake))]) / 2`: the hinge loss of the discriminator, halved as in
+/// VQGAN. `logits [n, 1, rows, columns] -> [1]`.
+pub fn hinge_discriminator_loss(real_logits: Tensor<4>, fake_logits: Tensor<4>) -> Tensor<1> {
+    (relu(-real_logits + 1.0).mean() + relu(fake_logits + 1.0).mean()) * 0.5
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub mod affine_sample;
 mod bilinear;
+pub mod cholesky;
 pub mod conv2d;
 mod cpu;
 pub mod cutouts;

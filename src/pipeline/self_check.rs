@@ -6,7 +6,7 @@
 
 use super::{
     Cancel, Error, Event, GuideSettings, ImageEncoder, Network, Targets,
-    guide::{guide, image_target},
+    guide::{Loss, Optimizer, Space, guide, image_target},
     sample::{pictures_from_images, z_from_seeds},
 };
 use crate::{
@@ -186,7 +186,13 @@ pub async fn guided_step<E: ImageEncoder + ?Sized>(
     let z = z_from_seeds(generator, &SEEDS, device);
     let start = generator.latents_from_z(z, truncation_psi);
     let settings = GuideSettings {
+        // All that the step is stands here, as bundles keep what it comes to.
+        loss: Loss::Cosine,
         steps: 1,
+        learning_rate: 0.05,
+        optimizer: Optimizer::Adam,
+        space: Space::W,
+        center_pull: 0.02,
         snapshots: 1,
         truncation_psi,
         ..GuideSettings::default()

@@ -162,6 +162,15 @@ pub struct Credit {
     pub source: String,
 }
 
+/// How well a picture fits a clause of what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fit {
+    /// The clause, as the model understood it.
+    pub clause: String,
+    /// The share of the collection's pictures that fit it less, in percent, 0 to 99.
+    pub percent: u8,
+}
+
 /// What the page shows about the model, all of it plain text from the manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelFacts {
@@ -258,6 +267,8 @@ pub enum Reply {
         latent: Latent,
         /// The cosine between picture and words, -1 to 1, where there were words.
         score: Option<f32>,
+        /// How well it fits each clause of the words, where the model can tell.
+        fits: Vec<Fit>,
     },
     /// Something about what was asked for, to be told with the result.
     Remark {

@@ -1,6 +1,7 @@
 //! `guise evaluate`.
 
 mod drawn;
+mod looks;
 mod pair;
 mod panel;
 mod pictures;

@@ -4,6 +4,7 @@ mod card;
 mod facts;
 mod mapper;
 mod place;
+mod population;
 mod references;
 mod shown;
 mod towers;
@@ -17,6 +18,7 @@ use super::{
     progress,
     sheet::encode_png,
     snapshot::SnapshotFlag,
+    traits::known_traits,
     trust,
 };
 use crate::{
@@ -43,6 +45,7 @@ use futures::executor::block_on;
 use image::RgbaImage;
 use mapper::pack_mapper;
 use place::Place;
+use population::pack_population;
 use references::references;
 use shown::{judged, pixel_art, sheet};
 use std::path::{Path, PathBuf};
@@ -55,6 +58,7 @@ const IMAGE_TOWER: &str = "image_tower.gguf";
 const TEXT_TOWER: &str = "text_tower.gguf";
 const VOCABULARY: &str = "vocabulary.txt";
 const MAPPER: &str = "mapper.gguf";
+const POPULATION: &str = "population.gguf";
 /// All of these, whichever a bundle has.
 const FILES: &[&str] = &[
     GENERATOR,
@@ -63,6 +67,7 @@ const FILES: &[&str] = &[
     TEXT_TOWER,
     VOCABULARY,
     MAPPER,
+    POPULATION,
     references::FILE,
 ];
 
@@ -93,7 +98,7 @@ pub(super) struct Args {
     #[command(flatten)]
     snapshot: SnapshotFlag,
     /// Add to a bundle that an earlier version published what this one adds: the reference pictures of the
-    /// self-check, and with --data what its words are about.
+    /// self-check, and with --data what its words are about, and some of its pictures as its words see them.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["run", "out", "sr", "clip", "name", "license"])]
     refresh: Option<PathBuf>,
     /// The dataset that the words of a bundle to refresh were trained on.
@@ -217,6 +222,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         text_tower: None,
         vocabulary: None,
         mapper: None,
+        population: None,
     };
     let mut enlarged_psnr_db = None;
     if let Some(model) = upscaler {
@@ -254,7 +260,11 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         files.extend(towers.files);
         quantized_cosine = Some(towers.cosine);
         examples = towers.examples;
-        traits = towers.traits;
+        if let Some(dataset) = &towers.dataset {
+            traits = known_traits(dataset);
+            let population = pack_population(dataset, &towers.image, &mut parts, &device)?;
+            files.push((POPULATION, population));
+        }
         let networks = (&drawing, &towers.image);
         let settings = (args.mapper_samples as usize, args.truncation_psi);
         let (mapper, metrics) = pack_mapper(towers.texts, &mut parts, networks, settings)?;

@@ -84,7 +84,7 @@ fn start(generator: &Generator, space: Space, n: usize, device: &Device) -> Tens
     let z = random(5, [n, 8], 1.0, device);
     match space {
         Space::Z => z.unsqueeze_dim(1),
-        Space::W | Space::WPlus => generator.latents_from_z(z, 0.7),
+        Space::W | Space::Whitened | Space::WPlus => generator.latents_from_z(z, 0.7),
     }
 }
 
@@ -92,6 +92,7 @@ fn settings() -> GuideSettings {
     GuideSettings {
         steps: 12,
         learning_rate: 0.1,
+        center_pull: 0.02,
         snapshots: 3,
         seed: 9,
         ..GuideSettings::default()
@@ -133,6 +134,7 @@ fn the_gradient_is_that_of_finite_differences() {
     for (space, loss) in [
         (Space::Z, Loss::Cosine),
         (Space::W, Loss::Spherical),
+        (Space::Whitened, Loss::Cosine),
         (Space::WPlus, Loss::L2),
         (Space::WPlus, Loss::L1),
     ] {
@@ -230,7 +232,7 @@ fn layers_that_differ_go_on_to_differ() {
     let device = Device::flex();
     let generator = tiny(&device);
     let ws: Tensor<3> = random(6, [2, 6, 8], 1.0, &device);
-    for space in [Space::W, Space::WPlus] {
+    for space in [Space::W, Space::Whitened, Space::WPlus] {
         let settings = GuideSettings { space, ..settings() };
         let (coordinates, u) = block_on(Coordinates::around(&generator, &settings, ws.clone())).unwrap();
         let difference = (coordinates.latents(u) - ws.clone())
@@ -239,6 +241,38 @@ fn layers_that_differ_go_on_to_differ() {
             .into_scalar::<f32>();
         assert!(difference < 1e-5, "{space:?}: {difference}");
     }
+}
+
+/// In the whitened space seeds lie as far from the average in every direction.
+#[test]
+fn whitened_latents_are_unit_normal_and_pulled_back_to_their_start() {
+    let device = Device::flex();
+    let generator = tiny(&device);
+    let space = Space::Whitened;
+    let settings = GuideSettings { space, ..settings() };
+    let z = crate::pipeline::sample::z_from_seeds(&generator, &(0..256).collect::<Vec<_>>(), &device);
+    let start = generator.latents_from_z(z, 1.0);
+    let (coordinates, seen) = block_on(Coordinates::around(&generator, &settings, start)).unwrap();
+    let u: Tensor<2> = seen.clone().squeeze_dim(1);
+    let covariance = u.clone().transpose().matmul(u) / 256.0;
+    let values: Vec<f32> = covariance.into_data().iter::<f32>().collect();
+    for (place, value) in values.into_iter().enumerate() {
+        let expected = f32::from(u8::from(place % 9 == 0));
+        // A little is added to the variance of every direction, which matters where there is hardly any.
+        assert!(
+            (value - expected).abs() < 0.35 * expected + 0.1,
+            "{place}: {value}"
+        );
+    }
+    // Every avatar is pulled back to its own start.
+    let start: Vec<f32> = coordinates
+        .pulled(seen.clone())
+        .into_data()
+        .iter::<f32>()
+        .collect();
+    assert!(start.iter().all(|&far| far == 0.0), "{start:?}");
+    let moved: Vec<f32> = coordinates.pulled(seen + 0.5).into_data().iter::<f32>().collect();
+    assert!(moved.iter().all(|far| (far - 0.25).abs() < 1e-4), "{moved:?}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::{
         encoders::collection_clip::{ImageTowerConfig, TextTowerConfig},
         generators::GeneratorConfig,
         mapper::MapperConfig,
+        population::PopulationConfig,
         super_resolution::srvgg::SrvggNetCompactConfig,
     },
 };
@@ -106,6 +107,10 @@ pub struct Parts {
     /// Drafts avatars from embeddings of the towers; there is one only with them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mapper: Option<Part<MapperConfig>>,
+    /// Some of the collection's pictures as the image tower sees them, among which a drawn one is told how well
+    /// it fits; there is one only with towers, and bundles of before 2027 have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub population: Option<Part<PopulationConfig>>,
 }
 
 /// A network in a file.
@@ -390,6 +395,7 @@ impl Parts {
         files.extend(self.text_tower.as_ref().map(|part| ("text_tower", &part.file)));
         files.extend(self.vocabulary.as_ref().map(|file| ("vocabulary", file)));
         files.extend(self.mapper.as_ref().map(|part| ("mapper", &part.file)));
+        files.extend(self.population.as_ref().map(|part| ("population", &part.file)));
         files
     }
 
@@ -433,10 +439,21 @@ impl Parts {
                 return Err(invalid("parts", names.join(", "), expected));
             }
         }
+        let towers = self.image_tower.as_ref().map(|image| image.config.embed_dim);
+        if let Some(population) = &self.population {
+            check_part("population", population)?;
+            let width = towers.map_or("no population without towers".into(), |width| width.to_string());
+            let found = population.config.embed_dim;
+            check(
+                "parts.population.config.embed_dim",
+                found,
+                Some(found) == towers,
+                &width,
+            )?;
+        }
         if let Some(mapper) = &self.mapper {
             check_part("mapper", mapper)?;
             let [_, width] = generator.config.latent_shape();
-            let towers = self.image_tower.as_ref().map(|image| image.config.embed_dim);
             for (field, value, expected) in [
                 ("embed_dim", mapper.config.embed_dim, towers),
                 ("w_dim", mapper.config.w_dim, Some(width)),

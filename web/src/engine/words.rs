@@ -9,14 +9,15 @@ use futures::{
 use gloo_timers::future::TimeoutFuture;
 use guise::{
     pipeline::{
-        Avatar, Cancel, Error, Generate, Imagination, ImagineRequest, Lexicon, Quality, Targets, draft,
+        Avatar, Cancel, Error, Generate, Imagination, ImagineRequest, Lexicon, Quality, Targets, Yardstick,
+        draft,
         guide::{ground, image_target, text_targets},
         imagine,
         imagine::Locked,
         lexicon::DENIED_WEIGHT,
         mixes, prompt,
     },
-    weights::bundle::{ImageTower, Mapper, TextTower, Tokenizer, load_part, load_vocabulary},
+    weights::bundle::{ImageTower, Mapper, Population, TextTower, Tokenizer, load_part, load_vocabulary},
 };
 use std::pin::pin;
 
@@ -32,6 +33,7 @@ pub struct Words {
     tokenizer: Tokenizer,
     lexicon: Option<Lexicon>,
     mapper: Option<Mapper>,
+    population: Option<Population>,
 }
 
 /// What to imagine.
@@ -92,7 +94,7 @@ impl Model {
             encoder: judge,
             mapper: mapper.filter(|_| wish.class.is_none()),
         };
-        let mut groups = vec![];
+        let (mut groups, mut yardstick) = (vec![], None);
         if let Some(words) = words.filter(|_| !prompts.is_empty()) {
             let lexicon = words.lexicon.as_ref();
             let understood = prompt::understand(lexicon, &words.text_tower, &words.tokenizer, &prompts);
@@ -100,11 +102,11 @@ impl Model {
                 let sentence = format!("Note: {}.", understood.remarks.join("; "));
                 say(&Reply::Remark { job, sentence }, None);
             }
-            groups.push(text_targets(
-                &words.text_tower,
-                &words.tokenizer,
-                &understood.prompts,
-            ));
+            let (tower, tokenizer, prompts) = (&words.text_tower, &words.tokenizer, &understood.prompts);
+            groups.push(text_targets(tower, tokenizer, prompts));
+            if let Some(population) = &words.population {
+                yardstick = Some(Yardstick::new(population, tower, tokenizer, prompts).await?);
+            }
         }
         if let (Some(judge), Some(file)) = (judge, &wish.picture) {
             let config = &self.source.manifest.parts.generator.config;
@@ -147,7 +149,8 @@ impl Model {
             self.call_assistants(&settings, request.count);
             let draft = draft(&networks, Some(targets), &request, device, &cancel, emit).await;
             trouble?;
-            return self.refine(job, judge, targets, draft?, &settings, &cancel).await;
+            let wish = (targets, yardstick.as_ref());
+            return self.refine(job, judge, wish, draft?, &settings, &cancel).await;
         }
         let avatars = imagine(&networks, None, &request, device, &cancel, emit).await;
         trouble?;
@@ -157,6 +160,7 @@ impl Model {
                 index,
                 latent: Latent::Drawn(latent),
                 score: None,
+                fits: vec![],
             };
             say(&drawn, None);
         }
@@ -186,6 +190,7 @@ impl Model {
                 index,
                 latent: Latent::Drawn(latent),
                 score: None,
+                fits: vec![],
             };
             say(&drawn, None);
         }
@@ -237,6 +242,7 @@ impl Model {
         };
         let mut wanted = vec![&image.file, &text.file, vocabulary];
         wanted.extend(parts.mapper.as_ref().map(|part| &part.file));
+        wanted.extend(parts.population.as_ref().map(|part| &part.file));
         let files = self
             .source
             .files(&wanted, Stage::Words, Some(job))
@@ -253,12 +259,17 @@ impl Model {
             Some(part) => Some(load_part(part, file(&part.file.name), &self.device).map_err(unusable)?),
             None => None,
         };
+        let population = match &parts.population {
+            Some(part) => Some(load_part(part, file(&part.file.name), &self.device).map_err(unusable)?),
+            None => None,
+        };
         let judge = load_part(image, file(&image.file.name), &self.device).map_err(unusable)?;
         let words = Words {
             text_tower: load_part(text, file(&text.file.name), &self.device).map_err(unusable)?,
             tokenizer: load_vocabulary(vocabulary, file(&vocabulary.name), &text.config).map_err(unusable)?,
             lexicon: Lexicon::new(&self.source.manifest.traits),
             mapper,
+            population,
         };
         Ok((judge, words))
     }

@@ -48,7 +48,7 @@ fn what_is_missing_is_an_exit_code() {
         "{told}"
     );
     assert!(told.contains("license: unknown"), "{told}");
-    let output = guise(&bench, "opensea:apes", &[]).output().unwrap();
+    let output = guise(&Bench::new(), "opensea:apes", &[]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).contains("OPENSEA_API_KEY"), "{}", said(&output));
 }
@@ -132,7 +132,7 @@ fn a_run_that_is_stopped_or_killed_goes_on() {
 #[cfg(target_os = "linux")]
 #[test]
 fn ten_thousand_tokens_of_which_some_fail_take_little_memory() {
-    // One answer of twenty fails at first, and one picture of a thousand for good. Each has 40 KB.
+    // One answer of twenty fails at first, and one picture of a thousand for good. Each has 20 KB.
     let server = Server::start(|request| {
         let Some(number) = number(&request.path) else {
             return Reply::status(404);
@@ -154,7 +154,7 @@ fn ten_thousand_tokens_of_which_some_fail_take_little_memory() {
         }
         match request.path.starts_with("/json/") {
             true => plain(request),
-            false => Reply::of([b"\x89PNG\r\n\x1a\n".to_vec(), vec![number as u8; 40_000]].concat()),
+            false => Reply::of([b"\x89PNG\r\n\x1a\n".to_vec(), vec![number as u8; 20_000]].concat()),
         }
     });
     let bench = Bench::new();
@@ -172,8 +172,8 @@ fn ten_thousand_tokens_of_which_some_fail_take_little_memory() {
         libc::getrusage(libc::RUSAGE_CHILDREN, &mut used);
         used.ru_maxrss
     };
-    // All pictures together have 400 MB.
-    assert!(used < 150_000, "{used} KB at most");
+    // All pictures together have 200 MB.
+    assert!(used < 100_000, "{used} KB at most");
 }
 
 /// Whether this path was asked for before.

@@ -12,7 +12,9 @@ pub(super) fn license(stated: &str, words: Option<&str>) -> anyhow::Result<Strin
         return Ok(stated.into());
     }
     match words.map(str::trim) {
-        Some("") => bail!("--i-have-the-rights is empty: say in your own words why you may publish this model"),
+        Some("") => {
+            bail!("--i-have-the-rights is empty: say in your own words why you may publish this model")
+        }
         Some(words) => Ok(format!("No public license. The publisher states: \"{words}\"")),
         None if terms == Terms::Unknown => bail!(
             "the collection states no license, so this model may not be passed on: give the one that you have with \
@@ -35,7 +37,10 @@ mod tests {
         assert_eq!(said(" CC0-1.0 ", None).as_deref(), Ok("CC0-1.0"));
         assert_eq!(said("Mine", Some("I drew it")).as_deref(), Ok("Mine"));
         for refused in ["", "unknown", "Holders have commercial rights"] {
-            assert!(said(refused, None).unwrap_err().contains("--i-have-the-rights"), "{refused}");
+            assert!(
+                said(refused, None).unwrap_err().contains("--i-have-the-rights"),
+                "{refused}"
+            );
             assert!(said(refused, Some(" ")).unwrap_err().contains("is empty"));
             let stated = said(refused, Some("I drew all of it")).unwrap();
             assert!(stated.contains("\"I drew all of it\""), "{stated}");

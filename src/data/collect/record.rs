@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Write};
+use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -125,8 +125,10 @@ impl Records {
             failed: BufWriter::new(create(&failed, true)?),
             _lock: lock,
         };
-        // A line that was cut short by a kill must not swallow the next.
-        records.append_line(b"")?;
+        if is_cut(&provenance)? {
+            // A line that was cut short by a kill must not swallow the next.
+            records.append_line(b"")?;
+        }
         records.write_state(false)?;
         Ok(records)
     }
@@ -274,6 +276,20 @@ fn read_known(path: &Path) -> Result<HashMap<String, Record>, Error> {
         }
     }
     Ok(known)
+}
+
+/// Whether the last line of a file has no end.
+fn is_cut(path: &Path) -> Result<bool, Error> {
+    let read = || {
+        let mut file = File::open(path)?;
+        let mut last = [b'\n'];
+        if file.metadata()?.len() > 0 {
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+        }
+        Ok(last != [b'\n'])
+    };
+    read().map_err(io_error("read", path))
 }
 
 fn is_plain(name: &str) -> bool {

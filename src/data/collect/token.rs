@@ -220,12 +220,7 @@ pub(super) fn fetch(
     Ok(outcome)
 }
 
-fn read(
-    reach: &Reach,
-    folder: &Path,
-    document: Document,
-    known: Option<&Record>,
-) -> Result<Said, Failure> {
+fn read(reach: &Reach, folder: &Path, document: Document, known: Option<&Record>) -> Result<Said, Failure> {
     let known_document = known.and_then(|known| known.metadata.as_ref());
     let part_of = |from: &str, map: &Json| {
         let text = serde_json::to_vec(map).unwrap_or_default();
@@ -265,7 +260,9 @@ fn read(
                 Kind::Picture(_) => return Ok(Said::Picture(spool, part)),
                 Kind::Json => (map_of(&spool.bytes(MAX_JSON_BYTES)?)?, part, Some(address)),
                 Kind::Other(what) => {
-                    return Err(Failure::lasting(format!("it is {what}, expected JSON or a picture")));
+                    return Err(Failure::lasting(format!(
+                        "it is {what}, expected JSON or a picture"
+                    )));
                 }
             }
         }

@@ -194,6 +194,6 @@ mod tests {
         assert_eq!(aggregated(&far, 2), None);
         let said = [word(0x20), word(5), front(*b"hell"), front(*b"o   ")].concat();
         assert_eq!(text(&said).as_deref(), Some("hell\0"));
-        assert_eq!(text(&said[..70]), None);
+        assert_eq!(text(&said[..66]), None);
     }
 }

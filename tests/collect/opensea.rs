@@ -34,7 +34,7 @@ fn api(count: u32) -> Server {
                 let nfts = (first..=count).take(2).map(|number| {
                     let metadata = match number {
                         // Its own JSON is lost, but OpenSea knows it.
-                        3 => format!("\"{host}/gone/3.json\""),
+                        3 | 6 => format!("\"{host}/gone/{number}.json\""),
                         4 => "null".into(),
                         _ => format!("\"{host}/json/{number}.json\""),
                     };
@@ -51,6 +51,7 @@ fn api(count: u32) -> Server {
                 Reply::of(format!(r#"{{"nfts": [{}], "next": {next}}}"#, nfts.join(",")))
             }
             _ => match path.strip_prefix("/api/v2/chain/ethereum/contract/0xAA/nfts/") {
+                Some("6") => Reply::status(404),
                 Some(number) => Reply::of(format!(
                     r#"{{"nft": {{"identifier": "{number}", "image_url": "{host}/png/{number}.png",
                     "traits": [{{"trait_type": "hat", "value": "crown"}}]}}}}"#
@@ -108,6 +109,56 @@ fn a_collection_is_listed_to_its_end() {
             path.display()
         );
     }
+}
+
+#[test]
+fn traits_that_are_lost_are_missing() {
+    let server = api(6);
+    let bench = bench(&server);
+    let summary = bench.collect("opensea:apes");
+    assert_eq!((summary.new, summary.missing), (6, 2));
+    assert_eq!(bench.read("6.png"), png(6), "its picture is there");
+    for (line, place) in bench
+        .lines("failed.jsonl")
+        .iter()
+        .zip(["/gone/6.json", "/nfts/6"])
+    {
+        assert_eq!((&line["token"], &line["what"]), (&"6".into(), &"metadata".into()));
+        assert!(line["from"].as_str().unwrap().ends_with(place), "{line}");
+    }
+    let records = bench.lines("provenance.jsonl");
+    let partial: Vec<&Value> = records.iter().filter(|it| it["is_partial"] == true).collect();
+    assert_eq!(partial.len(), 1);
+    assert_eq!(partial[0]["token"], "6");
+}
+
+#[test]
+fn numbers_of_several_contracts_are_told_apart() {
+    let server = Server::start(|request| {
+        if request.path.contains("/nfts") {
+            let host = format!("http://{}", request.headers["host"]);
+            let nft = |contract: &str, number: u32| {
+                format!(
+                    r#"{{"identifier": "1", "contract": "{contract}", "image_url": "{host}/png/{number}.png",
+                    "traits": [{{"trait_type": "hat", "value": "crown"}}]}}"#
+                )
+            };
+            return Reply::of(format!(r#"{{"nfts": [{}, {}]}}"#, nft("0xaa", 1), nft("0xbb", 2)));
+        }
+        match request.path.contains("/collections/") {
+            true => Reply::of(
+                r#"{"contracts": [{"address": "0xAA", "chain": "ethereum"}, {"address": "0xBB", "chain": "base"}]}"#,
+            ),
+            false => plain(request),
+        }
+    });
+    let bench = bench(&server);
+    assert_eq!(bench.collect("opensea:apes").new, 2);
+    assert_eq!(
+        (bench.read("0xaa-1.png"), bench.read("0xbb-1.png")),
+        (png(1), png(2))
+    );
+    assert_eq!(bench.json("0xbb-1.json")["traits"][0]["value"], "crown");
 }
 
 #[test]

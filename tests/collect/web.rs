@@ -280,6 +280,20 @@ fn a_whole_collection_can_be_one_document() {
 }
 
 #[test]
+fn data_is_a_source_as_well() {
+    let svg = "<svg xmlns='http://www.w3.org/2000/svg'/>";
+    for source in [
+        format!(r#"data:application/json,{{"id": 1, "image": "{svg}", "attributes": []}}"#),
+        format!("data:image/svg+xml,{svg}"),
+    ] {
+        let bench = Bench::new();
+        assert_eq!(bench.collect(&source).new, 1, "{source}");
+        assert_eq!(bench.read("1.svg"), svg.as_bytes());
+        assert_eq!(bench.json("collection.json")["source"], "data:");
+    }
+}
+
+#[test]
 fn types_are_what_the_bytes_are() {
     let gif = b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
     let server = Server::start(move |_| Reply::with(*gif, &[("Content-Type", "text/html")]));

@@ -52,6 +52,9 @@ pub(super) struct Record {
     pub picture: Part,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Part>,
+    /// Whether its traits could not be had.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_partial: bool,
 }
 
 /// Something that could not be had.
@@ -145,9 +148,9 @@ impl Records {
         (all && picture.len() == record.picture.bytes).then(|| record.clone())
     }
 
-    /// Whether this run has fetched it already, before it was interrupted.
+    /// Whether this run has fetched all of it already, before it was interrupted.
     pub fn is_of_this_run(&self, record: &Record) -> bool {
-        self.is_continued && record.fetched >= self.began
+        self.is_continued && record.fetched >= self.began && !record.is_partial
     }
 
     /// Notes a token that is there now.

@@ -216,6 +216,7 @@ pub(super) fn fetch(
         terms: terms.into(),
         picture,
         metadata: metadata.map(|part| Part { file, ..part }),
+        is_partial: !outcome.missing.is_empty(),
     });
     Ok(outcome)
 }

@@ -5,6 +5,7 @@
 mod print;
 
 mod bundle;
+mod collect;
 mod device;
 mod doctor;
 mod draw_svg;
@@ -46,6 +47,8 @@ struct Guise {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    // Boxed as the next but one is.
+    Collect(Box<collect::Args>),
     Prepare(prepare::Args),
     // Boxed because it is much larger than the others.
     Train(Box<train::Args>),
@@ -102,6 +105,8 @@ fn run(args: Vec<OsString>) -> anyhow::Result<ExitCode> {
         .init();
     device::obey_environment()?;
     match parsed.command {
+        // Some of it may be missing, which scripts want to know.
+        Command::Collect(args) => return collect::run(*args),
         Command::Prepare(args) => prepare::run(args),
         Command::Train(args) => train::run(*args, &matches),
         Command::Generate(args) => generate::run(*args),

@@ -409,6 +409,14 @@ fn what_must_not_be_published_is_refused_and_leaves_nothing() {
 
     fails(&with(&["--license", " "]), "the collection states no license");
     fails(
+        &with(&["--license", "Holders have commercial rights"]),
+        "nobody for all of them",
+    );
+    fails(
+        &with(&["--license", "unknown", "--i-have-the-rights", " "]),
+        "--i-have-the-rights is empty",
+    );
+    fails(
         &with(&["--quantization", "q4_0"]),
         "expected at least 35 dB: choose a finer --quantization",
     );

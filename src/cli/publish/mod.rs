@@ -6,6 +6,7 @@ mod mapper;
 mod place;
 mod population;
 mod references;
+mod rights;
 mod shown;
 mod towers;
 
@@ -47,6 +48,7 @@ use mapper::pack_mapper;
 use place::Place;
 use population::pack_population;
 use references::references;
+use rights::license;
 use shown::{judged, pixel_art, sheet};
 use std::path::{Path, PathBuf};
 use towers::pack_towers;
@@ -99,7 +101,7 @@ pub(super) struct Args {
     snapshot: SnapshotFlag,
     /// Add to a bundle that an earlier version published what this one adds: the reference pictures of the
     /// self-check, and with --data what its words are about, and some of its pictures as its words see them.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["run", "out", "sr", "clip", "name", "license"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["run", "out", "sr", "clip", "name", "license", "i_have_the_rights"])]
     refresh: Option<PathBuf>,
     /// The dataset that the words of a bundle to refresh were trained on.
     #[arg(long, value_name = "DATASET", requires = "refresh")]
@@ -128,6 +130,10 @@ pub(super) struct Args {
     /// collection's].
     #[arg(long)]
     license: Option<String>,
+    /// Publish a model of pictures whose license is unknown or gives rights to the holders of tokens only: say
+    /// in your own words why you may, such as "I drew all of it". The words stand in the bundle.
+    #[arg(long, value_name = "WORDS")]
+    i_have_the_rights: Option<String>,
     /// Whom to credit for the art [default: whom the collection credits].
     #[arg(long)]
     attribution: Option<String>,
@@ -335,22 +341,12 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whose art it is, as flags and provenance say; without a license nothing is published.
+/// Whose art it is, as flags and provenance say.
 fn art_credit(args: &Args, run: &GeneratorRun) -> anyhow::Result<Credit> {
     let provenance = &run.facts.provenance;
-    let license = args
-        .license
-        .as_ref()
-        .unwrap_or(&provenance.license)
-        .trim()
-        .to_owned();
-    ensure!(
-        !license.is_empty(),
-        "the collection states no license, so this model may not be passed on: \
-         give the one that you have with --license, such as --license CC0-1.0"
-    );
+    let stated = args.license.as_ref().unwrap_or(&provenance.license);
     Ok(Credit {
-        license,
+        license: license(stated, args.i_have_the_rights.as_deref())?,
         attribution: args
             .attribution
             .as_ref()

@@ -23,14 +23,14 @@ use palette::Colors;
 use picture::Square;
 use sources::{Collection, Place, Source};
 
-mod documents;
+pub(super) mod documents;
 mod grid;
 mod names;
 mod options;
 mod palette;
 mod picture;
 mod several;
-mod sources;
+pub(super) mod sources;
 mod stored;
 
 pub use options::{Background, PixelArtChoice, PrepareOptions};

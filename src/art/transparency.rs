@@ -48,15 +48,22 @@ pub fn ground(channels: usize) -> u8 {
     }
 }
 
-/// A pixel of a file on a ground of this value, for what looks at colors alone.
-pub fn laid_on(ground: u8, [red, green, blue, alpha]: [u8; 4]) -> [u8; 3] {
-    let [ground, alpha] = [ground, alpha].map(u32::from);
-    [red, green, blue].map(|over| ((u32::from(over) * alpha + ground * (255 - alpha) + 127) / 255) as u8)
+/// A pixel of a file on a ground of this color, as a browser lays it: channels are blended as they are stored.
+pub fn laid_on(ground: [u8; 3], [red, green, blue, alpha]: [u8; 4]) -> [u8; 3] {
+    let blend = |over: u8, under: u8| {
+        let [over, under, alpha] = [over, under, alpha].map(u32::from);
+        ((over * alpha + under * (255 - alpha) + 127) / 255) as u8
+    };
+    [
+        blend(red, ground[0]),
+        blend(green, ground[1]),
+        blend(blue, ground[2]),
+    ]
 }
 
-/// A pixel of a file on middle gray.
+/// A pixel of a file on middle gray, for what looks at colors alone.
 pub fn on_gray(pixel: [u8; 4]) -> [u8; 3] {
-    laid_on(GRAY, pixel)
+    laid_on([GRAY; 3], pixel)
 }
 
 #[cfg(test)]
@@ -83,8 +90,8 @@ mod tests {
         assert_eq!(on_gray([255, 0, 9, 255]), [255, 0, 9]);
         // To the nearest whole number.
         assert_eq!(on_gray([255, 0, 9, 51]), [153, 102, 104]);
-        assert_eq!(laid_on(ground(3), [255, 0, 9, 0]), [255; 3]);
-        assert_eq!(laid_on(ground(4), [255, 0, 9, 0]), [128; 3]);
+        assert_eq!(laid_on([ground(3); 3], [255, 0, 9, 0]), [255; 3]);
+        assert_eq!(laid_on([ground(4); 3], [255, 0, 9, 0]), [128; 3]);
     }
 
     #[test]

@@ -177,7 +177,7 @@ pub fn image_from_picture(picture: &RgbaImage, side: usize, ground: u8, device: 
     let square = width.min(height);
     let (left, top) = ((width - square) / 2, (height - square) / 2);
     let laid = RgbImage::from_fn(square, square, |x, y| {
-        image::Rgb(laid_on(ground, picture.get_pixel(left + x, top + y).0))
+        image::Rgb(laid_on([ground; 3], picture.get_pixel(left + x, top + y).0))
     });
     let side = side as u32;
     let resized = match square == side {

@@ -25,6 +25,13 @@ fn datasets() -> &'static Path {
                 Rgba([200, 20 * i, (4 * x) as u8, alpha])
             });
             picture.save(art.join(format!("{i}.png"))).unwrap();
+            let color = ["red", "orange", "brown", "pink"][usize::from(i) % 4];
+            let json = serde_json::json!({
+                "name": i.to_string(),
+                "image": format!("{i}.png"),
+                "attributes": [{"trait_type": "hair color", "value": color}],
+            });
+            fs::write(art.join(format!("{i}.json")), json.to_string()).unwrap();
         }
         fs::write(
             art.join("collection.json"),
@@ -55,6 +62,20 @@ fn train(family: &str, data: &str, out: &Path, more: &[&str]) -> PathBuf {
     ];
     succeeds(&[&args[..], more].concat());
     out.join(names(out).pop().unwrap())
+}
+
+/// A CLIP of the transparent pictures, trained for a moment with a sentence encoder of random weights.
+fn trained_clip(dir: &Path) -> PathBuf {
+    let encoder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/minilm");
+    let sizes = [
+        "--kimg",
+        "0.016",
+        "--held-out",
+        "2",
+        "--text-encoder",
+        utf8(&encoder),
+    ];
+    train("clip", "keep", &dir.join("clip-runs"), &sizes)
 }
 
 const TINY: [&str; 6] = ["--kimg", "0.032", "--channel-base", "256", "--channel-max", "16"];
@@ -116,8 +137,10 @@ fn alpha_goes_from_the_collection_to_the_avatar() {
     );
 
     let bundle = path("model");
-    let sr = super_resolution(dir.path());
-    succeeds(&["publish", utf8(&run), "--out", utf8(&bundle), "--sr", utf8(&sr)]);
+    let (sr, clip) = (super_resolution(dir.path()), trained_clip(dir.path()));
+    let publish = ["publish", utf8(&run), "--out", utf8(&bundle), "--sr", utf8(&sr)];
+    let towers = ["--clip", utf8(&clip), "--mapper-samples", "64"];
+    succeeds(&[&publish[..], &towers].concat());
     let text = fs::read_to_string(bundle.join("model.json")).unwrap();
     let manifest: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(manifest["parts"]["generator"]["config"]["img_channels"], 4);
@@ -138,6 +161,22 @@ fn alpha_goes_from_the_collection_to_the_avatar() {
             apart.chain([pixel[3].abs_diff(there[3])]).all(|apart| apart < 4),
             "{x}, {y}"
         );
+    }
+
+    // Words find transparent pictures, and so does a transparent picture.
+    let (wished, like) = (path("wished.png"), datasets().join("art/3.png"));
+    for wish in [["--prompt", "red hair"], ["--image", utf8(&like)]] {
+        let generate = [
+            "generate",
+            "--model",
+            utf8(&bundle),
+            "--out",
+            utf8(&wished),
+            "--count",
+            "1",
+        ];
+        succeeds(&[&generate[..], &wish, &["--steps", "2", "--candidates", "4"]].concat());
+        assert!(alphas(&open(&wished)) > 1);
     }
 
     // Enlarged, alpha is enlarged as well.

@@ -121,6 +121,9 @@ impl Dataset {
             shape = Some(png::inspect(&place, name, shape, &mut digest)?);
         }
         let shape: Shape = shape.expect("there is a picture");
+        if shape.channels == 4 {
+            notes.push("its pictures have alpha, so what is trained on them draws transparent ones".into());
+        }
 
         let metadata = place.path_of(Self::METADATA_FILE_NAME);
         let mut captions = place

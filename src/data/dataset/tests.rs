@@ -190,6 +190,11 @@ fn alpha_is_a_channel_where_every_picture_has_it() {
     }
     let dataset = Dataset::open(dir.path()).unwrap();
     assert_eq!((dataset.channels(), dataset.resolution()), (4, 8));
+    assert!(
+        dataset.notes()[0].contains("pictures have alpha"),
+        "{:?}",
+        dataset.notes()
+    );
     let (planes, colors) = (dataset.read(1).unwrap(), dataset.read_on_gray(1).unwrap());
     let values = dataset.images(&[0, 1]).unwrap();
     assert_eq!(

@@ -9,6 +9,7 @@ use super::super::svg::{self, Renderer};
 use super::MAX_FILE_BYTES;
 use super::grid::{Changes, Grid};
 use super::options::{Background, Style};
+use crate::art::laid_on;
 
 /// Pictures of avatars are printed smaller; anything larger is a mistake or an attack.
 const LIMITS: PictureLimits = PictureLimits {
@@ -67,17 +68,14 @@ pub(super) fn decoded(bytes: &[u8], background: Background) -> Result<(RgbaImage
     Ok((pixels, notes))
 }
 
-/// Lays the picture on the background, as a browser does: channels are blended as they are stored.
+/// Lays the picture on the background.
 fn flattened(picture: DynamicImage, background: [u8; 3]) -> RgbaImage {
     let has_alpha = picture.color().has_alpha();
     let mut picture = picture.into_rgba8();
     if has_alpha {
-        for Rgba([colors @ .., alpha]) in picture.pixels_mut() {
-            for (over, under) in colors.iter_mut().zip(background) {
-                let [shown, under, share] = [*over, under, *alpha].map(u32::from);
-                *over = ((shown * share + under * (255 - share) + 127) / 255) as u8;
-            }
-            *alpha = 255;
+        for pixel in picture.pixels_mut() {
+            let [red, green, blue] = laid_on(background, pixel.0);
+            *pixel = Rgba([red, green, blue, 255]);
         }
     }
     picture
@@ -140,18 +138,25 @@ fn resampled(picture: RgbaImage, side: u32) -> RgbaImage {
         let resized = imageops::resize(&opaque, side, side, FilterType::Lanczos3);
         return DynamicImage::from(resized).into_rgba8();
     }
-    // Each color counts as much as it is seen, or those of invisible pixels would show along the edges.
+    // Each color counts as much as it is seen, or those of invisible pixels would show along the edges. There
+    // is room above, because beside an edge Lanczos3 goes beyond what is there, colors and alpha alike.
+    const ONE: u32 = 128;
     let premultiplied = ImageBuffer::from_fn(picture.width(), picture.height(), |x, y| {
         let Rgba([red, green, blue, alpha]) = *picture.get_pixel(x, y);
-        let seen = |color: u8| ((u32::from(color) * u32::from(alpha) * 257 + 127) / 255) as u16;
-        Rgba([seen(red), seen(green), seen(blue), 257 * u16::from(alpha)])
+        let seen = |color: u8| ((u32::from(color) * u32::from(alpha) * ONE + 127) / 255) as u16;
+        Rgba([
+            seen(red),
+            seen(green),
+            seen(blue),
+            (u32::from(alpha) * ONE) as u16,
+        ])
     });
     drop(picture);
     let resized: ImageBuffer<Rgba<u16>, _> =
         imageops::resize(&premultiplied, side, side, FilterType::Lanczos3);
     RgbaImage::from_fn(side, side, |x, y| {
         let [red, green, blue, alpha] = resized.get_pixel(x, y).0.map(u32::from);
-        match ((alpha + 128) / 257) as u8 {
+        match ((alpha + ONE / 2) / ONE).min(255) as u8 {
             0 => Rgba([0; 4]),
             shown => {
                 let color = |seen: u32| ((seen * 255 + alpha / 2) / alpha).min(255) as u8;

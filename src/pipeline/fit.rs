@@ -162,7 +162,11 @@ mod tests {
             hidden_dim: 8,
             embed_dim: WIDTH,
         };
-        (config.init(device), Tokenizer::from_vocabulary(WORDS).unwrap())
+        let mut tower = config.init(device);
+        // A network that is to be filled with published weights begins with none.
+        let words = values(13, [WORDS.lines().count(), 8], 1.0, device);
+        tower.minilm.word_embeddings = Param::from_tensor(words);
+        (tower, Tokenizer::from_vocabulary(WORDS).unwrap())
     }
 
     fn prompt(text: &str, weight: f32) -> Prompt {

@@ -171,6 +171,13 @@ pub struct Fit {
     pub percent: u8,
 }
 
+/// "blue shirt 31 %".
+impl std::fmt::Display for Fit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} %", self.clause, self.percent)
+    }
+}
+
 /// What the page shows about the model, all of it plain text from the manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelFacts {

@@ -189,7 +189,7 @@ fn a_draft_refined_in_parts_is_the_one_refined_at_once() {
         async |event| events.push(event),
     ))
     .unwrap();
-    assert!(pictures(&events).is_empty() && events.len() == 8, "{events:?}");
+    assert!(pictures(&events).is_empty() && events.len() == 24, "{events:?}");
     let (told, whole) = run(&request, true, true).unwrap();
     let first_scores = told.iter().find_map(|event| match event {
         Event::Step { scores, .. } => Some(scores),

@@ -97,11 +97,10 @@ fn Frame(studio: Studio, place: usize) -> impl IntoView {
     // A cosine means nothing to people; the tests read it. What they see is the clause that fits worst, and all of
     // them close up.
     let fit = move || {
-        let worst = fits.with(|fits| fits.iter().min_by_key(|fit| fit.percent).map(said));
         let score = score.get()?;
-        Some(
-            view! { <span class="fit" hidden=worst.is_none() data-score=format!("{score:.3}")>{worst}</span> },
-        )
+        let worst = fits.with(|fits| fits.iter().min_by_key(|fit| fit.percent).map(Fit::to_string));
+        let hidden = worst.is_none();
+        Some(view! { <span class="fit" hidden=hidden data-score=format!("{score:.3}")>{worst}</span> })
     };
     let picture = move || {
         avatar.get().map(|avatar| {
@@ -123,11 +122,6 @@ fn Frame(studio: Studio, place: usize) -> impl IntoView {
             <span class="number" aria-hidden="true"><span>{move || format!("№ {}", name())}</span>{fit}</span>
         </button>
     }
-}
-
-/// "blue shirt 31 %".
-pub fn said(fit: &Fit) -> String {
-    format!("{} {} %", fit.clause, fit.percent)
 }
 
 /// Shuffle, kind, variety, share.

@@ -2,10 +2,10 @@
 
 use super::{
     facts::Avatar,
-    gallery::said,
     report::{Notice, Progress},
     studio::Studio,
 };
+use crate::protocol::Fit;
 use leptos::{
     html::{Button, Dialog},
     prelude::*,
@@ -62,9 +62,8 @@ fn Sheet(studio: Studio) -> impl IntoView {
     let fits = move || {
         let open = studio.look.with(|look| look.open);
         let fits = open.and_then(|place| studio.fits.get(usize::from(place)));
-        fits.map_or(String::new(), |fits| {
-            fits.with(|fits| fits.iter().map(said).collect::<Vec<_>>().join(", "))
-        })
+        let said = |fits: &Vec<Fit>| fits.iter().map(Fit::to_string).collect::<Vec<_>>().join(", ");
+        fits.map_or(String::new(), |fits| fits.with(said))
     };
     // Drawn pixels stay squares, and all of pixel art; what the network has enlarged is smooth.
     let is_pixel_art = move || {

@@ -30,6 +30,7 @@ pub use families::{
         Course, GrownFrom, Lane, OnCollapse, Parity, Preset, R1Gamma, Race, RaceMoment, Raises, Recipe,
         Rehearsal, Run, SampleReport, StepStats, StyleGan2Trainer, TrainSettings, TrainState, r1_penalty,
     },
+    vqgan,
 };
 pub use family::{Family, StepFigures};
 pub use judge::{Answers, Judge, train_judge};

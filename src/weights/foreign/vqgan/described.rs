@@ -52,7 +52,9 @@ pub(super) fn by_taming(yaml: &[u8]) -> Result<VqGanConfig, Error> {
     let wrong = |error: serde_yaml_ng::Error| fail(format!("its model.yaml cannot be read: {error}"));
     let kind: Kind = serde_yaml_ng::from_slice(yaml).map_err(wrong)?;
     let target = kind.model.target;
-    if !target.ends_with(".VQModel") {
+    // Latent diffusion's interface is the same network.
+    let class = target.rsplit('.').next().unwrap_or_default();
+    if !["VQModel", "VQModelInterface"].contains(&class) {
         return Err(fail(format!(
             "model.target in its model.yaml is {target:?}, expected taming.models.vqgan.VQModel: take the files of \
              the autoencoder, not of a transformer or of another quantizer"

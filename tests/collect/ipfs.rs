@@ -175,9 +175,13 @@ fn gateways_without_blocks_are_believed_only_as_far_as_can_be() {
         fixture.root("large").to_string(),
         fixture.root("leaf").to_string(),
     );
-    let plain = |change: fn(&mut Vec<u8>)| {
+    // A gateway may pass over what it does not know, or refuse it.
+    let plain = |change: fn(&mut Vec<u8>), is_picky: bool| {
         let (large_cid, leaf_cid) = (large_cid.clone(), leaf_cid.clone());
         Server::start(move |request| {
+            if is_picky && request.path.contains("format=raw") {
+                return Reply::status(400);
+            }
             let mut body = match request.path.split('?').next().unwrap() {
                 path if path.ends_with(&large_cid) => large(),
                 path if path.ends_with(&leaf_cid) => svg(7),
@@ -187,32 +191,35 @@ fn gateways_without_blocks_are_believed_only_as_far_as_can_be() {
             Reply::with(body, &[("Content-Type", "image/svg+xml")])
         })
     };
-    let poor = plain(honest);
-    let bench = Bench::new().gateways(&[&poor]).tokens("1");
-    // A list would be asked for first; a number is not.
-    let json = format!(r#"{{"image": "ipfs://{large_cid}"}}"#);
-    let server = Server::start(move |_| Reply::of(json.clone()));
-    let summary = bench.collect(&server.url("/{id}"));
-    assert_eq!((summary.missing, summary.unchecked), (0, 1));
-    assert_eq!((bench.read("1.svg"), checked(&bench)), (large(), false.into()));
-    let mut bench = Bench::new().gateways(&[&poor]).tokens("1");
-    bench.options.only_checked = true;
-    bench.collect(&server.url("/{id}"));
-    assert!(bench.reason().contains("--only-checked"), "{}", bench.reason());
-    // A single raw block can be checked all the same.
-    let json = format!(r#"{{"image": "ipfs://{leaf_cid}"}}"#);
-    let server = Server::start(move |_| Reply::of(json.clone()));
-    let bench = Bench::new().gateways(&[&poor]).tokens("1");
-    assert_eq!(bench.collect(&server.url("/{id}")).missing, 0);
-    assert_eq!(checked(&bench), true);
-    let liar = plain(|body| body.push(b' '));
-    let bench = Bench::new().gateways(&[&liar]).tokens("1");
-    bench.collect(&server.url("/{id}"));
-    assert!(
-        bench.reason().contains("are not those of its CID"),
-        "{}",
-        bench.reason()
-    );
+    let at = |cid: &str| {
+        let json = format!(r#"{{"image": "ipfs://{cid}"}}"#);
+        Server::start(move |_| Reply::of(json.clone()))
+    };
+    for is_picky in [false, true] {
+        let poor = plain(honest, is_picky);
+        let server = at(&large_cid);
+        let bench = Bench::new().gateways(&[&poor]).tokens("1");
+        let summary = bench.collect(&server.url("/{id}"));
+        assert_eq!((summary.missing, summary.unchecked), (0, 1));
+        assert_eq!((bench.read("1.svg"), checked(&bench)), (large(), false.into()));
+        let mut bench = Bench::new().gateways(&[&poor]).tokens("1");
+        bench.options.only_checked = true;
+        bench.collect(&server.url("/{id}"));
+        assert!(bench.reason().contains("--only-checked"), "{}", bench.reason());
+        // A single raw block can be checked all the same.
+        let server = at(&leaf_cid);
+        let bench = Bench::new().gateways(&[&poor]).tokens("1");
+        assert_eq!(bench.collect(&server.url("/{id}")).missing, 0);
+        assert_eq!(checked(&bench), true);
+        let liar = plain(|body| body.push(b' '), is_picky);
+        let bench = Bench::new().gateways(&[&liar]).tokens("1");
+        bench.collect(&server.url("/{id}"));
+        assert!(
+            bench.reason().contains("are not those of its CID"),
+            "{}",
+            bench.reason()
+        );
+    }
 }
 
 #[test]

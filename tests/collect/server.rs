@@ -32,6 +32,8 @@ pub enum Reply {
     },
     /// Half of what was promised, and then the connection is closed.
     Half(Vec<u8>),
+    /// All of it, without a word about how much it is.
+    Unmeasured(Vec<u8>),
     /// One byte at a time, for ever.
     Drip,
     /// The connection is closed.
@@ -185,6 +187,11 @@ fn serve(
                 let head = format!("HTTP/1.1 200 X\r\nContent-Length: {}\r\n\r\n", body.len());
                 stream.write_all(head.as_bytes()).ok()?;
                 stream.write_all(&body[..body.len() / 2]).ok()?;
+                stream.shutdown(Shutdown::Both).ok()?;
+            }
+            Reply::Unmeasured(body) => {
+                stream.write_all(b"HTTP/1.1 200 X\r\n\r\n").ok()?;
+                stream.write_all(&body).ok()?;
                 stream.shutdown(Shutdown::Both).ok()?;
             }
             Reply::Drip => {

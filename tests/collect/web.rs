@@ -81,6 +81,7 @@ fn what_stays_is_asked_for_once() {
         (Reply::of("{}"), "it is JSON"),
         (Reply::of("....ftypmp42...."), "a video"),
         (Reply::of(vec![0; 3000]), "larger than 2000 bytes"),
+        (Reply::Unmeasured(vec![0; 3000]), "larger than 2000 bytes"),
         (
             Reply::status_with(503, &[("Retry-After", "86400")]),
             "asks to wait 86400 seconds",
@@ -93,7 +94,7 @@ fn what_stays_is_asked_for_once() {
     ] {
         let server = after(vec![reply.clone()]);
         let mut bench = Bench::new().tokens("1");
-        bench.options.max_bytes = 2000;
+        (bench.options.max_bytes, bench.options.retries) = (2000, 3);
         bench.collect(&server.url("/json/{id}.json"));
         assert!(bench.reason().contains(reason), "{reply:?}: {}", bench.reason());
         assert_eq!(server.count("/png/"), 1, "{reply:?}");

@@ -45,7 +45,7 @@ pub(super) struct Part {
 #[serde(default)]
 pub(super) struct Record {
     pub token: String,
-    /// As RFC 3339 writes it, in UTC.
+    /// When it was fetched or last found to be as it was, as RFC 3339 writes it, in UTC.
     pub fetched: String,
     /// The license that was known then, or `unknown`.
     pub terms: String,

@@ -125,7 +125,10 @@ self.addEventListener("activate", (event) => {
 self.addEventListener("message", (event) => {
   const { takeOver, engine } = event.data ?? {};
   if (takeOver) self.skipWaiting();
-  if (isEngine(String(engine)) && engine in FILES) event.waitUntil(keep(engine).catch(() => {}));
+  if (isEngine(String(engine)) && engine in FILES) {
+    const told = () => event.source?.postMessage({ kept: engine });
+    event.waitUntil(keep(engine).then(told, () => {}));
+  }
 });
 
 self.addEventListener("fetch", (event) => {

@@ -76,6 +76,8 @@ impl Offline {
             return Ok(());
         }
         self.watch(registered.unchecked_ref());
+        // It says when it has kept the engine.
+        listen(container, "message", move || self.recount());
         let ready: Registration = JsFuture::from(container.ready()).await?.unchecked_into();
         if let Some(worker) = ready.active() {
             worker.post_message(&message("engine", &program.into()));

@@ -38,8 +38,8 @@ fn Asked(studio: Studio) -> impl IntoView {
         let size = megabytes(bytes);
         view! {
             <p>
-                {format!("To read your words, this page has to fetch {size} once. Your connection seems to be slow \
-                          or metered. Shall it?")}
+                {format!("To read your words, this page has to fetch {size}, once. Your connection seems to be slow \
+                          or metered. Fetch it now?")}
             </p>
             <div class="ways">
                 <button type="button" class="quiet" on:click=move |_| studio.answer(true)>{format!("Fetch {size}")}</button>

@@ -13,8 +13,8 @@ const RELAXED_SIMD = new Uint8Array([
   ...[0x41, 0, 0xfd, 15], ...[0x41, 0, 0xfd, 15], ...[0x41, 0, 0xfd, 15], 0xfd, 0x85, 2, 0x0b,
 ]);
 
-function report(done) {
-  postMessage({ text: JSON.stringify({ Progress: { stage: "Engine", done, total: Math.max(total, done) } }) });
+function say(reply) {
+  postMessage({ text: JSON.stringify(reply) });
 }
 
 // The program that another engine hands over, with its first message: nothing is fetched, compiled or kept in memory twice.
@@ -29,18 +29,28 @@ async function start() {
     address.has("assists") ? handedOver() : fetched(),
   ]);
   await init({ module_or_path: program });
+  if (!address.has("assists")) say({ Engine: { program: name(), bytes: fetchedBytes() } });
+}
+
+// What came over the network, where the browser says it: nothing of what a cache had.
+function fetchedBytes() {
+  const sizes = performance.getEntriesByType("resource").map(({ transferSize }) => transferSize ?? 0);
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+function name() {
+  return `${engine}${WebAssembly.validate(RELAXED_SIMD) ? "" : "-plain"}_bg.wasm`;
 }
 
 async function fetched() {
-  const kind = WebAssembly.validate(RELAXED_SIMD) ? "" : "-plain";
-  const response = await fetch(`./${engine}${kind}_bg.wasm`);
+  const response = await fetch(`./${name()}`);
   if (!response.ok) throw new Error(`the server answered ${response.status}`);
   let done = 0;
   const counted = response.body.pipeThrough(
     new TransformStream({
       transform(chunk, controller) {
         done += chunk.byteLength;
-        report(done);
+        say({ Progress: { stage: "Engine", done, total: Math.max(total, done) } });
         controller.enqueue(chunk);
       },
     }),
@@ -51,5 +61,5 @@ async function fetched() {
 
 start().catch((error) => {
   const sentence = `The engine could not be loaded (${error.message}).`;
-  postMessage({ text: JSON.stringify({ Failed: { job: null, sentence, ways_on: ["TryAgain"] } }) });
+  say({ Failed: { job: null, sentence, ways_on: ["TryAgain"] } });
 });

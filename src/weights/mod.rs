@@ -9,6 +9,7 @@ mod error;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod foreign;
 pub mod gguf;
+pub mod license;
 pub mod manifest;
 pub mod params;
 mod printable;

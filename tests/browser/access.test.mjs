@@ -134,6 +134,146 @@ test("who asks for less motion gets none", async () => {
   assert.equal(await page.evaluate(() => document.getAnimations().length), 0);
 });
 
+for (const colorScheme of ["light", "dark"]) {
+  test(`nothing sticks out at 320 px, and what can be worked with has an edge to see, in ${colorScheme}`, async () => {
+    await open({ viewport: { width: 320, height: 640 }, colorScheme });
+    const wide = () => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.equal(await wide(), 0, "the page");
+    await page.getByText("More choices").click();
+    assert.equal(await wide(), 0, "with more choices");
+    assert.deepEqual(await page.evaluate(faintEdges), []);
+    await page.getByRole("button", { name: "Avatar 9" }).click();
+    const dialog = page.getByRole("dialog");
+    assert.ok(await dialog.evaluate((element) => element.scrollWidth <= element.clientWidth), "the close-up");
+    assert.deepEqual(await page.evaluate(faintEdges), []);
+  });
+}
+
+test("the chosen quality can be seen in forced colors", async () => {
+  await open({ forcedColors: "active" });
+  await page.getByText("More choices").click();
+  const backgrounds = () =>
+    page.locator(".efforts span").evaluateAll((all) => all.map((element) => getComputedStyle(element).backgroundColor));
+  const [draft, normal, better] = await backgrounds();
+  assert.notEqual(draft, normal, "the first is chosen");
+  assert.equal(normal, better);
+  await page.getByRole("radio", { name: /Better/ }).check();
+  assert.deepEqual(await backgrounds(), [normal, normal, draft]);
+});
+
+test("the focus is never lost, whatever goes away under it", async () => {
+  await open();
+  const at = () => page.evaluate(() => document.activeElement.id || document.activeElement.tagName);
+  const holds = async (what) => {
+    await page.waitForTimeout(300);
+    assert.notEqual(await at(), "BODY", what);
+  };
+  const press = async (name) => {
+    await page.getByRole("button", { name, exact: true }).focus();
+    await page.keyboard.press("Enter");
+  };
+  await page.getByLabel("Describe an avatar").fill("red hair");
+  await page.getByText("More choices").click();
+  await page.getByRole("radio", { name: /Better/ }).check();
+  await press("Draw");
+  await page.getByText(/^Step \d+ of 200/).waitFor();
+  await press("Stop");
+  await page.getByText("Stopped.").waitFor();
+  await holds("after Stop");
+  await press("Start over");
+  await holds("after Start over");
+  await drawn(page);
+  assert.equal(await at(), "caption", "where it is said what hangs there");
+  await page.locator(".frame").first().focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").waitFor();
+  await press("Mix it with another");
+  await holds("after choosing to mix");
+  await page.locator(".frame").nth(3).focus();
+  await page.keyboard.press("Enter");
+  await page.getByText(/Eight mixes of .* drawn in/).waitFor();
+  await holds("after mixing");
+  await page.locator(".frame").first().focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").waitFor();
+  await press("Vary it");
+  await page.getByText(/Eight variations of .* drawn in/).waitFor();
+  await holds("after varying");
+});
+
+test("the focus stays when what went wrong is put away", async () => {
+  site.faults["text_tower.gguf"] = (request, response) => response.destroy();
+  try {
+    await open();
+    await page.getByLabel("Describe an avatar").fill("red hair");
+    await page.keyboard.press("Enter");
+    const notice = page.locator(".prompt [role=alert]").filter({ hasText: "text_tower" });
+    await notice.getByRole("button", { name: "Close" }).focus();
+    await page.keyboard.press("Enter");
+    await page.waitForTimeout(300);
+    assert.equal(await page.evaluate(() => document.activeElement.id), "caption");
+  } finally {
+    site.faults = {};
+  }
+});
+
+test("how far something is is read aloud every quarter of the way", async () => {
+  await open();
+  await page.evaluate(() => {
+    window.heard = [];
+    const region = document.querySelector(".report [aria-live=polite]");
+    new MutationObserver(() => window.heard.push(region.textContent)).observe(region, {
+      subtree: true,
+      childList: true,
+      characterData: true,
+    });
+  });
+  await page.getByLabel("Describe an avatar").fill("red hair");
+  await page.getByText("More choices").click();
+  await page.getByRole("radio", { name: /Normal/ }).check();
+  await page.getByLabel("Describe an avatar").focus();
+  await page.keyboard.press("Enter");
+  await guided(page);
+  const heard = (await page.evaluate(() => window.heard)).filter((text) => /closer/.test(text));
+  assert.ok(heard.includes("Coming closer to your words: 50 percent."), heard.join(" "));
+  assert.ok(heard.length <= 6, `not every step: ${heard.join(" ")}`);
+});
+
+// Controls whose border, or where they have none their background, has a contrast under 3 against what is around them (WCAG
+// 1.4.11). Runs in the page.
+function faintEdges() {
+  const channels = (color) => color.match(/[\d.]+/g).map(Number);
+  const luminance = (color) => {
+    const [r, g, b] = channels(color).slice(0, 3).map((value) => {
+      const part = value / 255;
+      return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const isPainted = (color) => (channels(color)[3] ?? 1) === 1;
+  const around = (element) => {
+    for (let at = element.parentElement; at; at = at.parentElement) {
+      const color = getComputedStyle(at).backgroundColor;
+      if (isPainted(color)) return color;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const contrast = (a, b) => {
+    const [light, dark] = [luminance(a), luminance(b)].sort((a, b) => b - a);
+    return (light + 0.05) / (dark + 0.05);
+  };
+  const controls = ".ask, .chip, .primary, .quiet, .efforts span, .field input[type=text], .field select, .model";
+  return [...document.querySelectorAll(controls)]
+    .filter((element) => element.checkVisibility({ visibilityProperty: true }) && element.ariaDisabled !== "true")
+    .filter((element) => {
+      const { borderTopColor, borderTopWidth, backgroundColor } = getComputedStyle(element);
+      const edges = [backgroundColor];
+      if (parseFloat(borderTopWidth) > 0) edges.push(borderTopColor);
+      return !edges.filter(isPainted).some((color) => contrast(color, around(element)) >= 3);
+    })
+    .map((element) => element.className || element.id || element.tagName);
+}
+
 // Texts whose contrast against the nearest painted background is under 4.5 (WCAG AA). Runs in the page.
 function faintTexts() {
   const channels = (color) => color.match(/[\d.]+/g).map(Number);

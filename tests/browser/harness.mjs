@@ -1,7 +1,7 @@
 // What every browser test needs: a site to break, a browser to open it in, and eyes that see whether something was blocked.
 
 import { execFile } from "node:child_process";
-import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -41,14 +41,21 @@ export function launch({ webgpu = false } = {}) {
   });
 }
 
-// Serves a copy of dist/ whose model is `bundle`; tests may change the copy. `requests` collects the names of the files that
+// Serves a copy of dist/ whose model is `bundle`; tests may change the copy. Where `others` names folders, the site has as many
+// models more, called by the names of those. `requests` collects the names of the files that
 // were asked for, and a function in `faults`, by file name, answers in the server's place.
-export async function openSite(bundle = BUNDLE) {
+export async function openSite(bundle = BUNDLE, others = {}) {
   const dir = await mkdtemp(join(tmpdir(), "guise-site-"));
   await cp(join(root, "dist"), dir, { recursive: true, filter: (path) => !/\/models\/./.test(path) });
   const page = await readFile(join(dir, "index.html"), "utf8");
   const model = page.match(/name="guise-model" content="([^"]+)"/)[1];
   await cp(bundle, join(dir, model), { recursive: true });
+  const models = [model];
+  for (const [name, folder] of Object.entries(others)) {
+    models.push(`models/${name}/`);
+    await cp(folder, join(dir, `models/${name}`), { recursive: true });
+  }
+  await writeFile(join(dir, "models/index.json"), JSON.stringify({ models }));
 
   const server = await serve(dir, { base: BASE });
   const [plain] = server.listeners("request");
@@ -113,10 +120,11 @@ function countInWorker() {
   }
 }
 
-// Opens a page in a browser profile of its own. Whatever its content security policy blocks and what was not caught is
+// Opens a page in a browser profile of its own, without the service worker, which would answer in the place of a server that a
+// test has fail; offline.test.mjs lets it in. Whatever its content security policy blocks and what was not caught is
 // collected in `page.problems`, which must stay empty.
 export async function newVisitor(browser, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, serviceWorkers: "block", ...options });
   await context.addInitScript(() => {
     addEventListener("securitypolicyviolation", (event) => {
       console.error(`blocked by the policy: ${event.violatedDirective} ${event.blockedURI}`);

@@ -1,7 +1,7 @@
 // Everything that may go wrong on the way: each is a sentence and a way on.
 
 import assert from "node:assert/strict";
-import { readFile, readdir, truncate, writeFile } from "node:fs/promises";
+import { readFile, readdir, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { drawn, launch, newVisitor, openSite, visit } from "./harness.mjs";
@@ -29,13 +29,18 @@ test("a second visit fetches no part of the model again", async () => {
   page = await visit(context, site.url);
   await drawn(page);
   assert.ok(parts().length >= 1);
-  assert.match(await page.locator("footer").textContent(), /MB fetched, and kept for your next visit/);
+  const footer = page.locator("footer");
+  await footer.getByText(/MB fetched, the page and its engine among them, and kept for your next visit/).waitFor();
+  const engine = (await readdir(site.dir)).find((name) => /^engine-[0-9a-f]+_bg[.]wasm$/.test(name));
+  const [said] = (await footer.textContent()).match(/[0-9.]+(?= MB fetched)/);
+  const { size } = await stat(join(site.dir, engine));
+  assert.ok(Number(said) > size / 1e6, `${said} MB with an engine of ${size} bytes`);
   await page.close();
   site.requests.length = 0;
   page = await visit(context, site.url);
   await drawn(page);
   assert.deepEqual(parts(), []);
-  assert.match(await page.locator("footer").textContent(), /nothing was fetched again/);
+  await footer.getByText(/nothing of it was fetched again/).waitFor();
 });
 
 test("a part that was damaged in storage is fetched again", async () => {
@@ -109,22 +114,91 @@ test("a part that is larger than promised is not read to its end", async () => {
   await alert().getByText(/arrived damaged .*it is larger than \d+ bytes/).waitFor();
 });
 
-test("an interrupted download goes on where it can", async () => {
-  // Of the parts that every visit needs, the last; the others understand words.
-  const last = "upscaler.gguf";
-  site.faults[last] = async (request, response) => {
-    const contents = await readFile(join(site.bundle, last));
-    response.writeHead(200, { "content-type": "application/octet-stream", "content-length": contents.length });
-    response.write(contents.subarray(0, contents.length >> 1));
+// Has the server cut the answer for a file, after so many bytes of it, whatever is asked for. With `ranges` it gives ranges, as
+// most hosts do. The first bytes that were asked for are collected.
+function cut(name, bytes, { ranges }) {
+  const starts = [];
+  site.faults[name] = async (request, response) => {
+    const contents = await readFile(join(site.bundle, name));
+    const asked = Number(request.headers.range?.match(/^bytes=(\d+)-$/)?.[1] ?? 0);
+    starts.push(asked);
+    const start = ranges ? asked : 0;
+    const rest = contents.subarray(start);
+    const head = { "content-type": "application/octet-stream", "content-length": rest.length };
+    if (start > 0) head["content-range"] = `bytes ${start}-${contents.length - 1}/${contents.length}`;
+    response.writeHead(start > 0 ? 206 : 200, head);
+    response.write(rest.subarray(0, bytes));
+    if (rest.length <= bytes) return response.end();
     setTimeout(() => response.destroy(), 100);
   };
+  return starts;
+}
+
+test("a download that is cut again and again goes on where it was cut, where the host gives ranges", async () => {
+  const name = "generator.gguf";
+  const { size } = await stat(join(site.bundle, name));
+  const third = Math.ceil(size / 3);
+  const starts = cut(name, third, { ranges: true });
+  page = await visit(context, site.url);
+  await drawn(page);
+  assert.deepEqual(starts, [0, third, 2 * third]);
+});
+
+test("what has arrived of a download is kept for the next visit", async () => {
+  const name = "generator.gguf";
+  const { size } = await stat(join(site.bundle, name));
+  let starts = cut(name, size >> 1, { ranges: true });
+  const half = site.faults[name];
+  site.faults[name] = (request, response) => (request.headers.range ? response.destroy() : half(request, response));
+  page = await visit(context, site.url);
+  await alert().getByText(`The connection was interrupted while fetching ${name}.`).waitFor();
+  await page.close();
+  starts = cut(name, size, { ranges: true });
+  page = await visit(context, site.url);
+  await drawn(page);
+  assert.deepEqual(starts, [size >> 1]);
+});
+
+test("what was kept of a download does no harm where the file has changed since", async () => {
+  const name = "generator.gguf";
+  const { size } = await stat(join(site.bundle, name));
+  cut(name, size >> 1, { ranges: true });
+  const half = site.faults[name];
+  site.faults[name] = (request, response) => (request.headers.range ? response.destroy() : half(request, response));
+  page = await visit(context, site.url);
+  await alert().getByText(/interrupted/).waitFor();
+  await page.evaluate(async () => {
+    const cache = await caches.open((await caches.keys())[0]);
+    const piece = (await cache.keys()).find(({ url }) => url.endsWith(".0"));
+    const bytes = new Uint8Array(await (await cache.match(piece)).arrayBuffer());
+    bytes[100] ^= 1;
+    await cache.put(piece, new Response(bytes));
+  });
+  await page.close();
+  const starts = cut(name, size, { ranges: true });
+  page = await visit(context, site.url);
+  await drawn(page);
+  assert.deepEqual(starts, [size >> 1, 0]);
+  const pieces = await page.evaluate(async () => {
+    const cache = await caches.open((await caches.keys())[0]);
+    return (await cache.keys()).filter(({ url }) => /[.][0-9]+$/.test(url)).length;
+  });
+  assert.equal(pieces, 0, "no piece stays once the whole is here");
+});
+
+test("an interrupted download begins again where the host gives no ranges", async () => {
+  // Of the parts that every visit needs, the last.
+  const last = "references.png";
+  const contents = await readFile(join(site.bundle, last));
+  cut(last, contents.length >> 1, { ranges: false });
   page = await visit(context, site.url);
   await alert().getByText(`The connection was interrupted while fetching ${last}.`).waitFor();
   site.faults = {};
   site.requests.length = 0;
   await alert().getByRole("button", { name: "Try again" }).click();
   await drawn(page);
-  assert.deepEqual(parts(), [last], "parts that had arrived are not fetched again");
+  assert.ok(site.requests.includes(last));
+  assert.deepEqual(parts(), [], "parts that had arrived are not fetched again");
 });
 
 test("a server that is gone while the engine starts is a sentence and a way on", async () => {

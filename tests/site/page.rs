@@ -29,6 +29,8 @@ pub fn write(parent: &Path, style: &str) -> PathBuf {
         ("page-1a2b_bg.wasm", "the page"),
         ("loader.js", "export {};"),
         ("start.js", "(function () {})();"),
+        ("site.webmanifest", "the page's own"),
+        ("sw.js", "const FILES = {\"page-1a2b.js\":\"00\"};\nself;\n"),
         (&format!("{ENGINE}.js"), "export default 2;"),
         (&format!("{ENGINE}_bg.wasm"), "the engine"),
         (&format!("{ENGINE}-plain_bg.wasm"), "the plain engine"),

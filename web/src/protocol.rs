@@ -74,10 +74,23 @@ pub enum Latent {
 /// What the page asks of the engine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Request {
+    /// Say which models the site at the absolute URL `site` (with its final slash) has.
+    Models {
+        /// The folder that holds `models/`.
+        site: String,
+    },
+    /// Say what some models are. This stops no job.
+    Describe {
+        /// Their folders, as for [`Request::Load`].
+        bundles: Vec<String>,
+    },
     /// Fetch, check and open the bundle at the absolute URL `bundle` (with its final slash).
     Load {
         /// The folder that holds `model.json`.
         bundle: String,
+        /// The folders of all the site's bundles, whose files stay when this one's are kept; none where that
+        /// is not known.
+        others: Vec<String>,
         /// The device to open it on.
         device: DeviceWish,
     },
@@ -143,10 +156,21 @@ pub enum Stage {
     Sample,
     /// Bytes of what understands words are arriving.
     Words,
+    /// Bytes of what enlarges are arriving.
+    Enlarger,
     /// Pictures are being brought closer to a sentence.
     Guide,
     /// Tiles of a picture are being enlarged.
     Upscale,
+}
+
+/// Text of a manifest, and the address that it leads to, where it does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Linked {
+    /// What to show.
+    pub text: String,
+    /// An address of the web.
+    pub address: Option<String>,
 }
 
 /// Whose work something is, as plain text from the manifest.
@@ -157,9 +181,26 @@ pub struct Credit {
     /// Whom to credit, as they ask for it; may be empty.
     pub attribution: String,
     /// What may be done with it.
-    pub license: String,
+    pub license: Linked,
     /// Where the original is; may be empty.
-    pub source: String,
+    pub source: Linked,
+}
+
+/// A model to choose, all of it plain text from its manifest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelCard {
+    /// Its name.
+    pub name: String,
+    /// A sentence or two about it.
+    pub description: String,
+    /// The side of its pictures in pixels.
+    pub resolution: usize,
+    /// What it takes to draw, in bytes.
+    pub draw_bytes: u64,
+    /// What words take besides, in bytes; zero where it understands none.
+    pub words_bytes: u64,
+    /// The license of its art.
+    pub license: Linked,
 }
 
 /// How well a picture fits a clause of what was asked for.
@@ -185,6 +226,8 @@ pub struct ModelFacts {
     pub name: String,
     /// A sentence or two about it.
     pub description: String,
+    /// Whether what it draws may be used.
+    pub answer: String,
     /// Whose work it is made of.
     pub credits: Vec<Credit>,
     /// The truncation psi at which its pictures look best.
@@ -199,6 +242,10 @@ pub struct ModelFacts {
     pub examples: Vec<String>,
     /// Whether it understands words.
     pub takes_words: bool,
+    /// What the first words will fetch, in bytes; zero once it is here.
+    pub words_bytes: u64,
+    /// What the first enlargement will fetch, in bytes; zero once it is here.
+    pub enlarger_bytes: u64,
     /// The names of the classes that it can be asked for; none in most models.
     pub classes: Vec<String>,
 }
@@ -217,6 +264,25 @@ pub enum WayOn {
 pub enum Reply {
     /// The engine runs and listens.
     Awake,
+    /// What the engine runs (said by `loader.js`).
+    Engine {
+        /// The name of the program's file.
+        program: String,
+        /// How much of the engine came over the network, in bytes.
+        bytes: u64,
+    },
+    /// The models that the site has.
+    Models {
+        /// Their names in addresses: lower-case letters, digits and hyphens. None where the site lists none.
+        names: Vec<String>,
+    },
+    /// What a model is.
+    Described {
+        /// Its folder, as it was asked for.
+        bundle: String,
+        /// What its manifest says; nothing if that could not be read.
+        card: Option<ModelCard>,
+    },
     /// `done` of `total` units (bytes, pictures, tiles) are finished.
     Progress {
         /// What is being done.
@@ -230,6 +296,8 @@ pub enum Reply {
     },
     /// The model is open; pictures can be asked for.
     Ready {
+        /// Its folder, as it was asked for.
+        bundle: String,
         /// Where it computes.
         device: DeviceInUse,
         /// A sentence saying why, where that is not what one would expect.
@@ -241,9 +309,11 @@ pub enum Reply {
         /// The model.
         model: ModelFacts,
     },
-    /// More of the model came over the network.
+    /// More of the model is here.
     Fetched {
-        /// Bytes; the rest was kept from an earlier visit.
+        /// What it was fetched for: [`Stage::Words`] or [`Stage::Enlarger`].
+        stage: Stage,
+        /// Bytes that came over the network; the rest was kept from an earlier visit.
         bytes: u64,
         /// Whether that is kept for the next visit.
         kept: bool,

@@ -7,8 +7,10 @@ mod page;
 mod pictures;
 mod place;
 mod texts;
+mod worker;
 
 use super::files::read_at_most;
+use crate::weights::license::is_web_address;
 use accent::{Color, WALLS};
 use anyhow::{Context, ensure};
 use html::{Html, escape};
@@ -118,14 +120,22 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         Piece::made(NOT_FOUND, texts::not_found(&title, url)),
         Piece::made(WEB_MANIFEST, web_manifest),
         Piece::made(NO_JEKYLL, ""),
-        models::list(&models, shown)?,
+        models::list(&models)?,
         // The document last: what it names is there before it.
         Piece::made(INDEX, index),
     ]);
     let (shown, default) = (shown.path(), shown.manifest.name.clone());
-    let mut pieces = page.files;
-    pieces.extend(models.into_iter().flat_map(|model| model.pieces));
+    // Ours takes the place of the page's.
+    let files = page
+        .files
+        .into_iter()
+        .filter(|piece| piece.file.name != WEB_MANIFEST);
+    let mut pieces: Vec<_> = files.collect();
     pieces.extend(made);
+    // Last of all: it keeps nothing that is not as it says.
+    let worker = worker::with_files(&page.worker, &pieces)?;
+    pieces.splice(0..0, models.into_iter().flat_map(|model| model.pieces));
+    pieces.push(worker);
     let written = place::write(&args.out, &pieces, args.prune)?;
     check_index(&args.out, &shown)?;
     report(&args.out, &pieces, &written, args.prune);
@@ -189,7 +199,6 @@ fn head(title: &str, description: &str, url: Option<&str>, card: &Piece, icon: &
     ];
     let mut links = vec![
         ("apple-touch-icon", format!("./{}", icon.file.name)),
-        ("manifest", format!("./{WEB_MANIFEST}")),
         ("license", format!("./{LICENSES}")),
     ];
     if let Some(url) = url {
@@ -275,7 +284,7 @@ fn text(text: &str) -> Result<String, String> {
 
 /// The site's address, as a flag.
 fn address(text: &str) -> Result<String, String> {
-    let plain = texts::is_web_address(text) && !text.contains(['?', '#']);
+    let plain = is_web_address(text) && !text.contains(['?', '#']);
     let slash = if text.ends_with('/') { "" } else { "/" };
     plain
         .then(|| format!("{text}{slash}"))

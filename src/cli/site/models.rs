@@ -57,11 +57,6 @@ impl Model {
     pub fn text_tower_license(&self) -> Option<String> {
         self.beside(TEXT_TOWER_LICENSE)
     }
-
-    /// Bytes of all its files.
-    pub fn bytes(&self) -> u64 {
-        self.pieces.iter().map(|piece| piece.file.bytes).sum()
-    }
 }
 
 /// Reads the bundles in `dirs` and checks every file that they list.
@@ -157,39 +152,17 @@ pub(super) fn choose<'a>(models: &'a [Model], wish: Option<&str>) -> anyhow::Res
     })
 }
 
-/// `models/index.json`: every path in it begins at the site's folder.
+/// `models/index.json`: where the models are, by paths that begin at the site's folder. What each of them is
+/// stands in its own manifest and nowhere else. The web build writes the same list (web/finish.mjs).
 #[derive(Serialize)]
-struct List<'a> {
-    default: String,
-    models: Vec<Entry<'a>>,
-}
-
-#[derive(Serialize)]
-struct Entry<'a> {
-    name: &'a str,
-    path: String,
-    resolution: usize,
-    license: &'a str,
-    bytes: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    samples: Option<String>,
+struct List {
+    models: Vec<String>,
 }
 
 /// The list of `models`.
-pub(super) fn list(models: &[Model], default: &Model) -> anyhow::Result<Piece> {
+pub(super) fn list(models: &[Model]) -> anyhow::Result<Piece> {
     let list = List {
-        default: default.path(),
-        models: models
-            .iter()
-            .map(|model| Entry {
-                name: &model.manifest.name,
-                path: model.path(),
-                resolution: model.manifest.parts.generator.config.resolution(),
-                license: &model.manifest.art.license,
-                bytes: model.bytes(),
-                samples: model.beside(SHEET),
-            })
-            .collect(),
+        models: models.iter().map(Model::path).collect(),
     };
     let mut json = serde_json::to_vec_pretty(&list)?;
     json.push(b'\n');

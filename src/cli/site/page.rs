@@ -3,6 +3,7 @@
 use super::{
     html::{Html, has_integrity},
     place::{Piece, RECORD, is_plain},
+    worker::WORKER,
 };
 use crate::{cli::files::read_at_most, weights::manifest::File};
 use anyhow::{Context, bail, ensure};
@@ -32,6 +33,8 @@ pub(super) const MAX_INDEX_BYTES: u64 = 1 << 20;
 pub(super) struct Page {
     /// Its document.
     pub html: Html,
+    /// Its service worker.
+    pub worker: String,
     /// Its files besides.
     pub files: Vec<Piece>,
 }
@@ -53,11 +56,14 @@ impl Page {
         let read = || {
             let html = Html::parse(read_at_most(&index, MAX_INDEX_BYTES)?)?;
             html.check_policy()?;
-            let files = files(dir)?;
+            let mut files = files(dir)?;
             check_links(&html, &files)?;
             check_engine(&html, &files)?;
+            let worker = files.remove(WORKER).context("sw.js is not beside it")?;
+            let worker = String::from_utf8(read_at_most(&worker.path, MAX_INDEX_BYTES)?)
+                .context("its sw.js is not UTF-8")?;
             let files = files.into_values().map(|found| found.piece).collect();
-            anyhow::Ok(Self { html, files })
+            anyhow::Ok(Self { html, worker, files })
         };
         read().with_context(|| format!("cannot use {}", index.display()))
     }

@@ -2,7 +2,10 @@
 //! of it comes out as text.
 
 use super::{html::escape, models::Model, pictures::ICONS};
-use crate::weights::manifest::Credit;
+use crate::weights::{
+    license::{is_web_address, terms},
+    manifest::Credit,
+};
 use serde_json::json;
 use std::fmt::Write;
 
@@ -54,6 +57,11 @@ pub(super) fn licenses(models: &[Model]) -> String {
         );
         // Writing to a String cannot fail.
         let _ = writeln!(body, "<h2>{}</h2>", escape(&model.manifest.name));
+        let _ = writeln!(
+            body,
+            "<p>May you use what it draws? {}</p>",
+            answer(&model.manifest.art)
+        );
         for (what, credit) in credits {
             let _ = writeln!(body, "<h3>{what}</h3>\n<dl>\n{}</dl>", described(credit));
         }
@@ -73,34 +81,45 @@ pub(super) fn licenses(models: &[Model]) -> String {
     document("Licenses", &body)
 }
 
-fn described(credit: &Credit) -> String {
-    let mut list = String::new();
-    for (term, text) in [
-        ("License", &credit.license),
-        ("Credit", &credit.attribution),
-        ("Source", &credit.source),
-    ] {
-        if text.trim().is_empty() {
-            continue;
-        }
-        let shown = escape(text.trim());
-        let text = match is_web_address(text.trim()) {
-            true => format!("<a href=\"{shown}\" rel=\"noreferrer\">{shown}</a>"),
-            false => shown,
-        };
-        let _ = writeln!(list, "<dt>{term}</dt><dd>{text}</dd>");
+/// Whether pictures of this art may be used.
+fn answer(art: &Credit) -> String {
+    match terms(&art.license) {
+        Some(terms) => terms.answer.into(),
+        None => format!(
+            "Its license is “{}”: please read it first.",
+            escape(art.license.trim())
+        ),
     }
-    list
 }
 
-/// Whether `text` is an address that a link may lead to, and nothing else.
-pub(super) fn is_web_address(text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    let rest = ["https://", "http://"]
-        .iter()
-        .find_map(|scheme| lower.strip_prefix(scheme));
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=%".contains(c);
-    rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()) && rest.chars().all(plain))
+fn described(credit: &Credit) -> String {
+    let link = |address: &str, text: &str| {
+        format!(
+            "<a href=\"{}\" rel=\"noreferrer\">{}</a>",
+            escape(address),
+            escape(text)
+        )
+    };
+    let plain = |text: &str| match is_web_address(text) {
+        true => link(text, text),
+        false => escape(text),
+    };
+    let license = credit.license.trim();
+    let license = match terms(license) {
+        Some(terms) => link(terms.address, license),
+        None => plain(license),
+    };
+    let mut list = String::new();
+    for (term, text) in [
+        ("License", license),
+        ("Credit", plain(credit.attribution.trim())),
+        ("Source", plain(credit.source.trim())),
+    ] {
+        if !text.is_empty() {
+            let _ = writeln!(list, "<dt>{term}</dt><dd>{text}</dd>");
+        }
+    }
+    list
 }
 
 /// `404.html`. Hosts show it at any depth of path, so only a whole address could lead from it to the page.
@@ -158,6 +177,9 @@ mod tests {
             "{safe}"
         );
         assert!(safe.contains("<dd>&lt;b&gt;</dd>"), "{safe}");
+        let license =
+            "<a href=\"https://creativecommons.org/publicdomain/zero/1.0/\" rel=\"noreferrer\">CC0-1.0</a>";
+        assert!(safe.contains(license), "{safe}");
         for text in [
             "javascript:alert(1)",
             "https://",
@@ -166,7 +188,7 @@ mod tests {
             "//a.b",
             "see https://a.b",
         ] {
-            assert!(!link(text).contains("<a "), "{text}");
+            assert_eq!(link(text).matches("<a ").count(), 1, "only the license: {text}");
         }
     }
 }

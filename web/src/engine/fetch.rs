@@ -10,7 +10,8 @@ use std::pin::pin;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    AbortController, ReadableStreamDefaultReader, RequestCache, RequestInit, Response, WorkerGlobalScope,
+    AbortController, Headers, ReadableStreamDefaultReader, RequestCache, RequestInit, Response,
+    WorkerGlobalScope,
 };
 
 /// How long a server may stay silent.
@@ -50,14 +51,16 @@ pub enum Error {
 }
 
 /// Fetches `file` from the address `url`, at most `limit` bytes; `cache` says what the browser's own
-/// cache is good for. `arrived` hears the size of every piece.
+/// cache is good for. What `bytes` holds already is asked for no more where the server gives ranges; it holds
+/// what has arrived, also when this fails. `arrived` hears of it after every piece.
 pub async fn fetch(
     file: &str,
     url: &str,
     limit: usize,
     cache: RequestCache,
-    mut arrived: impl FnMut(usize),
-) -> Result<Vec<u8>, Error> {
+    bytes: &mut Vec<u8>,
+    mut arrived: impl AsyncFnMut(&[u8]),
+) -> Result<(), Error> {
     let interrupted = |_: JsValue| Error::Interrupted { file: file.into() };
     let abort = AbortController::new().map_err(interrupted)?;
     // However this function ends, the connection ends with it.
@@ -65,10 +68,24 @@ pub async fn fetch(
     let options = RequestInit::new();
     options.set_signal(Some(&abort.signal()));
     options.set_cache(cache);
+    if !bytes.is_empty() {
+        let headers = Headers::new().map_err(interrupted)?;
+        let range = format!("bytes={}-", bytes.len());
+        headers.set("range", &range).map_err(interrupted)?;
+        options.set_headers(&headers);
+    }
     let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
 
     let response = in_time(file, scope.fetch_with_str_and_init(url, &options)).await?;
-    let response: Response = response.unchecked_into();
+    let mut response: Response = response.unchecked_into();
+    if !bytes.is_empty() && !continues(&response, bytes.len()) {
+        bytes.clear();
+        if response.status() != 200 {
+            options.set_headers(&JsValue::UNDEFINED);
+            let whole = in_time(file, scope.fetch_with_str_and_init(url, &options)).await?;
+            response = whole.unchecked_into();
+        }
+    }
     if !response.ok() {
         return Err(Error::Status {
             file: file.into(),
@@ -76,17 +93,16 @@ pub async fn fetch(
         });
     }
     let Some(body) = response.body() else {
-        return Ok(vec![]);
+        return Ok(());
     };
     let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
-    let mut bytes = Vec::new();
     loop {
         let piece = in_time(file, reader.read()).await?;
         if Reflect::get(&piece, &"done".into())
             .map_err(interrupted)?
             .is_truthy()
         {
-            return Ok(bytes);
+            return Ok(());
         }
         let value: Uint8Array = Reflect::get(&piece, &"value".into())
             .map_err(interrupted)?
@@ -101,8 +117,18 @@ pub async fn fetch(
         }
         bytes.resize(end, 0);
         value.copy_to(&mut bytes[start..]);
-        arrived(end - start);
+        arrived(bytes).await;
     }
+}
+
+/// Whether an answer goes on at this byte of the file itself. A range of a compressed file would be one of
+/// other bytes.
+fn continues(response: &Response, start: usize) -> bool {
+    let header = |name: &str| response.headers().get(name).ok().flatten();
+    let range = header("content-range").unwrap_or_default();
+    response.status() == 206
+        && header("content-encoding").is_none_or(|encoding| encoding == "identity")
+        && range.starts_with(&format!("bytes {start}-"))
 }
 
 struct Abort(AbortController);

@@ -6,25 +6,36 @@
 //! The same program is what an engine's assistants run ([`assistants`]), which hear [`assistants::Order`]s.
 
 mod assistants;
+mod catalog;
 mod device;
+mod enlarge;
 mod facts;
 mod fetch;
 mod load;
 mod model;
+mod pieces;
 mod store;
 mod upload;
 mod words;
 
 use crate::protocol::{JobId, Reply, Request, WayOn, pack, unpack};
 use assistants::Order;
-use futures::lock::Mutex;
+use futures::{
+    FutureExt,
+    future::{Either, select},
+    lock::Mutex,
+};
+use gloo_timers::future::TimeoutFuture;
 use guise::pipeline::{self, Cancel};
 use js_sys::{ArrayBuffer, Promise, Uint8Array};
-use model::{Model, Trouble};
-use std::{cell::RefCell, rc::Rc};
+use model::{Model, Trouble, tell};
+use std::{cell::RefCell, pin::pin, rc::Rc};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent};
+
+/// How often a download looks whether it is still wanted.
+const CANCEL_MS: u32 = 100;
 
 /// Listens to the page, for as long as the page wants.
 pub fn run() {
@@ -54,6 +65,9 @@ struct Engine {
 
 impl Engine {
     fn hear(self: Rc<Self>, request: Request, png: Option<ArrayBuffer>) {
+        if let Request::Describe { bundles } = request {
+            return spawn_local(describe(bundles));
+        }
         let cancel = self.stop();
         if request == Request::Cancel {
             return;
@@ -61,8 +75,18 @@ impl Engine {
         spawn_local(async move {
             let mut model = self.model.lock().await;
             match request {
-                Request::Load { bundle, device } => {
-                    *model = opened(Model::open(&bundle, device, None).await);
+                Request::Models { site } => {
+                    let names = catalog::names(&site).await;
+                    say(&Reply::Models { names }, None);
+                }
+                Request::Load {
+                    bundle,
+                    others,
+                    device,
+                } => {
+                    // What was open goes first: two models at once may be too much for a phone.
+                    *model = Err(("No model is open.".into(), vec![WayOn::TryAgain]));
+                    *model = opened(Model::open(&bundle, &others, device, None).await);
                 }
                 Request::Sample { job, latents } => {
                     finish(job, &model, async |model| {
@@ -115,7 +139,7 @@ impl Engine {
                     let png = png.map(|png| Uint8Array::new(&png).to_vec()).unwrap_or_default();
                     finish(job, &model, async |model| model.upscale(job, &png, cancel).await).await;
                 }
-                Request::Cancel => {}
+                Request::Describe { .. } | Request::Cancel => {}
             }
         });
     }
@@ -141,6 +165,14 @@ impl Engine {
         let cancel = Cancel::default();
         self.cancel.replace(cancel.clone());
         cancel
+    }
+}
+
+/// Says what models are, one by one.
+async fn describe(bundles: Vec<String>) {
+    for bundle in bundles {
+        let card = catalog::card(&bundle).await;
+        say(&Reply::Described { bundle, card }, None);
     }
 }
 
@@ -207,6 +239,23 @@ async fn finish(
         }
     };
     say(&reply, None);
+}
+
+/// Waits for what may take long, until the job is stopped.
+async fn unless_cancelled<T>(cancel: &Cancel, work: impl Future<Output = T>) -> Result<T, pipeline::Error> {
+    let done = pin!(work.fuse());
+    let given_up = pin!(
+        async {
+            while cancel.check().is_ok() {
+                TimeoutFuture::new(CANCEL_MS).await;
+            }
+        }
+        .fuse()
+    );
+    match select(done, given_up).await {
+        Either::Left((done, _)) => Ok(done),
+        Either::Right(_) => Err(pipeline::Error::Cancelled),
+    }
 }
 
 /// Speaks to the page, or to the engine that this one assists; `bytes` travel with the message.

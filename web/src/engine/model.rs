@@ -4,6 +4,7 @@ use super::{
     Failure,
     assistants::Assistants,
     device,
+    enlarge::Enlarges,
     facts::facts,
     load::{self, Files},
     now_ms, say,
@@ -16,21 +17,16 @@ use burn::tensor::Device;
 use guise::{
     pipeline::{
         Cancel, Error, Event, Snap,
-        pixel_art::{enlarge, factor},
         sample::{draw_latent, latent_from_seed},
         self_check,
-        upscale::upscale,
     },
     weights::{
-        bundle::{Generator, ImageTower, SrvggNetCompact, load_part, load_references},
+        bundle::{Generator, ImageTower, load_part, load_references},
         manifest::{self, Manifest},
     },
 };
 use image::{ImageFormat, RgbaImage};
 use std::{cell::OnceCell, io::Cursor};
-
-/// Side of a tile when enlarging, in pixels of the smaller picture.
-const TILE: usize = 64;
 
 /// Progress of a download is told no more often than this.
 const PROGRESS_MS: f64 = 50.0;
@@ -41,7 +37,7 @@ pub type Trouble = (String, Vec<WayOn>);
 /// The networks of a bundle, ready to draw.
 pub struct Model {
     pub(super) generator: Generator,
-    enlarges: Enlarges,
+    pub(super) enlarges: Enlarges,
     /// What makes of its pictures the pixel art that they mean, if they mean some.
     snap: Option<Snap>,
     pub(super) device: Device,
@@ -53,16 +49,6 @@ pub struct Model {
     pub(super) words: OnceCell<Words>,
     /// Who helps with refining.
     pub(super) assistants: Assistants,
-}
-
-/// What makes pictures larger.
-enum Enlarges {
-    /// A super-resolution network.
-    Network(SrvggNetCompact),
-    /// Pixels become blocks: pixel art has no details that a network could guess.
-    Exactly,
-    /// Nothing.
-    No,
 }
 
 /// Where the parts of a bundle come from.
@@ -101,23 +87,29 @@ impl Source {
 }
 
 impl Model {
-    /// Fetches, checks and opens the bundle in `folder`, and tells the page how far that is. `doubt` is a
-    /// sentence about the device that was found to compute wrongly before.
-    pub async fn open(folder: &str, wish: DeviceWish, doubt: Option<String>) -> Result<Self, Trouble> {
+    /// Fetches, checks and opens the bundle in `folder`, and tells the page how far that is. What is kept of
+    /// bundles that are not in the folders `others` goes, if there are any. `doubt` is a sentence about the
+    /// device that was found to compute wrongly before.
+    pub async fn open(
+        folder: &str,
+        others: &[String],
+        wish: DeviceWish,
+        doubt: Option<String>,
+    ) -> Result<Self, Trouble> {
         let again = |sentence: String| (sentence, vec![WayOn::TryAgain]);
         let failed = |error: load::Error| again(error.to_string());
-        let store = open_store(folder).await;
         let source = Source {
-            manifest: load::manifest(folder, store.as_ref()).await.map_err(failed)?,
+            manifest: load::manifest(folder).await.map_err(failed)?,
             folder: folder.into(),
-            store,
+            store: Store::open(folder).await,
         };
+        if let Some(store) = &source.store {
+            let current = source.manifest.files().map(|file| file.sha256.clone()).collect();
+            store.forget_all_but(&current, others).await;
+        }
         let Manifest { parts, .. } = &source.manifest;
         let snap = snap(&source.manifest).map_err(again)?;
-        // Pixel art is enlarged without a network, so none is fetched for it.
-        let upscaler = parts.upscaler.as_ref().filter(|_| snap.is_none());
         let mut wanted = vec![&parts.generator.file];
-        wanted.extend(upscaler.map(|part| &part.file));
         wanted.extend(source.manifest.self_check.as_ref().map(|it| &it.pictures));
         let files = source
             .files(&wanted, Stage::Download, None)
@@ -144,27 +136,15 @@ impl Model {
         .await
         .map_err(|sentence| (sentence, vec![WayOn::UseCpu, WayOn::TryAgain]))?;
 
-        let unusable = |error: guise::weights::Error| again(format!("This model cannot be used: {error}."));
-        let file = |file: &manifest::File| files.contents[&file.name].as_slice();
         let (generator, device::Opened { device, kind, why }) = settle(&source, &files, opened).await?;
-        let enlarges = match (upscaler, &snap) {
-            (Some(part), _) => {
-                Enlarges::Network(load_part(part, file(&part.file), &device).map_err(unusable)?)
-            }
-            (None, Some(_)) => Enlarges::Exactly,
-            (None, None) => Enlarges::No,
-        };
-        let upscale_factor = match &enlarges {
-            Enlarges::Network(network) => Some(network.scale() as u32),
-            Enlarges::Exactly => Some(factor(parts.generator.config.resolution() as u32)),
-            Enlarges::No => None,
-        };
+        let enlarges = Enlarges::of(&source.manifest);
         let reply = Reply::Ready {
+            bundle: folder.into(),
             device: kind,
             why: doubt.or(why),
             fetched: files.fetched,
             kept: files.kept,
-            model: facts(&source.manifest, &generator, upscale_factor),
+            model: facts(&source.manifest, &generator, &enlarges, source.store.as_ref()).await,
         };
         say(&reply, None);
         Ok(Self {
@@ -185,10 +165,9 @@ impl Model {
     /// became of the server's.
     pub async fn open_as_assistant(folder: String, manifest: Manifest) -> Result<Self, Trouble> {
         let useless = |sentence: String| (sentence, vec![]);
-        let store = open_store(&folder).await;
         let source = Source {
+            store: Store::open(&folder).await,
             folder,
-            store,
             manifest,
         };
         let Manifest { parts, .. } = &source.manifest;
@@ -208,17 +187,19 @@ impl Model {
         let file = |file: &manifest::File| files.contents[&file.name].as_slice();
         let (generator, device::Opened { device, kind, why }) = settle(&source, &files, opened).await?;
         let judge = load_part(tower, file(&tower.file), &device).map_err(unusable)?;
+        let enlarges = Enlarges::No;
         let reply = Reply::Ready {
+            bundle: source.folder.clone(),
             device: kind,
             why,
             fetched: files.fetched,
             kept: files.kept,
-            model: facts(&source.manifest, &generator, None),
+            model: facts(&source.manifest, &generator, &enlarges, None).await,
         };
         say(&reply, None);
         Ok(Self {
             generator,
-            enlarges: Enlarges::No,
+            enlarges,
             snap,
             device,
             kind,
@@ -232,7 +213,7 @@ impl Model {
     /// Opens the bundle again on the next best device, because this one was found to compute wrongly.
     pub async fn reopen(&self, deviation: &str) -> Result<Self, Trouble> {
         let doubt = next_best(self.kind, deviation)?;
-        Self::open(&self.source.folder, DeviceWish::Cpu, Some(doubt)).await
+        Self::open(&self.source.folder, &[], DeviceWish::Cpu, Some(doubt)).await
     }
 
     /// How a guided step deviates from what the bundle keeps of it, if it does.
@@ -323,26 +304,6 @@ impl Model {
             } => latent_from_seed(&self.of_class(class)?, seed, truncation_psi, &self.device).await,
         }
     }
-
-    /// Enlarges the picture in the PNG file `png` and sends it to the page.
-    pub async fn upscale(&self, job: JobId, png: &[u8], cancel: Cancel) -> Result<(), Failure> {
-        let image = image::load_from_memory_with_format(png, ImageFormat::Png)
-            .map_err(|error| Error::Request(format!("the picture could not be read ({error})")))?
-            .into_rgba8();
-        let image = match &self.enlarges {
-            Enlarges::Network(network) => {
-                upscale(network, &image, TILE, &cancel, async |event| {
-                    // Progress carries no picture, so telling it cannot fail.
-                    let _ = tell(job, Stage::Upscale, event).await;
-                })
-                .await?
-            }
-            Enlarges::Exactly => enlarge(&image, factor(image.width()))?,
-            Enlarges::No => return Err(Error::Request("this model cannot enlarge".into()).into()),
-        };
-        tell(job, Stage::Upscale, Event::Picture { index: 0, image }).await?;
-        Ok(())
-    }
 }
 
 /// The generator of a bundle, on a device that draws the bundle's reference pictures: the one that is open,
@@ -417,14 +378,8 @@ fn snap(manifest: &Manifest) -> Result<Option<Snap>, String> {
         .map_err(|error| format!("This model cannot be used: {error}."))
 }
 
-/// What is kept of the site that the bundle in `folder` belongs to.
-async fn open_store(folder: &str) -> Option<Store> {
-    let site = folder.rsplit_once("models/").map_or(folder, |(site, _)| site);
-    Store::open(site).await
-}
-
 /// Passes an event on to the page, then lets the browser hand over whatever the page has said meanwhile.
-async fn tell(job: JobId, stage: Stage, event: Event) -> Result<(), Error> {
+pub(super) async fn tell(job: JobId, stage: Stage, event: Event) -> Result<(), Error> {
     let progress = |done: usize, total: usize| Reply::Progress {
         stage,
         job: Some(job),

@@ -17,28 +17,41 @@ use web_sys::{Cache, CacheStorage, Request, Response};
 /// How long the browser may take for an answer. It writes the largest part of a model in a few seconds.
 const PATIENCE_MS: u32 = 10_000;
 
-/// The parts kept for one site.
+/// The parts kept of one bundle of a site.
 pub struct Store {
     cache: Cache,
     /// Whether the browser failed to answer once: it is not asked again, so that no visitor waits twice.
     is_hanging: Cell<bool>,
-    /// Address below which parts are kept; nothing is ever fetched from it.
-    base: String,
+    /// Address below which the site's bundles are kept; nothing is ever fetched from it.
+    kept: String,
+    /// The folder of this bundle in the site.
+    folder: String,
 }
 
 impl Store {
-    /// Opens the store of the site at the address `site`; nothing where the browser has none.
-    pub async fn open(site: &str) -> Option<Self> {
+    /// Opens the store of the bundle in the folder at the address `bundle`; nothing where the browser has
+    /// none.
+    pub async fn open(bundle: &str) -> Option<Self> {
         // Browsers leave `caches` out where the page did not come over a safe connection.
         let storage = Reflect::get(&js_sys::global(), &"caches".into()).ok()?;
         let storage: CacheStorage = storage.is_object().then(|| storage.unchecked_into())?;
+        let (site, folder) = split(bundle);
         // Sites below one host share the storage, so the name tells them apart.
         let cache = in_time(storage.open(&format!("guise {site}"))).await?.ok()?;
         Some(Self {
             cache: cache.unchecked_into(),
             is_hanging: Cell::new(false),
-            base: format!("{site}kept/sha256-"),
+            kept: format!("{site}kept/"),
+            folder: folder.into(),
         })
+    }
+
+    /// Whether a part is there. It may have been damaged since it was kept.
+    pub async fn has(&self, sha256: &str) -> bool {
+        let found = self
+            .answer(|| self.cache.match_with_str(&self.address(sha256)))
+            .await;
+        found.is_some_and(|found| found.is_object())
     }
 
     /// Reads a part. It may have been damaged since it was kept: check it.
@@ -70,9 +83,19 @@ impl Store {
             .await;
     }
 
-    /// Forgets every part but these, so that an updated model replaces the one before it.
-    pub async fn forget_all_but(&self, sha256s: &BTreeSet<String>) {
-        let keep: BTreeSet<String> = sha256s.iter().map(|sha256| self.address(sha256)).collect();
+    /// Forgets every part of this bundle but these, so that an updated model replaces the one before it, and
+    /// every bundle that is not among those in the folders `others`, if there are any.
+    pub async fn forget_all_but(&self, sha256s: &BTreeSet<String>, others: &[String]) {
+        let folders: Vec<_> = others
+            .iter()
+            .map(|other| format!("{}{}", self.kept, split(other).1))
+            .collect();
+        let own = self.address("");
+        let is_current = |url: &str| match url.strip_prefix(&own) {
+            // Behind the hash of one that has not arrived as a whole stands the number of the piece.
+            Some(sha256) => sha256s.contains(sha256.split('.').next().unwrap_or_default()),
+            None => folders.is_empty() || folders.iter().any(|folder| url.starts_with(folder)),
+        };
         let Some(keys) = self.answer(|| self.cache.keys()).await else {
             return;
         };
@@ -81,7 +104,7 @@ impl Store {
             .iter()
             .filter_map(|key| key.dyn_into::<Request>().ok())
         {
-            if !keep.contains(&key.url()) {
+            if !is_current(&key.url()) {
                 let _: Option<JsValue> = self.answer(|| self.cache.delete_with_request(&key)).await;
             }
         }
@@ -98,7 +121,15 @@ impl Store {
     }
 
     fn address(&self, sha256: &str) -> String {
-        format!("{}{sha256}", self.base)
+        format!("{}{}sha256-{sha256}", self.kept, self.folder)
+    }
+}
+
+/// The address of the site that a bundle belongs to, and the bundle's folder in it.
+fn split(bundle: &str) -> (&str, &str) {
+    match bundle.rfind("models/") {
+        Some(at) => bundle.split_at(at),
+        None => (bundle, ""),
     }
 }
 

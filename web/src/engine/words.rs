@@ -1,16 +1,10 @@
 //! From words and pictures to avatars: what that takes is fetched when it is first needed.
 
-use super::{Failure, model::Model, say, upload};
+use super::{Failure, facts::words_files, model::Model, say, unless_cancelled, upload};
 use crate::protocol::{Effort, JobId, Latent, Reply, Stage, Words as Sentence};
-use futures::{
-    FutureExt,
-    future::{Either, select},
-};
-use gloo_timers::future::TimeoutFuture;
 use guise::{
     pipeline::{
-        Avatar, Cancel, Error, Generate, Imagination, ImagineRequest, Lexicon, Quality, Targets, Yardstick,
-        draft,
+        Avatar, Cancel, Generate, Imagination, ImagineRequest, Lexicon, Quality, Targets, Yardstick, draft,
         guide::{ground, image_target, text_targets},
         imagine,
         imagine::Locked,
@@ -19,13 +13,9 @@ use guise::{
     },
     weights::bundle::{ImageTower, Mapper, Population, TextTower, Tokenizer, load_part, load_vocabulary},
 };
-use std::pin::pin;
 
 /// How far variations go from their avatar, as a share of how far avatars by chance go from the average one.
 const VARIATION: f32 = 0.7;
-
-/// How often a download looks whether it is still wanted.
-const CANCEL_MS: u32 = 100;
 
 /// The networks that read words, and the one that guesses avatars for them.
 pub struct Words {
@@ -214,19 +204,8 @@ impl Model {
         if let (Some(judge), Some(words)) = (self.judge.get(), self.words.get()) {
             return Ok((judge, words));
         }
-        let loaded = pin!(self.load_words(job).fuse());
-        let given_up = pin!(
-            async {
-                while cancel.check().is_ok() {
-                    TimeoutFuture::new(CANCEL_MS).await;
-                }
-            }
-            .fuse()
-        );
-        let (judge, words) = match select(loaded, given_up).await {
-            Either::Left((words, _)) => words.map_err(Failure::Sentence)?,
-            Either::Right(_) => return Err(Error::Cancelled.into()),
-        };
+        let loaded = unless_cancelled(cancel, self.load_words(job)).await?;
+        let (judge, words) = loaded.map_err(Failure::Sentence)?;
         if let Some(deviation) = self.deviation(&judge).await.map_err(Failure::Sentence)? {
             return Err(Failure::Deviates(deviation));
         }
@@ -240,15 +219,14 @@ impl Model {
         else {
             return Err("This model understands no words.".into());
         };
-        let mut wanted = vec![&image.file, &text.file, vocabulary];
-        wanted.extend(parts.mapper.as_ref().map(|part| &part.file));
-        wanted.extend(parts.population.as_ref().map(|part| &part.file));
+        let wanted = words_files(&self.source.manifest);
         let files = self
             .source
             .files(&wanted, Stage::Words, Some(job))
             .await
             .map_err(|error| error.to_string())?;
         let fetched = Reply::Fetched {
+            stage: Stage::Words,
             bytes: files.fetched,
             kept: files.kept,
         };

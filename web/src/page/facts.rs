@@ -2,7 +2,7 @@
 
 use super::{
     link::Picture,
-    share::{Kept, Name},
+    share::{Kept, Look, Name},
 };
 use crate::protocol::{DeviceInUse, JobId, ModelFacts, Stage, WayOn};
 use js_sys::ArrayBuffer;
@@ -79,6 +79,15 @@ pub struct Facts {
     pub kept: bool,
     /// The model.
     pub model: ModelFacts,
+}
+
+/// Something that takes so much to be fetched that a visitor is asked first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// How many bytes.
+    pub bytes: u64,
+    /// What would be seen then.
+    pub look: Look,
 }
 
 /// Something that did not work, and what helps.

@@ -48,7 +48,7 @@ pub fn Caption(studio: Studio) -> impl IntoView {
     };
     view! {
         <div class="caption">
-            <p>{caption}</p>
+            <p id="caption" tabindex="-1">{caption}</p>
             <button class="quiet" class:absent=is_by_chance on:click=back>
                 {move || if keeps() { "Never mind" } else { "Start over" }}
             </button>

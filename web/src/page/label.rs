@@ -1,7 +1,7 @@
-//! The museum label: what the model is, whose it is, and where it ran.
+//! The museum label: what the model is, whose it is, whether its pictures may be used, and where it ran.
 
-use super::{facts::Facts, studio::Studio};
-use crate::protocol::{Credit, DeviceInUse};
+use super::{facts::Facts, models::megabytes, offline::Kept, studio::Studio};
+use crate::protocol::{Credit, DeviceInUse, Linked};
 use leptos::prelude::*;
 
 /// Facts about the model and the engine, as plain text.
@@ -13,32 +13,52 @@ pub fn Label(studio: Studio) -> impl IntoView {
             DeviceInUse::Cpu => "Your processor.",
         };
         let why = facts.why.map(|why| format!(" {why}"));
-        let kept = match (facts.kept, facts.fetched) {
-            (true, 0) => "From your last visit; nothing was fetched again.".to_string(),
-            (true, bytes) => format!(
-                "{:.1} MB fetched, and kept for your next visit.",
-                bytes as f64 / 1e6
-            ),
-            (false, bytes) => {
-                format!(
-                    "{:.1} MB fetched. This browser keeps nothing for the next visit.",
-                    bytes as f64 / 1e6
-                )
+        let (of_model, kept) = (facts.fetched, facts.kept);
+        let fetched = move || {
+            let all = megabytes(of_model + studio.program_bytes.get());
+            match (kept, of_model) {
+                (true, 0) => {
+                    "The model is from your last visit; nothing of it was fetched again.".to_string()
+                }
+                (true, _) => format!(
+                    "{all} fetched, the page and its engine among them, and kept for your next visit."
+                ),
+                (false, _) => format!(
+                    "{all} fetched, the page and its engine among them. This browser keeps nothing for the next visit."
+                ),
             }
         };
         let credits = facts.model.credits.into_iter().map(|credit| {
-            let Credit { subject, attribution, license, source } = credit;
-            let lines = [attribution, license, source].into_iter().filter(|line| !line.is_empty());
-            view! { <div><dt>{subject}</dt>{lines.map(|line| view! { <dd>{line}</dd> }).collect_view()}</div> }
+            let Credit {
+                subject,
+                attribution,
+                license,
+                source,
+            } = credit;
+            let attribution = (!attribution.is_empty()).then(|| view! { <dd><bdi>{attribution}</bdi></dd> });
+            let links = [license, source].into_iter().filter(|to| !to.text.is_empty());
+            let links = links.map(|to| view! { <dd><Link to/></dd> }).collect_view();
+            view! { <div><dt>{subject}</dt>{attribution}{links}</div> }
         });
         let credits = credits.collect_view();
         view! {
             <dl class="label">
-                <div><dt>"Model"</dt><dd>{facts.model.name}</dd><dd>{facts.model.description}</dd></div>
-                <div><dt>"Drawn on"</dt><dd id="device">{device}{why}</dd><dd>{kept}</dd></div>
+                <div><dt>"Model"</dt><dd><bdi>{facts.model.name}</bdi></dd><dd><bdi>{facts.model.description}</bdi></dd></div>
+                <div><dt>"May I use these?"</dt><dd><bdi>{facts.model.answer}</bdi></dd></div>
                 {credits}
+                <div><dt>"Drawn on"</dt><dd id="device">{device}{why}</dd><dd>{fetched}</dd><Kept studio/></div>
             </dl>
         }
     };
     view! { <footer>{move || studio.facts.get().map(facts)}</footer> }
+}
+
+/// Text of a manifest that may lead somewhere. The engine lets addresses of the web through and nothing else.
+#[component]
+pub fn Link(to: Linked) -> impl IntoView {
+    let Linked { text, address } = to;
+    match address {
+        Some(address) => view! { <a href=address rel="noreferrer"><bdi>{text}</bdi></a> }.into_any(),
+        None => view! { <bdi>{text}</bdi> }.into_any(),
+    }
 }

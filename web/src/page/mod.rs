@@ -1,13 +1,16 @@
 //! What a visitor sees: a gallery of eight avatars, a few controls, and one picture close up.
 //!
 //! Nothing here computes for longer than a moment, and nothing here touches the network: the engine
-//! does both. [`studio`] holds the state and the actions, the other files show it.
+//! does both, and `sw.js` keeps the page. [`studio`] holds the state and the actions, the other files show it.
 
 mod address;
 mod facts;
+mod focus;
 mod gallery;
 mod label;
 mod link;
+mod models;
+mod offline;
 mod prompt;
 mod report;
 mod share;
@@ -31,12 +34,15 @@ pub fn run() {
 #[component]
 fn Page() -> impl IntoView {
     let studio = studio::Studio::open();
+    focus::keep(studio);
     view! {
+        <models::Models studio/>
         <prompt::PromptBox studio/>
         <gallery::Caption studio/>
         <gallery::Gallery studio/>
         <gallery::Controls studio/>
         <label::Label studio/>
         <viewer::Viewer studio/>
+        <offline::Update studio/>
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     facts::Facts,
+    models::megabytes,
     report::Report,
     share::{Look, effort_from, effort_name},
     studio::Studio,
@@ -110,6 +111,10 @@ fn Form(studio: Studio) -> impl IntoView {
         })
         .collect_view()
     };
+    let cost = move || match studio.words_bytes() {
+        0 => String::new(),
+        bytes => format!("Your first sentence fetches {}, once.", megabytes(bytes)),
+    };
     view! {
         <form class="prompt" on:submit=submit>
             <div class="ask">
@@ -122,12 +127,15 @@ fn Form(studio: Studio) -> impl IntoView {
                     placeholder="pink hair, round glasses, a blue shirt"
                     autocomplete="off"
                     enterkeyhint="go"
+                    aria-describedby="prompt-cost"
                     on:keydown=enter
                 ></textarea>
                 <button class="primary" type="submit">"Draw"</button>
             </div>
             <Report studio/>
             <ul class="chips" aria-label="Examples">{examples}</ul>
+            <div class="more">
+            <p class="cost" id="prompt-cost">{cost}</p>
             <details>
                 <summary>"More choices"</summary>
                 <div class="choices">
@@ -149,6 +157,7 @@ fn Form(studio: Studio) -> impl IntoView {
                     <Target studio/>
                 </div>
             </details>
+            </div>
         </form>
     }
 }

@@ -2,7 +2,8 @@
 //! or shrinks, so that nothing moves under a pointer.
 
 use super::{
-    facts::{Activity, Trouble},
+    facts::{Activity, Question, Trouble},
+    models::megabytes,
     studio::Studio,
 };
 use crate::protocol::{Stage, WayOn};
@@ -24,7 +25,37 @@ pub fn Report(studio: Studio) -> impl IntoView {
             >
                 "Stop"
             </button>
+            <Asked studio/>
             <Notice studio/>
+        </div>
+    }
+}
+
+/// The question whether something large may be fetched. It lies over what is below it.
+#[component]
+fn Asked(studio: Studio) -> impl IntoView {
+    let question = move |Question { bytes, .. }: Question| {
+        let size = megabytes(bytes);
+        view! {
+            <p>
+                {format!("To read your words, this page has to fetch {size}, once. Your connection seems to be slow \
+                          or metered. Fetch it now?")}
+            </p>
+            <div class="ways">
+                <button type="button" class="quiet" on:click=move |_| studio.answer(true)>{format!("Fetch {size}")}</button>
+                <button type="button" class="quiet" on:click=move |_| studio.answer(false)>"Not now"</button>
+            </div>
+        }
+    };
+    view! {
+        <div
+            class="notice"
+            role="group"
+            aria-label="Before anything is fetched"
+            aria-live="assertive"
+            hidden=move || studio.question.with(Option::is_none)
+        >
+            {move || studio.question.get().map(question)}
         </div>
     }
 }
@@ -39,8 +70,10 @@ pub fn Progress(studio: Studio, shown: Signal<bool>) -> impl IntoView {
             .and_then(|activity| fraction(&activity))
             .map(|it| format!("{it:.3}"))
     };
+    let aloud = Memo::new(move |_| now().map(|activity| aloud(&activity)).unwrap_or_default());
     view! {
-        <p class="doing" class:unseen=move || !shown.get()>{words}</p>
+        <p class="unseen" aria-live="polite">{move || aloud.get()}</p>
+        <p class="doing" aria-hidden="true" class:unseen=move || !shown.get()>{words}</p>
         <progress aria-label="Progress" max="1" value=value class:absent=move || !shown.get()></progress>
     }
 }
@@ -83,7 +116,25 @@ fn fraction(activity: &Activity) -> Option<f64> {
         // The engine and the model are one download to a visitor: one bar, half each.
         Stage::Engine => Some(part / 2.0),
         Stage::Download => Some(0.5 + part / 2.0),
-        Stage::Prepare | Stage::Sample | Stage::Words | Stage::Guide | Stage::Upscale => Some(part),
+        _ => Some(part),
+    }
+}
+
+/// What is read aloud of it: what is done, and every quarter of the way.
+fn aloud(activity: &Activity) -> String {
+    let what = match activity.stage {
+        Stage::Engine => "Fetching the engine",
+        Stage::Download => "Fetching the model",
+        Stage::Words => "Learning to read your words",
+        Stage::Enlarger => "Fetching what enlarges",
+        Stage::Guide => "Coming closer to your words",
+        Stage::Upscale => "Enlarging",
+        // These are over before they could be told.
+        Stage::Prepare | Stage::Sample => return String::new(),
+    };
+    match activity.total {
+        0 => format!("{what}."),
+        total => format!("{what}: {} percent.", (4 * activity.done / total).min(4) * 25),
     }
 }
 
@@ -97,6 +148,7 @@ fn words(activity: &Activity) -> String {
         Stage::Engine => fetched("Fetching the engine"),
         Stage::Download => fetched("Fetching the model"),
         Stage::Words => fetched("Learning to read your words"),
+        Stage::Enlarger => fetched("Fetching what enlarges"),
         Stage::Guide if total == 0 => "Making a first draft".into(),
         Stage::Guide => format!("Step {done} of {total}"),
         Stage::Prepare => "Warming up".into(),

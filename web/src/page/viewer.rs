@@ -2,6 +2,7 @@
 
 use super::{
     facts::Avatar,
+    models::megabytes,
     report::{Notice, Progress},
     studio::Studio,
 };
@@ -78,7 +79,14 @@ fn Sheet(studio: Studio) -> impl IntoView {
             .with(|facts| facts.as_ref().and_then(|facts| facts.model.upscale_factor))?;
         Some(side() * factor).filter(|&next| factor > 1 && next <= MAX_SIDE)
     };
+    let cost = move || {
+        studio
+            .facts
+            .with(|facts| facts.as_ref().map_or(0, |facts| facts.model.enlarger_bytes))
+    };
     let offer = move || match next() {
+        // What enlarges is fetched when it is first used, and that is said before.
+        Some(next) if cost() > 0 => format!("Enlarge to {next} px ({})", megabytes(cost())),
         Some(next) => format!("Enlarge to {next} px"),
         None => "This is the largest size".into(),
     };
@@ -113,7 +121,7 @@ fn Sheet(studio: Studio) -> impl IntoView {
                 />
             </span>
             <div class="plate">
-                <h2 id="viewer-title">{close_up(|it| format!("№ {}", it.name))}</h2>
+                <h2 id="viewer-title" tabindex="-1">{close_up(|it| format!("№ {}", it.name))}</h2>
                 <p class="size">{close_up(|it| format!("{0} × {0} pixels", it.best().side))}</p>
                 <Show when=move || !fits().is_empty()>
                     <p class="fits" title="How many of the collection's own avatars fit less">

@@ -17,6 +17,7 @@ impl Look {
     /// Reads what [`Look::to_fragment`] writes: `#seed=48213&variety=0.70`, and after it, where there is
     /// more,
     ///
+    /// - `&model=pixel-art`, which stands first where a site has several models,
     /// - `&kind=2`, where they are of one class,
     /// - `&words=pink%20hair&without=hat&effort=draft&count=4`, and `&picture=yes`,
     /// - `&vary=100~70` or `&mix=100~70.W483~AQgA…`, avatars as [`Kept`] has them,
@@ -36,6 +37,10 @@ impl Look {
             }
         }
         let mut look = Self {
+            model: match parts.remove("model") {
+                Some(name) => Some(model_from(name)?),
+                None => None,
+            },
             seed: digits(parts.remove("seed")?).filter(|&seed| seed <= Self::MAX_SEED)?,
             variety: decimal(parts.remove("variety")?)?,
             class: match parts.remove("kind") {
@@ -119,8 +124,10 @@ impl Look {
     /// The part of it that says what is to hang on the wall. Two looks with one such part differ at most in
     /// what a visitor does with the same avatars, and in whether these are finished.
     pub fn wall_fragment(&self) -> String {
+        let model = self.model.as_ref();
         let mut fragment = format!(
-            "#seed={}&variety={}.{:02}",
+            "#{}seed={}&variety={}.{:02}",
+            model.map(|name| format!("model={name}&")).unwrap_or_default(),
             self.seed,
             self.variety / 100,
             self.variety % 100
@@ -158,6 +165,12 @@ impl Look {
             .as_ref()
             .is_none_or(|words| length(words) <= MAX_LINKED_CHARS)
     }
+}
+
+/// A model's name as sites give them: nothing else could be one, and nothing else comes into addresses.
+fn model_from(text: &str) -> Option<String> {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    ((1..=60).contains(&text.len()) && text.bytes().all(is_plain)).then(|| text.into())
 }
 
 fn length(words: &Words) -> usize {

@@ -15,6 +15,8 @@ pub const FRAMES: u32 = 8;
 /// What the page shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Look {
+    /// The name of the model that draws it; nothing for the one that the site shows first.
+    pub model: Option<String>,
     /// The seed of the first avatar, the others' follow it one by one; or what decides which of all the
     /// avatars that fit the rest these are.
     pub seed: u32,
@@ -64,6 +66,7 @@ impl Look {
     /// A look that was not there before.
     pub fn random(variety: u8) -> Self {
         Self {
+            model: None,
             // Six digits are short enough to read out, and a million starts are enough for a shuffle.
             seed: (js_sys::Math::random() * 1e6) as u32,
             variety,
@@ -153,6 +156,21 @@ impl Look {
     /// Whether what was asked for is not known any more: words that were too long for the link that led here.
     pub fn misses_words(&self) -> bool {
         self.is_guided() && !self.picture && !self.says_words()
+    }
+
+    /// Whether drawing these takes what understands words.
+    pub fn takes_words(&self) -> bool {
+        self.to_draw().is_none() && (self.picture || self.says_words())
+    }
+
+    /// The same by chance.
+    pub fn without_words(&self) -> Self {
+        Self {
+            words: None,
+            picture: false,
+            open: None,
+            ..self.clone()
+        }
     }
 
     /// What the avatar at a place is called.

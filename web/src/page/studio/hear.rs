@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        address::bundle_address,
+        address::{bundle_address, fetched_bytes},
         facts::{Activity, Avatar, Facts, now_ms},
         link::Picture,
         share::{Kept, Packed, Theme},
@@ -10,7 +10,7 @@ use super::{
     Studio,
     history::Step,
 };
-use crate::protocol::{DeviceInUse, Fit, JobId, Latent, Reply, Request, Stage};
+use crate::protocol::{DeviceInUse, Fit, JobId, Latent, Reply, Stage};
 use js_sys::ArrayBuffer;
 use leptos::prelude::*;
 
@@ -19,15 +19,17 @@ impl Studio {
         self.hear_something();
         let newest = self.job.get_untracked();
         match reply {
-            Reply::Awake => {
-                let bundle = bundle_address();
-                self.send(
-                    &Request::Load {
-                        bundle,
-                        device: self.wish.get_untracked(),
-                    },
-                    None,
-                );
+            Reply::Awake => self.ask_for_models(),
+            Reply::Engine { program, bytes } => {
+                self.program_bytes.set(fetched_bytes() + bytes);
+                self.program.set_value(Some(program));
+            }
+            Reply::Models { names } => self.know_models(names),
+            Reply::Described { bundle, card } => {
+                let models = self.models.get_untracked();
+                if let Some(model) = models.into_iter().find(|model| bundle_address(model) == bundle) {
+                    self.cards.update(|cards| drop(cards.insert(model, card)));
+                }
             }
             Reply::Progress {
                 stage,
@@ -36,12 +38,13 @@ impl Studio {
                 total,
             } if job.is_none_or(|job| job == newest) => self.progress(stage, done, total),
             Reply::Ready {
+                bundle,
                 device,
                 why,
                 fetched,
                 kept,
                 model,
-            } => {
+            } if bundle == self.opening.get_value() => {
                 if self.follows_model.get_untracked() {
                     self.follows_model.set(false);
                     let variety = (model.truncation_psi * 20.0).round().clamp(0.0, 20.0) as u8 * 5;
@@ -56,10 +59,15 @@ impl Studio {
                 }));
                 self.draw();
             }
-            Reply::Fetched { bytes, kept } => self.facts.update(|facts| {
+            Reply::Fetched { stage, bytes, kept } => self.facts.update(|facts| {
                 if let Some(facts) = facts {
                     facts.fetched += bytes;
                     facts.kept &= kept;
+                    match stage {
+                        Stage::Enlarger => facts.model.enlarger_bytes = 0,
+                        _ => facts.model.words_bytes = 0,
+                    }
+                    self.offline.recount();
                 }
             }),
             Reply::Picture { job, index, side } if job == newest => {
@@ -91,6 +99,9 @@ impl Studio {
                 };
                 self.activity.set(None);
                 self.said.set(said);
+                if let Some(program) = self.program.try_update_value(Option::take).flatten() {
+                    self.offline.keep(program);
+                }
             }
             Reply::Cancelled { job } if job == newest => {
                 self.activity.set(None);
@@ -105,7 +116,8 @@ impl Studio {
             }
             Reply::Lost { sentence } => self.lost(&sentence),
             // Answers to a job that something newer has replaced.
-            Reply::Progress { .. }
+            Reply::Ready { .. }
+            | Reply::Progress { .. }
             | Reply::Picture { .. }
             | Reply::Drawn { .. }
             | Reply::Scores { .. }

@@ -29,12 +29,17 @@ impl Studio {
 
     /// Draws another look, as a new step of the history.
     pub(super) fn go_to(self, look: Look) {
-        self.show(look, Some(Step::New));
+        // Only what the model that is open draws can be known to fetch something.
+        let is_of_this_model = self.look.with_untracked(|present| present.model == look.model);
+        if !(is_of_this_model && self.asks_first(&look)) {
+            self.show(look, Some(Step::New));
+        }
     }
 
     /// Draws another look, whose address goes where `step` says if it is not there yet.
     pub(super) fn show(self, look: Look, step: Option<Step>) {
-        let caption = |of: &Look| (of.theme.clone(), of.words.clone(), of.picture);
+        self.question.set(None);
+        let caption = |of: &Look| (of.model.clone(), of.theme.clone(), of.words.clone(), of.picture);
         // What hangs there does not stay under a caption that is not its own.
         if self
             .look
@@ -115,21 +120,21 @@ impl Studio {
             |class: Option<u8>| class.is_none_or(|class| usize::from(class) < model.classes.len());
         let (look, remark) = if !look.classes().all(has_class) {
             let remark = "This model does not have that kind, so these are new ones of any.";
-            (Look::random(look.variety), remark)
+            (self.at_random(&look), remark)
         } else if look.latents().any(|latent| latent.shape() != model.latent_shape) {
             let remark = "The link is of another model, so these are new ones.";
-            (Look::random(look.variety), remark)
+            (self.at_random(&look), remark)
         } else if !look.drawn.is_empty() || !look.is_guided() {
             return;
         } else if !model.takes_words {
             let remark = "This model understands no words, so these are by chance.";
-            (without_words(&look), remark)
+            (look.without_words(), remark)
         } else if look.misses_words() {
             let remark = "The words were too long for the link, so these are by chance.";
-            (without_words(&look), remark)
+            (look.without_words(), remark)
         } else if misses_picture && !look.says_words() {
             let remark = "The picture itself is in no link, so these are by chance.";
-            (without_words(&look), remark)
+            (look.without_words(), remark)
         } else if misses_picture {
             let picture = false;
             let remark = "The picture itself is in no link, so these follow the words alone.";
@@ -139,6 +144,14 @@ impl Studio {
         };
         self.add_remark(remark);
         self.change(Step::Same, |present| *present = look);
+    }
+
+    /// Others by chance, of the same model.
+    fn at_random(self, look: &Look) -> Look {
+        Look {
+            model: look.model.clone(),
+            ..Look::random(look.variety)
+        }
     }
 
     /// Writes the look into the address.
@@ -154,15 +167,6 @@ impl Studio {
                 history.replace_state_with_url(&state, "", Some(&fragment))
             }
         };
-    }
-}
-
-fn without_words(look: &Look) -> Look {
-    Look {
-        words: None,
-        picture: false,
-        open: None,
-        ..look.clone()
     }
 }
 

@@ -1,24 +1,27 @@
 //! The page's state: what it is ([`Studio`]), how it moves through the browser's history (`history`), what a
-//! visitor can do to it (`actions`), what the engine's words make of it (`hear`), and what becomes of silence
-//! (`patience`).
+//! visitor can do to it (`actions`), which model draws and what is fetched for it (`models`), what the engine's
+//! words make of it (`hear`), and what becomes of silence (`patience`).
 
 mod actions;
 mod hear;
 mod history;
+mod models;
 mod patience;
 
 use super::{
     address::wish_from,
-    facts::{Activity, Avatar, Facts, Trouble, Upload, What, now_ms},
+    facts::{Activity, Avatar, Facts, Question, Trouble, Upload, What, now_ms},
     link,
+    offline::Offline,
     share::{FRAMES, Look, Theme},
 };
 use crate::{
     link::Link,
-    protocol::{DeviceInUse, DeviceWish, Fit, JobId, Request, Stage, WayOn},
+    protocol::{DeviceInUse, DeviceWish, Fit, JobId, ModelCard, Request, Stage, WayOn},
 };
 use js_sys::ArrayBuffer;
 use leptos::prelude::*;
+use std::collections::BTreeMap;
 
 /// The state of the page. Copies share it.
 #[derive(Clone, Copy)]
@@ -37,6 +40,16 @@ pub struct Studio {
     pub activity: RwSignal<Option<Activity>>,
     /// What stands once the engine is ready.
     pub facts: RwSignal<Option<Facts>>,
+    /// The names of the site's models; none before the engine has said them.
+    pub models: RwSignal<Vec<String>>,
+    /// What they are, as far as that was looked up; nothing for one that could not be read.
+    pub cards: RwSignal<BTreeMap<String, Option<ModelCard>>>,
+    /// How much of the page and of its engine came over the network, in bytes.
+    pub program_bytes: RwSignal<u64>,
+    /// What the visitor is asked before anything large is fetched.
+    pub question: RwSignal<Option<Question>>,
+    /// What is kept for visits without a network.
+    pub offline: Offline,
     /// What went wrong last.
     pub trouble: RwSignal<Option<Trouble>>,
     /// The last thing worth saying aloud.
@@ -48,6 +61,12 @@ pub struct Studio {
     /// Whether the visitor came without a look of their own, so that the model's favourite variety counts.
     follows_model: RwSignal<bool>,
     wish: RwSignal<DeviceWish>,
+    /// The folder of the bundle that the engine was told to open last.
+    opening: StoredValue<String>,
+    /// The engine's program, until the first avatars hang and it is kept for visits without a network.
+    program: StoredValue<Option<String>>,
+    /// Whether the visitor said that large files may be fetched.
+    may_fetch: StoredValue<bool>,
     /// Something to add once to the next summary.
     remark: StoredValue<String>,
     /// For how many seconds the engine has been silent.
@@ -72,12 +91,20 @@ impl Studio {
             fits: std::array::from_fn(|_| RwSignal::new(vec![])),
             activity: RwSignal::new(None),
             facts: RwSignal::new(None),
+            models: RwSignal::new(vec![]),
+            cards: RwSignal::new(BTreeMap::new()),
+            program_bytes: RwSignal::new(0),
+            question: RwSignal::new(None),
+            offline: Offline::new(),
             trouble: RwSignal::new(None),
             said: RwSignal::new(String::new()),
             job: RwSignal::new(0),
             wall: RwSignal::new(0),
             follows_model: RwSignal::new(look.is_none()),
             wish: RwSignal::new(wish_from(&location.search().unwrap_or_default())),
+            opening: StoredValue::new(String::new()),
+            program: StoredValue::new(None),
+            may_fetch: StoredValue::new(false),
             remark: StoredValue::new(String::new()),
             silent_secs: StoredValue::new(0),
             link: StoredValue::new_local(None),
@@ -93,6 +120,7 @@ impl Studio {
 
     fn start(self) {
         self.facts.set(None);
+        self.opening.set_value(String::new());
         self.begin(Stage::Engine, "");
         let opened = link::open(
             move |reply, bytes| self.hear(reply, bytes),
@@ -106,11 +134,17 @@ impl Studio {
 
     /// Draws what is to be seen.
     fn draw(self) {
+        if self.is_other_model() {
+            return self.load();
+        }
         let Some(facts) = self.facts.get_untracked() else {
             return; // The engine is still starting and draws the newest look when it is ready.
         };
         self.settle_for(&facts.model);
         let look = self.look.get_untracked();
+        if self.asks_first(&look) {
+            return self.activity.set(None);
+        }
         let job = self.next_job();
         self.wall.set(job);
         self.scores.iter().for_each(|score| score.set(None));
@@ -152,13 +186,13 @@ impl Studio {
     /// Whether the engine is drawing what is to hang on the wall, or is not there yet.
     pub fn is_drawing(self) -> bool {
         self.activity
-            .with(|activity| activity.is_some_and(|it| it.stage != Stage::Upscale))
+            .with(|activity| activity.is_some_and(|it| !is_of_enlarging(it.stage)))
     }
 
     /// Whether the engine is enlarging.
     pub fn is_enlarging(self) -> bool {
         self.activity
-            .with(|activity| activity.is_some_and(|it| it.stage == Stage::Upscale))
+            .with(|activity| activity.is_some_and(|it| is_of_enlarging(it.stage)))
     }
 
     /// Whether the engine is bringing avatars closer to words.
@@ -244,4 +278,8 @@ impl Studio {
             }
         });
     }
+}
+
+fn is_of_enlarging(stage: Stage) -> bool {
+    matches!(stage, Stage::Enlarger | Stage::Upscale)
 }

@@ -3,10 +3,12 @@
 //! CLIP).
 
 mod adam;
+mod project;
 mod space;
 mod targets;
 
 pub use adam::{Optimizer, WEIGHT_DECAY};
+pub use project::{BATCH, Projection, project};
 pub use space::Space;
 pub(super) use targets::is_unit;
 pub use targets::{Loss, Modality, PlainTarget, TargetGroup, Targets, image_target, text_targets};

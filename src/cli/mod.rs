@@ -15,12 +15,14 @@ mod files;
 mod folder;
 mod generate;
 mod import;
+mod latents;
 mod likeness;
 mod memory;
 mod model;
 mod plot;
 mod prepare;
 mod progress;
+mod project;
 mod publish;
 mod seeds;
 mod serve;
@@ -55,6 +57,7 @@ enum Command {
     Generate(Box<generate::Args>),
     Evaluate(evaluate::Args),
     Explore(explore::Args),
+    Project(project::Args),
     Plot(plot::Args),
     Upscale(upscale::Args),
     Import(import::Args),
@@ -112,6 +115,7 @@ fn run(args: Vec<OsString>) -> anyhow::Result<ExitCode> {
         Command::Generate(args) => generate::run(*args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Explore(args) => explore::run(args),
+        Command::Project(args) => project::run(args),
         Command::Plot(args) => plot::run(args),
         Command::Upscale(args) => upscale::run(args),
         Command::Import(args) => import::run(args),

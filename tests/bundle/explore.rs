@@ -1,6 +1,8 @@
-//! `guise explore`, on the tiny bundle: what it shows is what `guise generate` draws, and what lies between.
+//! `guise explore` and `guise project`, on the tiny bundle: what they show is what `guise generate` draws, and what
+//! lies between.
 
 use super::tiny;
+use burn::tensor::TensorData;
 use image::{AnimationDecoder, RgbaImage, codecs::gif::GifDecoder, imageops::crop_imm};
 use std::{
     io::Cursor,
@@ -206,5 +208,107 @@ fn what_cannot_be_explored_says_why() {
     ] {
         let said = refused(&dir, &[&["explore"][..], args].concat(), out);
         assert!(said.contains(expected), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn a_picture_becomes_latents_that_stand_among_seeds() {
+    let dir = TempDir::new().unwrap();
+    let picture = dir.path().join("friend.png");
+    avatar(&dir, "300").save(&picture).unwrap();
+    let sheet = dir.path().join("sheet.png");
+    let found = dir.path().join("friend.safetensors");
+    let args = [
+        "project",
+        picture.to_str().unwrap(),
+        "--sheet",
+        sheet.to_str().unwrap(),
+    ];
+    let output = guise(&args, &found);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let sheet = image::open(&sheet).unwrap().to_rgba8();
+    let [asked, start, result] = [0, 1, 2].map(|column| at(&sheet, 0, column));
+    assert_eq!(asked, avatar(&dir, "300"));
+    let distance = |a: &RgbaImage| {
+        a.iter()
+            .zip(asked.iter())
+            .map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2))
+            .sum::<f64>()
+    };
+    assert!(
+        distance(&result) < 0.2 * distance(&start),
+        "{} of {}",
+        distance(&result),
+        distance(&start)
+    );
+
+    let list = format!("3,{}", found.display());
+    let way = shown(
+        &dir,
+        &["explore", "interpolate", "--seeds", &list, "--frames", "2"],
+    );
+    assert_eq!(at(&way, 0, 1), result);
+    let table = shown(
+        &dir,
+        &[
+            "explore",
+            "mix",
+            "--rows",
+            &list,
+            "--columns",
+            "7",
+            "--layers",
+            "0-5",
+        ],
+    );
+    assert_eq!(at(&table, 2, 1), result);
+    let said = refused(
+        &dir,
+        &["explore", "interpolate", "--seeds", &list, "--space", "z"],
+        "a.png",
+    );
+    assert!(said.contains("has no place in z"), "{said}");
+}
+
+#[test]
+fn what_is_no_picture_and_what_are_no_latents_is_said() {
+    let dir = TempDir::new().unwrap();
+    let text = dir.path().join("text.png");
+    std::fs::write(&text, "a picture").unwrap();
+    let said = refused(&dir, &["project", text.to_str().unwrap()], "a.safetensors");
+    assert!(said.contains("text.png"), "{said}");
+    avatar(&dir, "1").save(dir.path().join("one.png")).unwrap();
+    let one = dir.path().join("one.png");
+    for (more, expected) in [
+        (["--steps", "10001"], "steps is 10001"),
+        (["--candidates", "0"], "candidates is 0"),
+        (["--learning-rate", "NaN"], "the learning rate is NaN"),
+    ] {
+        let args = [&["project", one.to_str().unwrap()][..], &more].concat();
+        let said = refused(&dir, &args, "a.safetensors");
+        assert!(said.contains(expected), "{said}");
+    }
+
+    let wrong = dir.path().join("wrong.safetensors");
+    let list = format!("3,{}", wrong.display());
+    let said = || refused(&dir, &["explore", "interpolate", "--seeds", &list], "a.png");
+    assert!(said().contains("cannot read"));
+    std::fs::write(&wrong, "latents").unwrap();
+    assert!(said().contains("wrong.safetensors"));
+    for (name, shape, expected) in [
+        (
+            "latents",
+            [2, 3],
+            "[2, 3], expected [6, 32]: they are of another model",
+        ),
+        ("weights", [6, 32], "expected one tensor, latents"),
+    ] {
+        let data = TensorData::new(vec![0f32; shape[0] * shape[1]], shape);
+        let tensors = [(name.to_owned(), data)].into_iter().collect();
+        let bytes = guise::weights::foreign::safetensors::write(&tensors, Default::default()).unwrap();
+        std::fs::write(&wrong, bytes).unwrap();
+        let said = said();
+        assert!(said.contains(expected), "{said}");
     }
 }

@@ -5,10 +5,11 @@ mod animation;
 use super::{
     device::DeviceChoice,
     files::check_writable,
+    latents::read_latents,
     memory::MemoryFlag,
     model::{self, Model},
     progress,
-    seeds::Seeds,
+    seeds::{Origin, Origins, Seeds},
     sheet::{Sheet, write_png},
     snapshot::SnapshotFlag,
     trust::Purpose,
@@ -67,9 +68,9 @@ struct Place {
 struct Interpolate {
     #[command(flatten)]
     place: Place,
-    /// The avatars to pass by, at least two.
+    /// The avatars to pass by, at least two: seeds, and files of `guise project`, such as 3,me.safetensors,7-9.
     #[arg(long, value_name = "LIST")]
-    seeds: Seeds,
+    seeds: Origins,
     /// Pictures from each avatar to the next.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(2..=1024))]
     frames: u16,
@@ -106,10 +107,10 @@ struct Mix {
     place: Place,
     /// The avatars that give the layers of --layers.
     #[arg(long, value_name = "LIST", default_value = "0-3")]
-    rows: Seeds,
+    rows: Origins,
     /// The avatars that give the rest.
     #[arg(long, value_name = "LIST", default_value = "4-9")]
-    columns: Seeds,
+    columns: Origins,
     /// Which layers, counted from 0: the first decide about shapes, the last about colors.
     #[arg(long, value_name = "LIST", default_value = "0-3")]
     layers: Seeds,
@@ -151,15 +152,15 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
 }
 
 fn interpolate(args: &Interpolate) -> anyhow::Result<()> {
-    let Seeds(seeds) = &args.seeds;
+    let Origins(origins) = &args.seeds;
     ensure!(
-        seeds.len() >= 2,
+        origins.len() >= 2,
         "--seeds names one avatar, expected at least two, such as 3,7,12"
     );
     let kind = extension(&args.out, &["png", "gif", "apng"])?;
     let is_animated = kind != "png";
     let frames = usize::from(args.frames);
-    let ways = seeds.len() - usize::from(!is_animated);
+    let ways = origins.len() - usize::from(!is_animated);
     // A PNG shows both ends of a way, an animation each avatar once.
     let pictures = ways * frames;
     check_count(pictures)?;
@@ -173,11 +174,11 @@ fn interpolate(args: &Interpolate) -> anyhow::Result<()> {
     );
     let psi = explorer.psi(args.truncation_psi)?;
     let ends: Vec<Vec<f32>> = match space {
-        Space::Z => seeds
+        Space::Z => origins
             .iter()
-            .map(|&seed| z_from_seed(seed, explorer.model.generator.z_dim()))
-            .collect(),
-        Space::W => explorer.latents(seeds, psi)?,
+            .map(|origin| explorer.z(origin))
+            .collect::<anyhow::Result<_>>()?,
+        Space::W => explorer.latents(origins, psi)?,
     };
     let mut shown = match kind {
         "png" => Shown::Sheet(explorer.sheet(pictures, frames)?),
@@ -203,7 +204,7 @@ fn interpolate(args: &Interpolate) -> anyhow::Result<()> {
 }
 
 fn mix(args: &Mix) -> anyhow::Result<()> {
-    let [Seeds(rows), Seeds(columns), Seeds(layers)] = [&args.rows, &args.columns, &args.layers];
+    let ([Origins(rows), Origins(columns)], Seeds(layers)) = ([&args.rows, &args.columns], &args.layers);
     extension(&args.out, &["png"])?;
     let pictures = (rows.len() + 1) * (columns.len() + 1);
     check_count(pictures)?;
@@ -221,7 +222,7 @@ fn mix(args: &Mix) -> anyhow::Result<()> {
         );
     }
     let psi = explorer.psi(args.truncation_psi)?;
-    let [of_rows, of_columns] = [rows, columns].map(|seeds| explorer.latents(seeds, psi));
+    let [of_rows, of_columns] = [rows, columns].map(|origins| explorer.latents(origins, psi));
     let (of_rows, of_columns) = (of_rows?, of_columns?);
     let mut sheet = explorer.sheet(pictures, columns.len() + 1)?;
     let bar = progress::bar(pictures as u64 - 1, "avatars");
@@ -351,8 +352,21 @@ impl Explorer {
         Ok(block_on(latent_from_seed(generator, seed, psi, device))?)
     }
 
-    fn latents(&self, seeds: &[u64], psi: f32) -> anyhow::Result<Vec<Vec<f32>>> {
-        seeds.iter().map(|&seed| self.latent(seed, psi)).collect()
+    fn latents(&self, origins: &[Origin], psi: f32) -> anyhow::Result<Vec<Vec<f32>>> {
+        let latent = |origin: &Origin| match origin {
+            Origin::Seed(seed) => self.latent(*seed, psi),
+            // It was found as it is, so nothing pulls it toward the average.
+            Origin::Found(path) => read_latents(path, self.shape()),
+        };
+        origins.iter().map(latent).collect()
+    }
+
+    fn z(&self, origin: &Origin) -> anyhow::Result<Vec<f32>> {
+        match origin {
+            Origin::Seed(seed) => Ok(z_from_seed(*seed, self.model.generator.z_dim())),
+            Origin::Found(path) if self.shape()[0] == 1 => read_latents(path, self.shape()),
+            Origin::Found(path) => bail!("{} has no place in z: leave out --space z", path.display()),
+        }
     }
 
     fn latent_of(&self, z: &[f32], psi: f32) -> anyhow::Result<Vec<f32>> {

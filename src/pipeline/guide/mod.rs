@@ -4,11 +4,13 @@
 
 mod adam;
 mod density;
+mod project;
 mod space;
 mod targets;
 
 pub use adam::{Optimizer, WEIGHT_DECAY};
 use density::Density;
+pub use project::{BATCH, Projection, project};
 pub use space::Space;
 pub(super) use space::spread;
 pub(super) use targets::is_unit;
@@ -267,8 +269,8 @@ fn embed<E: ImageEncoder + ?Sized>(
     encoder.embed(cutouts.apply(as_shown(images)))
 }
 
-/// The colors of pictures as they are shown, on gray where they are transparent and within `[-1, 1]`, with the gradient of what was drawn: one that was lost where
-/// a picture is white could not make it darker.
+/// The colors of pictures as they are shown, on gray where they are transparent and within `[-1, 1]`, with the
+/// gradient of what was drawn: one that was lost where a picture is white could not make it darker.
 fn as_shown(images: Tensor<4>) -> Tensor<4> {
     let images = on_gray(images);
     let excess = images.clone().without_autodiff();

@@ -42,7 +42,7 @@ pub(super) fn read_latents(path: &Path, [layers, width]: [usize; 2]) -> anyhow::
         );
         Ok(data
             .convert::<f32>()
-            .to_vec::<f32>()
+            .try_to_vec::<f32>()
             .map_err(|error| anyhow!("{error}"))?)
     };
     read().with_context(|| format!("cannot use {}", path.display()))

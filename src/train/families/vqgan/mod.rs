@@ -203,7 +203,8 @@ impl VqGanTrainer {
     /// When the run was opened to be read only.
     pub fn open(run: VqGanRun, dataset: Dataset, device: &Device) -> Result<Self, Error> {
         let settings = run.settings.clone();
-        check(&dataset, settings.network.resolution, settings.recipe.batch_size)?;
+        let shape = [settings.network.resolution, settings.network.img_channels];
+        check(&dataset, shape, settings.recipe.batch_size)?;
         let perception = Rc::new(Perception::open(&settings.recipe, device)?);
         Self::resume(run, dataset, device, || {
             VqGanState::init(&settings, perception.clone(), device)

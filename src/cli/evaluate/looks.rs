@@ -16,6 +16,9 @@ use rand_chacha::ChaCha8Rng;
 const COLLECTION: usize = 4000;
 const OTHERS: usize = 500;
 
+/// A collection of copies is no distance from itself, and would have everything infinitely far.
+const LEAST: f64 = 1e-3;
+
 /// Pictures that are looked at together.
 const BATCH: usize = 64;
 
@@ -55,7 +58,7 @@ impl Looks {
         let all = Features::new(values, RandomFeatures::FEATURES);
         let [others, seen] = all.split(others);
         let collection = seen.standardized(&seen);
-        let own = distance_to_nearest(&others.standardized(&seen), &collection, device);
+        let own = distance_to_nearest(&others.standardized(&seen), &collection, device).max(LEAST);
         Ok(Self {
             network,
             side,
@@ -89,7 +92,7 @@ impl Looks {
 
 /// How much the `size` avatars of a sentence differ, where the `random` ones differ by one.
 pub(super) fn variety(avatars: &Features, size: usize, random: &Features) -> f64 {
-    distance_within(avatars, size) / distance_within(random, random.pictures())
+    distance_within(avatars, size) / distance_within(random, random.pictures()).max(LEAST)
 }
 
 fn features(network: &RandomFeatures, images: Vec<f32>, side: usize, device: &Device) -> Vec<f32> {

@@ -49,7 +49,7 @@ struct Guise {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    // Boxed as the next but one is.
+    // Boxed because it is larger than most.
     Collect(Box<collect::Args>),
     Prepare(prepare::Args),
     // Boxed because it is much larger than the others.

@@ -281,6 +281,30 @@ fn a_whole_collection_can_be_one_document() {
 }
 
 #[test]
+fn no_token_takes_the_files_of_another() {
+    let list = r#"[{"id": "Ape", "image": "1.png"}, {"id": "ape-94e0f9bc5feb", "image": "2.png"},
+        {"id": "../../ape", "image": "3.png"}]"#;
+    let server = Server::start(move |request| match number(&request.path) {
+        Some(number) => Reply::of(png(number)),
+        None => Reply::of(list),
+    });
+    let bench = Bench::new();
+    let summary = bench.collect(&server.url("/all.json"));
+    assert_eq!((summary.tokens, summary.new, summary.missing), (3, 2, 1));
+    assert_eq!(
+        bench.read("ape-94e0f9bc5feb.png"),
+        png(1),
+        "the first keeps its name"
+    );
+    assert!(
+        bench.reason().contains("would be called as those of Ape"),
+        "{}",
+        bench.reason()
+    );
+    assert_eq!(names(bench.dir.path()), ["collection"], "nothing is beside it");
+}
+
+#[test]
 fn data_is_a_source_as_well() {
     let svg = "<svg xmlns='http://www.w3.org/2000/svg'/>";
     for source in [

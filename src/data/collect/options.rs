@@ -32,7 +32,7 @@ pub struct CollectOptions {
     /// Requests a second to any one server; OpenSea gets three at most.
     #[arg(long, value_name = "N", default_value_t = Self::default().rate)]
     pub rate: f64,
-    /// How often a request that failed is repeated, with longer and longer pauses.
+    /// How often what failed is asked for again, with longer and longer pauses, at whichever server.
     #[arg(long, value_name = "N", default_value_t = Self::default().retries)]
     pub retries: u32,
     /// The longest that one answer may take, in seconds.
@@ -71,7 +71,7 @@ impl Default for CollectOptions {
             concurrency: 8,
             rate: 20.0,
             retries: 4,
-            timeout: 120.0,
+            timeout: 60.0,
             max_bytes: 100_000_000,
             allow_private: false,
             opensea_api: Url::parse("https://api.opensea.io").expect("it is an address"),

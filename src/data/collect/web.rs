@@ -174,19 +174,28 @@ impl Web {
         }
     }
 
-    /// Asks until one of the alternatives has answered in full, in rounds with pauses between them. Of the
-    /// alternatives that are left, the one that has failed least is asked first.
+    /// Asks until one of the alternatives has answered in full, in rounds with pauses between them: each once,
+    /// and then those again of which it may help, as often as there are retries. The one whose host has failed
+    /// least is asked first.
     ///
     /// # Errors
     /// What all of them said in the end. It may pass if that is true of each.
     pub fn fetch(&self, alternatives: &[Request<'_>], sink: &mut dyn Sink) -> Result<Answer, Failure> {
         let mut said: Vec<Option<Failure>> = alternatives.iter().map(|_| None).collect();
         let may_help = |said: &Option<Failure>| said.as_ref().is_none_or(|failure| failure.passes);
-        for round in 0..=self.retries {
+        let mut attempts = alternatives.len() as u32 + self.retries;
+        for round in 0.. {
             let mut order: Vec<usize> = (0..alternatives.len())
                 .filter(|it| may_help(&said[*it]))
                 .collect();
             order.sort_by_key(|it| self.failures_of(&alternatives[*it].host()));
+            order.truncate(attempts as usize);
+            if order.is_empty() {
+                break;
+            }
+            if round > 0 {
+                self.pace.back_off(round - 1)?;
+            }
             for (place, index) in order.iter().copied().enumerate() {
                 let request = &alternatives[index];
                 let host = request.host();
@@ -194,6 +203,7 @@ impl Web {
                 if !is_last && self.pace.delay(&host) > PATIENCE {
                     continue;
                 }
+                attempts -= 1;
                 match self.once(request, sink) {
                     Ok(answer) => {
                         lock(&self.failures).remove(&host);
@@ -210,12 +220,6 @@ impl Web {
                         said[index] = Some(failure);
                     }
                 }
-            }
-            if !said.iter().any(may_help) {
-                break;
-            }
-            if round < self.retries {
-                self.pace.back_off(round)?;
             }
         }
         let said: Vec<Failure> = said.into_iter().flatten().collect();

@@ -32,7 +32,7 @@ test("a second visit fetches no part of the model again", async () => {
   const footer = page.locator("footer");
   await footer.getByText(/MB fetched, the page and its engine among them, and kept for your next visit/).waitFor();
   const engine = (await readdir(site.dir)).find((name) => /^engine-[0-9a-f]+_bg[.]wasm$/.test(name));
-  const [said] = (await footer.textContent()).match(/[0-9.]+(?= MB fetched)/);
+  const [said] = (await footer.textContent()).match(/\d+[.]\d(?= MB fetched)/);
   const { size } = await stat(join(site.dir, engine));
   assert.ok(Number(said) > size / 1e6, `${said} MB with an engine of ${size} bytes`);
   await page.close();

@@ -1,7 +1,7 @@
 //! Visits without a network: the service worker `sw.js` keeps the page, and the page says what is kept on this
 //! device, offers updates, and forgets all of it when asked.
 
-use super::{address::site_address, studio::Studio};
+use super::{address::site_address, models::megabytes, studio::Studio};
 use js_sys::{Array, Function, Object, Promise, Reflect};
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
@@ -47,6 +47,8 @@ pub struct Offline {
     update: RwSignal<Option<Worker>, LocalStorage>,
     /// How many bytes are kept on this device; nothing before that was looked up.
     kept_bytes: RwSignal<Option<u64>>,
+    /// Whether the page itself is among it.
+    has_page: RwSignal<bool>,
 }
 
 impl Offline {
@@ -55,6 +57,7 @@ impl Offline {
         Self {
             update: RwSignal::new_local(None),
             kept_bytes: RwSignal::new(None),
+            has_page: RwSignal::new(false),
         }
     }
 
@@ -79,6 +82,7 @@ impl Offline {
         // It says when it has kept the engine.
         listen(container, "message", move || self.recount());
         let ready: Registration = JsFuture::from(container.ready()).await?.unchecked_into();
+        self.has_page.set(true);
         if let Some(worker) = ready.active() {
             worker.post_message(&message("engine", &program.into()));
         }
@@ -154,12 +158,13 @@ impl Offline {
 pub fn Kept(studio: Studio) -> impl IntoView {
     let offline = studio.offline;
     let bytes = move || offline.kept_bytes.get().unwrap_or_default();
-    let line = move || match bytes() {
-        0 => "Nothing is kept on this device.".to_string(),
-        bytes => format!(
+    let line = move || match (bytes(), offline.has_page.get()) {
+        (0, _) => "Nothing is kept on this device.".to_string(),
+        (bytes, true) => format!(
             "{} are kept on this device, so that this page works without a network as well.",
-            super::models::megabytes(bytes)
+            megabytes(bytes)
         ),
+        (bytes, false) => format!("{} are kept on this device.", megabytes(bytes)),
     };
     view! {
         <Show when=move || offline.kept_bytes.with(Option::is_some)>

@@ -51,9 +51,11 @@ impl Studio {
         self.opening.set_value(bundle.clone());
         self.facts.set(None);
         self.begin(Stage::Download, "");
+        // Of a list that could not be read nothing follows for what is kept.
+        let listed = if models.len() > 1 { models } else { vec![] };
         let request = Request::Load {
             bundle,
-            others: models.iter().map(|model| bundle_address(model)).collect(),
+            others: listed.iter().map(|model| bundle_address(model)).collect(),
             device: self.wish.get_untracked(),
         };
         self.send(&request, None);

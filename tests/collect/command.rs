@@ -206,7 +206,7 @@ fn what_was_collected_can_be_prepared() {
     let dataset = bench.dir.path().join("dataset");
     let options = guise::data::PrepareOptions {
         resolution: Some(32),
-        background: [255; 3],
+        background: guise::data::Background::Color([255; 3]),
         pixel_art: guise::data::PixelArtChoice::Off,
         program: env!("CARGO_BIN_EXE_guise").into(),
     };

@@ -132,8 +132,8 @@ struct InceptionArgs {
 
 /// Convert a VQGAN: a checkpoint of taming-transformers, or a folder of diffusers' VQModel.
 ///
-/// A checkpoint such as last.ckpt needs the model.yaml that was written with it; nothing in it is run. A folder
-/// holds config.json and the weights. Both are refused where they contradict each other.
+/// A checkpoint such as last.ckpt needs the model.yaml that was written with it; nothing in it is run. A
+/// folder holds config.json and the weights. Both are refused where they contradict each other.
 #[derive(Debug, clap::Args)]
 struct VqGanArgs {
     /// The checkpoint, or the folder.

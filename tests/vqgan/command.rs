@@ -1,5 +1,5 @@
-//! `guise train vqgan`, `guise import vqgan` and what follows, as their user runs them: a small network on a tiny
-//! dataset.
+//! `guise train vqgan`, `guise import vqgan` and what follows, as their user runs them: a small network on a
+//! tiny dataset.
 
 use burn::tensor::Device;
 use futures::executor::block_on;

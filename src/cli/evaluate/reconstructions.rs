@@ -42,8 +42,8 @@ const ANYHOW: u64 = 96 << 20;
 /// Measure how much of pictures a VQGAN's codes keep, and show it.
 ///
 /// Pictures of a dataset are turned into codes and back. Prints PSNR in dB over all pixels and the mean SSIM
-/// from -1 to 1, the more the better, how many of the codes were used, and the perplexity: how many would be if
-/// all were used alike.
+/// from -1 to 1, the more the better, how many of the codes were used, and the perplexity: how many would be
+/// if all were used alike.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The VQGAN: a run of `guise train vqgan`, or a file that `guise import vqgan` wrote.

@@ -29,7 +29,8 @@ pub struct Decoder {
     pub conv_in: Convolution,
     /// At the smallest side.
     pub mid: Middle,
-    /// Numbered as the encoder's levels, the full side first; it goes through them from the last to the first.
+    /// Numbered as the encoder's levels, the full side first; it goes through them from the last to the
+    /// first.
     pub up: Vec<Up>,
     /// In front of the last convolution.
     pub norm_out: GroupNorm,

@@ -125,8 +125,8 @@ pub struct PatchDiscriminator {
 }
 
 impl PatchDiscriminator {
-    /// `image [n, channels, h, w] -> logits [n, 1, rows, columns]`, normalized by the statistics of the batch,
-    /// which the running ones move toward.
+    /// `image [n, channels, h, w] -> logits [n, 1, rows, columns]`, normalized by the statistics of the
+    /// batch, which the running ones move toward.
     pub fn forward_train(&mut self, image: Tensor<4>) -> Tensor<4> {
         let mut x = leaky_relu(self.first.forward(image, 2, PADDING), NEGATIVE_SLOPE);
         for block in &mut self.blocks {

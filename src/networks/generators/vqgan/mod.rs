@@ -2,8 +2,9 @@
 //! picture into a grid of codes from a codebook, and a decoder turns such a grid into a picture.
 //!
 //! Pictures are `[n, channels, height, width]` in about `[-1, 1]`, of any sides that are multiples of the
-//! [factor](VqGanConfig::factor) `f`; a grid has `height / f` by `width / f` codes. The names of the parameters
-//! are those of the authors' release. It draws nothing from latents by itself: a prior over its codes does.
+//! [factor](VqGanConfig::factor) `f`; a grid has `height / f` by `width / f` codes. The names of the
+//! parameters are those of the authors' release. It draws nothing from latents by itself: a prior over its
+//! codes does.
 
 mod blocks;
 mod codebook;
@@ -217,7 +218,8 @@ impl NetworkConfig for VqGanConfig {
             } else {
                 0
             };
-            // The encoder halves behind every level but the last, the decoder doubles behind all but the first.
+            // The encoder halves behind every level but the last, the decoder doubles behind all but the
+            // first.
             let ways = u64::from(level < last) + u64::from(level > 0);
             let blocks = blocks
                 .into_iter()

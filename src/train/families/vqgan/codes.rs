@@ -15,8 +15,8 @@ use rand_chacha::ChaCha8Rng;
 pub struct CodeUse {
     /// `[codebook_size]`: the moving average of how often each code is used, 1 for its fair share.
     pub usage: Param<Tensor<1>>,
-    /// `[codebook_size, codebook_dim]`: the moving average of the sums of what each code stood for, in the same
-    /// measure; only where codes are such averages.
+    /// `[codebook_size, codebook_dim]`: the moving average of the sums of what each code stood for, in the
+    /// same measure; only where codes are such averages.
     pub sums: Option<Param<Tensor<2>>>,
 }
 
@@ -87,8 +87,8 @@ impl CodeUse {
         codebook
     }
 
-    /// Puts vectors of this step in the place of codes whose usage is below `least`, the likelier the farther a
-    /// vector is from its code. Such a code has its fair share until it is seen to be used less.
+    /// Puts vectors of this step in the place of codes whose usage is below `least`, the likelier the farther
+    /// a vector is from its code. Such a code has its fair share until it is seen to be used less.
     fn revive(
         &mut self,
         codebook: Tensor<2>,
@@ -109,7 +109,8 @@ impl CodeUse {
         let nearest = codebook.clone().select(0, used.indices.clone());
         let errors = (used.vectors.clone() - nearest).square().sum_dim(1).into_data();
         let vectors: Vec<f32> = used.vectors.to_data().iter::<f32>().collect();
-        // Drawn without putting back (Efraimidis and Spirakis 2006): the keys ln(u) / weight, the largest first.
+        // Drawn without putting back (Efraimidis and Spirakis 2006): the keys ln(u) / weight, the largest
+        // first.
         let mut keys: Vec<(f64, usize)> = errors
             .iter::<f64>()
             .enumerate()

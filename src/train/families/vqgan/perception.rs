@@ -1,8 +1,8 @@
 //! Who says whether a reconstruction looks like its picture.
 //!
-//! The paper asks a VGG that was trained on photographs (LPIPS, Zhang et al. 2018). Here it is the collection's
-//! own image tower where there is one, and otherwise convolutions with fixed random weights, which no
-//! photograph taught anything.
+//! The paper asks a VGG that was trained on photographs (LPIPS, Zhang et al. 2018). Here it is the
+//! collection's own image tower where there is one, and otherwise convolutions with fixed random weights,
+//! which no photograph taught anything.
 
 use super::VqGanRecipe;
 use crate::{

@@ -85,8 +85,8 @@ pub struct VqGanRecipe {
     /// Weight of the perceptual loss; with 0 only pixels are compared.
     #[arg(long, value_name = "WEIGHT", default_value_t = Self::default().perceptual_weight)]
     pub perceptual_weight: f64,
-    /// Compare pictures by the image tower of a CLIP, a run of `guise train clip` or a file that `guise import
-    /// clip` wrote [default: by fixed random convolutions, layer by layer].
+    /// Compare pictures by the image tower of a CLIP, a run of `guise train clip` or a file that `guise
+    /// import clip` wrote [default: by fixed random convolutions, layer by layer].
     #[arg(long, value_name = "PATH")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub perceptual_clip: Option<PathBuf>,

@@ -127,8 +127,8 @@ impl VqGanState {
 
     /// The step number `step`, counted from zero, on `images [n, 3, resolution, resolution]`.
     ///
-    /// The discriminator judges the reconstructions that the network was updated with; the authors draw them a
-    /// second time. When a loss is not finite the step ends there, and the state is to be thrown away.
+    /// The discriminator judges the reconstructions that the network was updated with; the authors draw them
+    /// a second time. When a loss is not finite the step ends there, and the state is to be thrown away.
     pub fn advance(mut self, settings: &VqGanSettings, step: u64, images: Tensor<4>) -> (Self, VqGanStats) {
         let recipe = &settings.recipe;
         let plain = images.without_autodiff();
@@ -139,8 +139,8 @@ impl VqGanState {
         let pictures = self.network.decoder.picture(features.clone());
         let shown = pictures.clone().without_autodiff();
 
-        // What the losses want of the pictures, each on its own: the adaptive weight compares the two, and then
-        // one pass through the network takes their sum.
+        // What the losses want of the pictures, each on its own: the adaptive weight compares the two, and
+        // then one pass through the network takes their sum.
         let leaf = Tensor::from_inner(shown.clone()).require_grad();
         let reconstruction_loss = (leaf.clone() - images).abs().mean();
         let perceptual_loss = self.perception.distance(leaf.clone(), plain.clone());

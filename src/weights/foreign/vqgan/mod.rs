@@ -42,8 +42,8 @@ pub struct VqGanModel {
 }
 
 impl VqGanModel {
-    /// Reads what taming-transformers writes: a checkpoint such as `last.ckpt`, and the `model.yaml` that says
-    /// what network it is of. The networks of its losses are left out.
+    /// Reads what taming-transformers writes: a checkpoint such as `last.ckpt`, and the `model.yaml` that
+    /// says what network it is of. The networks of its losses are left out.
     ///
     /// No memory is taken on `device`: the network is only described there, to compare names and shapes.
     ///

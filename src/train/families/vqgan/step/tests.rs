@@ -34,8 +34,8 @@ fn assert_close(found: &Tensors, expected: &Tensors, least: f32) {
     }
 }
 
-/// The step by its definition: one loss of everything, whose gradient burn takes. Weights move by the step size
-/// at most, so what differs by a hundredth of that has the same gradient but for rounding.
+/// The step by its definition: one loss of everything, whose gradient burn takes. Weights move by the step
+/// size at most, so what differs by a hundredth of that has the same gradient but for rounding.
 #[test]
 fn a_step_follows_the_gradient_of_its_losses() {
     for step in [1, 2] {

@@ -11,10 +11,10 @@ use crate::{
         clip::{Activation, VisualConfig},
         inception::Inception,
     },
-    weights::foreign::{ClipModel, ClipOptions, InceptionModel, SuperResolution},
+    weights::foreign::{ClipModel, ClipOptions, InceptionModel, SuperResolution, VqGanModel},
 };
 use anyhow::Context;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// No ncnn network that can be imported is described in more bytes.
 const MAX_PARAM_BYTES: u64 = 1 << 20;
@@ -24,6 +24,15 @@ const MAX_BIN_BYTES: u64 = 1 << 28;
 const MAX_CLIP_BYTES: u64 = 1 << 32;
 /// FID's Inception has 95 MB.
 const MAX_INCEPTION_BYTES: u64 = 1 << 28;
+/// The largest VQGAN that its authors published has 1 GB, with the networks of its losses.
+const MAX_VQGAN_BYTES: u64 = 1 << 32;
+/// No description of a VQGAN is longer.
+const MAX_DESCRIPTION_BYTES: u64 = 1 << 20;
+/// What diffusers calls a network's weights, the newer form first.
+const DIFFUSERS_WEIGHTS: [&str; 2] = [
+    "diffusion_pytorch_model.safetensors",
+    "diffusion_pytorch_model.bin",
+];
 
 /// Convert foreign weights to safetensors.
 #[derive(Debug, clap::Args)]
@@ -37,6 +46,8 @@ enum Source {
     RealesrganNcnn(RealesrganNcnn),
     Clip(ClipArgs),
     Inception(InceptionArgs),
+    #[command(name = "vqgan")]
+    VqGan(VqGanArgs),
 }
 
 /// Convert a super-resolution model from Real-ESRGAN's ncnn files.
@@ -119,6 +130,31 @@ struct InceptionArgs {
     license: String,
 }
 
+/// Convert a VQGAN: a checkpoint of taming-transformers, or a folder of diffusers' VQModel.
+///
+/// A checkpoint such as last.ckpt needs the model.yaml that was written with it; nothing in it is run. A folder
+/// holds config.json and the weights. Both are refused where they contradict each other.
+#[derive(Debug, clap::Args)]
+struct VqGanArgs {
+    /// The checkpoint, or the folder.
+    #[arg(value_name = "FILE|FOLDER")]
+    path: PathBuf,
+    /// What the checkpoint is of [default: model.yaml beside the checkpoint].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The safetensors file to write.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// The license of the weights, an SPDX expression; that of taming-transformers is the default.
+    #[arg(
+        long = "license",
+        alias = "licence",
+        value_name = "SPDX",
+        default_value = "MIT"
+    )]
+    license: String,
+}
+
 #[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
 enum Gelu {
     #[default]
@@ -131,6 +167,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         Source::RealesrganNcnn(args) => realesrgan_ncnn(args),
         Source::Clip(args) => clip(args),
         Source::Inception(args) => inception(args),
+        Source::VqGan(args) => vqgan(args),
     }
 }
 
@@ -206,6 +243,48 @@ fn inception(args: InceptionArgs) -> anyhow::Result<()> {
         args.out.display(),
         Inception::RESOLUTION,
         Inception::FEATURES,
+        bytes.len(),
+        model.license
+    );
+    Ok(())
+}
+
+fn vqgan(args: VqGanArgs) -> anyhow::Result<()> {
+    check_writable(&args.out)?;
+    let device = DeviceChoice::default().open()?;
+    let name = args.path.file_name().unwrap_or_default().to_string_lossy();
+    let source = format!("a VQGAN, converted from {name}");
+    let describe = |path: &Path| read_at_most(path, MAX_DESCRIPTION_BYTES);
+    let model = if args.path.is_dir() {
+        anyhow::ensure!(
+            args.config.is_none(),
+            "{} is a folder, which has its config.json: --config is for checkpoints",
+            args.path.display()
+        );
+        let json = describe(&args.path.join("config.json"))?;
+        let files = DIFFUSERS_WEIGHTS.map(|name| args.path.join(name));
+        let weights = files.iter().find(|file| file.exists()).unwrap_or(&files[0]);
+        let weights = read_at_most(weights, MAX_VQGAN_BYTES)?;
+        VqGanModel::from_diffusers(&weights, &json, args.license, source, &device)
+    } else {
+        let yaml = args
+            .config
+            .unwrap_or_else(|| args.path.with_file_name("model.yaml"));
+        let yaml = describe(&yaml).context("a checkpoint needs its model.yaml: name it with --config")?;
+        let checkpoint = read_at_most(&args.path, MAX_VQGAN_BYTES)?;
+        VqGanModel::from_taming(&checkpoint, &yaml, args.license, source, &device)
+    };
+    let model = model.with_context(|| format!("cannot import {}", args.path.display()))?;
+    let bytes = model.to_safetensors()?;
+    write_whole(&args.out, &bytes)?;
+    let config = &model.config;
+    println!(
+        "{}: {} codes of {} numbers, one for {3} x {3} pixels, trained at {4} x {4}, {5} bytes, {6}",
+        args.out.display(),
+        config.codebook_size,
+        config.codebook_dim,
+        config.factor(),
+        config.resolution,
         bytes.len(),
         model.license
     );

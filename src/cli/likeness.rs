@@ -130,10 +130,11 @@ pub(super) fn see(
     })
 }
 
-/// The pictures of `dataset` at these places, `[n, 3, side, side]` in `[-1, 1]`.
+/// The pictures of `dataset` at these places, `[n, channels, side, side]` in `[-1, 1]`.
 fn pictures(dataset: &Dataset, places: &[usize], device: &Device) -> anyhow::Result<Tensor<4>> {
     let side = dataset.resolution();
-    let images = TensorData::new(dataset.images(places)?, [places.len(), 3, side, side]);
+    let shape = [places.len(), dataset.channels(), side, side];
+    let images = TensorData::new(dataset.images(places)?, shape);
     Ok(Tensor::from_data(images, device))
 }
 

@@ -5,20 +5,24 @@
 mod print;
 
 mod bundle;
+mod collect;
 mod device;
 mod doctor;
 mod draw_svg;
 mod evaluate;
+mod explore;
 mod files;
 mod folder;
 mod generate;
 mod import;
+mod latents;
 mod likeness;
 mod memory;
 mod model;
 mod plot;
 mod prepare;
 mod progress;
+mod project;
 mod publish;
 mod seeds;
 mod serve;
@@ -45,11 +49,15 @@ struct Guise {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    // Boxed because it is larger than most.
+    Collect(Box<collect::Args>),
     Prepare(prepare::Args),
     // Boxed because it is much larger than the others.
     Train(Box<train::Args>),
     Generate(Box<generate::Args>),
     Evaluate(evaluate::Args),
+    Explore(explore::Args),
+    Project(project::Args),
     Plot(plot::Args),
     Upscale(upscale::Args),
     Import(import::Args),
@@ -100,10 +108,14 @@ fn run(args: Vec<OsString>) -> anyhow::Result<ExitCode> {
         .init();
     device::obey_environment()?;
     match parsed.command {
+        // Some of it may be missing, which scripts want to know.
+        Command::Collect(args) => return collect::run(*args),
         Command::Prepare(args) => prepare::run(args),
         Command::Train(args) => train::run(*args, &matches),
         Command::Generate(args) => generate::run(*args),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Explore(args) => explore::run(args),
+        Command::Project(args) => project::run(args),
         Command::Plot(args) => plot::run(args),
         Command::Upscale(args) => upscale::run(args),
         Command::Import(args) => import::run(args),

@@ -31,6 +31,8 @@ pub(super) struct Model {
     /// What was published with it.
     pub(super) manifest: Option<Manifest>,
     pub(super) resolution: usize,
+    /// Channels of its pictures: 3, or 4 with alpha.
+    pub(super) channels: usize,
     /// The grid and the palette of what it draws, if that is pixel art.
     pub(super) pixel_art: Option<PixelArt>,
     /// What it can be asked for; none in most models.
@@ -63,6 +65,7 @@ pub(super) fn open(
             generator,
             manifest: None,
             resolution: run.facts.generator.resolution(),
+            channels: run.facts.generator.img_channels(),
             pixel_art: run.facts.dataset.pixel_art,
             classes: run.facts.generator.classes().to_vec(),
             truncation_psi: RUN_TRUNCATION_PSI,
@@ -84,6 +87,7 @@ pub(super) fn open(
         generator,
         device,
         resolution: manifest.parts.generator.config.resolution(),
+        channels: manifest.parts.generator.config.img_channels(),
         pixel_art: manifest.pixel_art(),
         classes: manifest.parts.generator.config.classes().to_vec(),
         truncation_psi: manifest.truncation_psi,

@@ -9,7 +9,10 @@ use indicatif::HumanCount;
 use super::progress;
 use crate::{
     art::Color,
-    data::{PixelArtChoice, PrepareEvent, PrepareOptions, PrepareSummary, Skipped, prepare_all, printable},
+    data::{
+        Background, PixelArtChoice, PrepareEvent, PrepareOptions, PrepareSummary, Skipped, prepare_all,
+        printable,
+    },
 };
 
 /// Turn a collection of pictures, or several, into a training dataset.
@@ -37,19 +40,35 @@ pub(super) struct Args {
     /// side, also where JPEG has blurred them.
     #[arg(long, value_name = "auto|off|N", default_value = "auto", value_parser = parse_pixel_art)]
     pixel_art: PixelArtChoice,
-    /// What shows through transparent pixels: `white`, `black` or `#rrggbb`.
-    #[arg(long, default_value = "white", value_parser = parse_color)]
-    background: Color,
+    /// What shows through transparent pixels: `white`, `black` or `#rrggbb`. With `keep` nothing does: where any
+    /// picture is transparent, all keep their alpha, and what is trained on them draws it.
+    #[arg(long, value_name = "COLOR|keep", default_value = "white", value_parser = parse_background)]
+    background: Background,
 }
 
-fn parse_color(text: &str) -> Result<Color, String> {
+fn parse_background(text: &str) -> Result<Background, String> {
     match text {
-        "white" => Ok(Color([255; 3])),
-        "black" => Ok(Color([0; 3])),
-        _ => text
-            .parse()
-            .map_err(|_| "expected white, black or six hexadecimal digits like #ffeedd".into()),
+        "keep" => Ok(Background::Keep),
+        "white" => Ok(Background::Color([255; 3])),
+        "black" => Ok(Background::Color([0; 3])),
+        _ => match text.parse() {
+            Ok(Color(color)) => Ok(Background::Color(color)),
+            Err(_) => Err("expected white, black, six hexadecimal digits like #ffeedd, or keep".into()),
+        },
     }
+}
+
+/// What was found out about transparency that is kept, in a sentence.
+fn transparency(summary: &PrepareSummary) -> Option<String> {
+    Some(match (summary.transparent?, summary.pictures) {
+        (0, _) => "no picture is transparent, so there is no alpha to keep: three channels suffice".into(),
+        (some, all) if some == all => "every picture is transparent somewhere: alpha is kept".into(),
+        (some, all) => format!(
+            "{} of {} pictures are transparent somewhere: all have alpha",
+            HumanCount(some as u64),
+            HumanCount(all as u64)
+        ),
+    })
 }
 
 fn parse_pixel_art(text: &str) -> Result<PixelArtChoice, String> {
@@ -71,8 +90,16 @@ fn found(summary: &PrepareSummary) -> Option<String> {
     Some(match &summary.pixel_art {
         Some(art) => {
             let colors = match art.palette.len() {
+                0 if summary.transparent > Some(0) => {
+                    "more colors, or other transparency, than a palette holds".into()
+                }
                 0 => "more colors than a palette holds".into(),
-                colors => format!("a palette of {colors} colors"),
+                colors if summary.palette_share == 1.0 => format!("a palette of {colors} colors"),
+                colors => format!(
+                    "a palette of {colors} colors, which {:.1} % of the pixels have",
+                    // Never all of them, by rounding.
+                    (1000.0 * summary.palette_share).floor() / 10.0
+                ),
             };
             match resolution / grid {
                 1 => format!("{on_grid}, with {colors}"),
@@ -100,7 +127,7 @@ fn shown(path: &Path) -> String {
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let options = PrepareOptions {
         resolution: args.resolution,
-        background: args.background.0,
+        background: args.background,
         pixel_art: args.pixel_art,
         program: std::env::current_exe().context("cannot find the program that is running")?,
     };
@@ -154,7 +181,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         count(skipped.len()),
         side = summary.resolution,
     );
-    if let Some(found) = found(&summary) {
+    for found in [found(&summary), transparency(&summary)].into_iter().flatten() {
         println!("{found}");
     }
     let of_all = |described: usize| format!("{} of {} pictures", count(described), count(summary.pictures));

@@ -1,6 +1,6 @@
 //! Lists of seeds as people type them.
 
-use std::str::FromStr;
+use std::{path::PathBuf, str::FromStr};
 
 /// Seeds from a list such as `0-63,100,7`, in that order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,9 +38,58 @@ impl FromStr for Seeds {
     }
 }
 
+/// What an avatar is drawn from: a seed, or latents that were found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Origin {
+    Seed(u64),
+    /// A file of `guise project`.
+    Found(PathBuf),
+}
+
+/// Seeds, and names of files that end in `.safetensors`, such as `0-3,me.safetensors,7`, in that order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Origins(pub(super) Vec<Origin>);
+
+impl FromStr for Origins {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut origins = vec![];
+        for item in text.split(',').map(str::trim) {
+            match item.ends_with(".safetensors") {
+                true => origins.push(Origin::Found(item.into())),
+                false => {
+                    let Seeds(seeds) = item.parse()?;
+                    origins.extend(seeds.into_iter().map(Origin::Seed));
+                }
+            }
+            if origins.len() as u64 > Seeds::MAX {
+                return Err(format!(
+                    "more than {} avatars: ask for fewer at a time",
+                    Seeds::MAX
+                ));
+            }
+        }
+        Ok(Self(origins))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_stand_among_seeds() {
+        let origins: Origins = "4-5, me.safetensors,0".parse().unwrap();
+        let expected = [
+            Origin::Seed(4),
+            Origin::Seed(5),
+            Origin::Found("me.safetensors".into()),
+            Origin::Seed(0),
+        ];
+        assert_eq!(origins.0, expected);
+        assert!("4,me.png".parse::<Origins>().unwrap_err().contains("me.png"));
+    }
 
     #[test]
     fn lists_and_ranges_keep_their_order() {

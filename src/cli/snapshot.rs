@@ -17,9 +17,14 @@ impl SnapshotFlag {
         self.snapshot.is_some()
     }
 
+    /// The one that is asked for, or the usual one.
+    pub fn which(self) -> Which {
+        self.snapshot.unwrap_or_default()
+    }
+
     /// The one that is meant of `run`; says which it is.
     pub fn find(self, run: &GeneratorRun) -> anyhow::Result<Snapshot> {
-        let snapshot = run.find_snapshot(self.snapshot.unwrap_or_default())?;
+        let snapshot = run.find_snapshot(self.which())?;
         eprintln!("{}: {snapshot}", run.dir.display());
         Ok(snapshot)
     }

@@ -14,10 +14,11 @@ use crate::{
         encoders::collection_clip::TextTower,
         encoders::minilm::Tokenizer,
         mapper::Mapper,
+        population::Population,
     },
     pipeline::{
-        ImageEncoder, Lexicon, Prompt, Targets,
-        guide::{Modality, TargetGroup, image_target, text_targets},
+        ImageEncoder, Lexicon, Prompt, Targets, Yardstick,
+        guide::{Modality, TargetGroup, ground, image_target, text_targets},
         prompt,
     },
     train::clip::{ClipRun, TextEncoder, load_towers},
@@ -30,6 +31,7 @@ use crate::{
 };
 use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
+use futures::executor::block_on;
 use std::path::Path;
 
 /// The largest CLIP that `guise import clip` takes, in single precision.
@@ -49,6 +51,8 @@ pub(super) struct Words {
     pub(super) image: Box<dyn ImageEncoder>,
     text: Reader,
     pub(super) mapper: Option<Mapper>,
+    /// By which is told how well pictures fit; bundles of before 2027 and CLIPs have none.
+    population: Option<Population>,
 }
 
 /// The tower for words, with what splits them.
@@ -84,6 +88,9 @@ impl Words {
         let mapper = parts.mapper.as_ref().map(|part| -> anyhow::Result<_> {
             load_part(part, &bundle::read_part(dir, part, memory)?, device).with_context(context)
         });
+        let population = parts.population.as_ref().map(|part| -> anyhow::Result<_> {
+            load_part(part, &bundle::read_part(dir, part, memory)?, device).with_context(context)
+        });
         Ok(Self {
             image: Box::new(
                 load_part(image, &bundle::read_part(dir, image, memory)?, device).with_context(context)?,
@@ -95,6 +102,7 @@ impl Words {
                 Lexicon::new(&manifest.traits),
             ),
             mapper: mapper.transpose()?,
+            population: population.transpose()?,
         })
     }
 
@@ -132,6 +140,7 @@ impl Words {
                 context_length: text.context_length,
             },
             mapper: None,
+            population: None,
         })
     }
 
@@ -158,6 +167,7 @@ impl Words {
                     .and_then(|dataset| Lexicon::new(&known_traits(&dataset))),
             ),
             mapper: None,
+            population: None,
         })
     }
 
@@ -195,11 +205,24 @@ impl Words {
         }
     }
 
-    /// What a prompt and a picture ask for together.
+    /// By which to tell how well pictures fit the clauses of `text`, if that is known here.
+    pub(super) fn yardstick(&self, text: &str) -> anyhow::Result<Option<Yardstick>> {
+        let (Some(population), Reader::Collection(tower, tokenizer, lexicon)) =
+            (&self.population, &self.text)
+        else {
+            return Ok(None);
+        };
+        let understood = prompt::understand(lexicon.as_ref(), tower, tokenizer, &prompt::parse(text)?);
+        let yardstick = Yardstick::new(population, tower, tokenizer, &understood.prompts);
+        Ok(Some(block_on(yardstick)?))
+    }
+
+    /// What a prompt and a picture ask for together, of a model whose pictures have so many `channels`.
     pub(super) fn targets(
         &self,
         prompt: Option<&str>,
         picture: Option<&Path>,
+        channels: usize,
         device: &Device,
     ) -> anyhow::Result<Targets> {
         let mut groups = vec![];
@@ -208,7 +231,13 @@ impl Words {
         }
         if let Some(path) = picture {
             let picture = open_picture(path, Colors::Srgb)?.pixels.into_rgba8();
-            groups.push(image_target(&*self.image, &picture, 1.0, device));
+            groups.push(image_target(
+                &*self.image,
+                &picture,
+                ground(channels),
+                1.0,
+                device,
+            ));
         }
         Ok(Targets::new(groups)?)
     }

@@ -6,6 +6,8 @@
 use std::path::{Path, PathBuf};
 
 mod captions;
+mod collect;
+mod data_uri;
 mod dataset;
 mod files;
 mod phrasing;
@@ -14,19 +16,24 @@ mod prepare;
 mod printable;
 mod provenance;
 mod svg;
+mod terms;
 mod traits;
 
 pub use captions::caption;
+pub use collect::{
+    ApiKey, CollectEvent, CollectOptions, CollectSummary, Ids, Missing, Rights, Source, collect,
+};
 pub use dataset::{Classes, Dataset, Entry};
 pub use files::{Links, open_regular, read_regular, unfinished};
 pub use phrasing::{Claim, Phrase, Phrasebook, Property, Subject, Values, Words};
 pub use picture::{Colors, Picture, PictureLimits};
 pub use prepare::{
-    PixelArtChoice, PrepareEvent, PrepareOptions, PrepareSummary, Skipped, prepare, prepare_all,
+    Background, PixelArtChoice, PrepareEvent, PrepareOptions, PrepareSummary, Skipped, prepare, prepare_all,
 };
 pub use printable::printable;
 pub use provenance::Provenance;
 pub use svg::draw_for_parent;
+pub use terms::Terms;
 pub use traits::Trait;
 
 /// What goes wrong with a collection or a dataset as a whole.

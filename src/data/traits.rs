@@ -24,6 +24,19 @@ const MAX_DEPTH: usize = 6;
 // Keys are compared as `key` writes them: lower case, letters and digits only.
 /// Keys under which the traits of a whole token stand.
 pub(super) const CONTAINERS: &[&str] = &["attributes", "traits", "properties"];
+/// What a token says about where its picture is, from the clearest key to the vaguest, as [`key`] writes
+/// them.
+pub(super) const IMAGES: &[&str] = &[
+    "filename",
+    "image",
+    "imagedata",
+    "imageurl",
+    "imageuri",
+    "svgimagedata",
+    "displayuri",
+    "artifacturi",
+    "thumbnailuri",
+];
 /// Keys that can only be the name of a trait.
 const NAMES: &[&str] = &["traittype", "traitname", "trait", "key"];
 /// Keys that are the name of a trait where something else is its value.

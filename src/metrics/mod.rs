@@ -1,5 +1,6 @@
 //! Measures of pictures and the statistics behind them.
 
+mod distance;
 mod eigenvalues;
 mod features;
 mod frechet;
@@ -10,6 +11,7 @@ mod psnr;
 mod ssim;
 mod variety;
 
+pub use distance::{distance_to_nearest, distance_within};
 pub use features::Features;
 pub use frechet::frechet_distance;
 pub use kid::kid;

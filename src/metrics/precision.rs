@@ -1,7 +1,7 @@
 //! Precision and recall of sets of pictures: Kynkäänniemi et al., "Improved Precision and Recall Metric for
 //! Assessing Generative Models" (2019).
 
-use super::Features;
+use super::{Features, distance::squares};
 use burn::tensor::Device;
 
 /// The neighborhood of a picture reaches to its neighbor of this number, as in the paper's experiments.
@@ -58,12 +58,6 @@ fn radii(features: &Features, device: &Device) -> Vec<f64> {
         radii.push(*distances.select_nth_unstable_by(place, f64::total_cmp).1);
     });
     radii
-}
-
-/// The squared length of every picture's features.
-fn squares(features: &Features) -> Vec<f64> {
-    let square = |values: &[f32]| values.iter().map(|&value| f64::from(value).powi(2)).sum();
-    features.each().map(square).collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ pub mod encoders;
 pub mod generators;
 pub mod layers;
 pub mod mapper;
+pub mod population;
 pub mod super_resolution;
 
 use crate::ops::conv2d::arranged;

@@ -2,6 +2,7 @@
 
 pub mod affine_sample;
 mod bilinear;
+pub mod cholesky;
 pub mod conv2d;
 mod cpu;
 pub mod cutouts;
@@ -10,6 +11,7 @@ mod flex;
 mod gpu;
 pub mod linear;
 pub mod modulated_conv2d;
+pub mod on_gray;
 pub mod random;
 pub mod rectifier;
 pub mod resample;

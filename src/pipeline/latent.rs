@@ -78,19 +78,50 @@ pub fn mixes(
 
 /// A latent whose numbers lie about this share of the arc from `a` to `b`.
 fn about_arc(a: &[f32], b: &[f32], share: f32, rng: &mut ChaCha8Rng) -> Vec<f32> {
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
-    let cosine = dot(a, b) / (dot(a, a) * dot(b, b)).sqrt().max(f32::MIN_POSITIVE);
-    let angle = cosine.clamp(-1.0, 1.0).acos();
-    let mix = |(a, b): (&f32, &f32)| {
-        let share = (share + SPREAD_ON_ARC * (rng.random::<f32>() - 0.5)).clamp(0.0, 1.0);
-        // Along a straight line where the two are alike, or opposite, and there is no one arc.
-        let [of_a, of_b] = match angle.sin() {
-            sine if sine > 1e-3 => [1.0 - share, share].map(|share| (share * angle).sin() / sine),
+    let arc = Arc::between(a, b);
+    let mix = |(&a, &b): (&f32, &f32)| {
+        arc.at(
+            a,
+            b,
+            (share + SPREAD_ON_ARC * (rng.random::<f32>() - 0.5)).clamp(0.0, 1.0),
+        )
+    };
+    a.iter().zip(b).map(mix).collect()
+}
+
+/// The latent at this share of the way from `a` to `b`, which are as long: along the arc about the origin, on
+/// which normal latents of many numbers lie, or along a straight line, as in a style space.
+pub fn between(a: &[f32], b: &[f32], on_arc: bool, share: f32) -> Vec<f32> {
+    let way = match on_arc {
+        true => Arc::between(a, b),
+        false => Arc { angle: 0.0 },
+    };
+    a.iter().zip(b).map(|(&a, &b)| way.at(a, b, share)).collect()
+}
+
+/// The arc about the origin between two latents.
+struct Arc {
+    angle: f32,
+}
+
+impl Arc {
+    fn between(a: &[f32], b: &[f32]) -> Self {
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+        let cosine = dot(a, b) / (dot(a, a) * dot(b, b)).sqrt().max(f32::MIN_POSITIVE);
+        Self {
+            angle: cosine.clamp(-1.0, 1.0).acos(),
+        }
+    }
+
+    /// A number at this share of the way. The way is a straight line where the two latents are alike, or
+    /// opposite, and there is no one arc.
+    fn at(&self, a: f32, b: f32, share: f32) -> f32 {
+        let [of_a, of_b] = match self.angle.sin() {
+            sine if sine > 1e-3 => [1.0 - share, share].map(|share| (share * self.angle).sin() / sine),
             _ => [1.0 - share, share],
         };
         a * of_a + b * of_b
-    };
-    a.iter().zip(b).map(mix).collect()
+    }
 }
 
 #[cfg(test)]
@@ -149,6 +180,25 @@ mod tests {
         assert!(
             refused(&first, &second[..4], 2) && refused(&first, &second, 5) && refused(&first, &second, 0)
         );
+    }
+
+    #[test]
+    fn a_way_begins_and_ends_at_its_latents() {
+        let [a, b] = [1, 2].map(|seed| z_from_seed(seed, 512));
+        let length = |a: &[f32]| a.iter().map(|a| a * a).sum::<f32>().sqrt();
+        for on_arc in [true, false] {
+            let ends = [0.0, 1.0].map(|share| between(&a, &b, on_arc, share));
+            for (end, expected) in ends.iter().zip([&a, &b]) {
+                assert!(
+                    end.iter()
+                        .zip(expected)
+                        .all(|(end, expected)| (end - expected).abs() < 1e-5)
+                );
+            }
+            // The middle of an arc is as long as its ends, that of a line between them much shorter.
+            let share = length(&between(&a, &b, on_arc, 0.5)) / length(&a);
+            assert!((share > 0.95) == on_arc, "{share}");
+        }
     }
 
     #[test]

@@ -7,6 +7,9 @@ use crate::networks::{encoders::ImageEncoder, generators::Generate};
 /// Bytes of a number.
 const F32: u64 = 4;
 
+/// Channels of a picture, at most.
+const CHANNELS: u64 = 4;
+
 /// What a job takes in any case: the kernels' scratch memory and the weights in the order that they read.
 const ANYHOW: u64 = 96 << 20;
 
@@ -31,7 +34,7 @@ const ENCODER: u64 = 2;
 /// Bytes that it takes to draw `n` pictures at once, without gradients.
 pub fn to_draw(generator: &dyn Generate, n: usize) -> u64 {
     let largest = generator.map_sizes().into_iter().max().unwrap_or(0);
-    let picture = PICTURES_AT_ONCE * 3 * pixels(generator);
+    let picture = PICTURES_AT_ONCE * CHANNELS * pixels(generator);
     let each = F32 * (MAPS_AT_ONCE * largest + picture);
     (n as u64).saturating_mul(each).saturating_add(ANYHOW)
 }
@@ -55,7 +58,7 @@ pub fn to_guide<E: ImageEncoder + ?Sized>(
     cutouts: usize,
 ) -> u64 {
     let kept: u64 = generator.map_sizes().iter().sum();
-    let picture = 3 * pixels(generator);
+    let picture = CHANNELS * pixels(generator);
     let drawing = MAPS_KEPT * kept + PICTURES_KEPT * picture;
     let views = cutouts.max(1) as u64;
     let cut = match cutouts {

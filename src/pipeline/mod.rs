@@ -1,6 +1,7 @@
 //! From a request to pictures: sampling, upscaling and guidance as asynchronous, cancellable jobs
 //! that report what they do as [`Event`]s. The command line and the page only listen.
 
+pub mod fit;
 pub mod guide;
 pub mod imagine;
 pub mod latent;
@@ -14,13 +15,14 @@ pub mod shares;
 pub mod upscale;
 
 pub use crate::networks::{encoders::ImageEncoder, generators::Generate};
+pub use fit::{Fit, Yardstick};
 pub use guide::{Avatar, GuideSettings, Targets, guide};
 pub use imagine::{Draft, Imagination, ImagineRequest, Quality, draft, imagine};
-pub use latent::{mixes, z_from_seed};
+pub use latent::{between, mixes, z_from_seed};
 pub use lexicon::{Lexicon, Reading};
 pub use pixel_art::Snap;
 pub use prompt::Prompt;
-pub use sample::{SampleRequest, sample};
+pub use sample::{SampleRequest, draw_latent, latent_from_seed, latent_from_z, sample};
 pub use upscale::upscale;
 
 use std::sync::{

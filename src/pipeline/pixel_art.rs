@@ -36,7 +36,10 @@ impl Snap {
     }
 
     /// Gives each pixel of the art one color: of the palette the one that looks most like the mean of what
-    /// was drawn there, and that mean itself where there is no palette.
+    /// was drawn there, and that mean itself where there is no palette. What is hardly seen counts as little.
+    ///
+    /// A palette's collection has only wholly transparent pixels and opaque ones, so with one a pixel of the
+    /// art is either, whichever is nearer.
     ///
     /// Colors are compared in Oklab, where equal distances look about equal. By the numbers of RGB, a
     /// yellowish green is nearer to some browns than to greens.
@@ -47,18 +50,29 @@ impl Snap {
                 // A picture of another size may end within a cell.
                 let (right, bottom) = (width.min(left + self.cell), height.min(top + self.cell));
                 let inside = || (top..bottom).flat_map(|y| (left..right).map(move |x| (x, y)));
-                let mut sums = [0; 3];
+                let (mut sums, mut seen) = ([0u64; 3], 0);
                 for (x, y) in inside() {
-                    let pixel = picture.get_pixel(x, y);
-                    (0..3).for_each(|channel| sums[channel] += u32::from(pixel[channel]));
+                    let Rgba([colors @ .., alpha]) = *picture.get_pixel(x, y);
+                    for (sum, color) in sums.iter_mut().zip(colors) {
+                        *sum += u64::from(color) * u64::from(alpha);
+                    }
+                    seen += u64::from(alpha);
                 }
-                let count = (right - left) * (bottom - top);
-                let mean = sums.map(|sum| ((sum + count / 2) / count) as u8);
-                let [red, green, blue] = self.nearest(mean);
-                for (x, y) in inside() {
-                    let Rgba([.., alpha]) = *picture.get_pixel(x, y);
-                    picture.put_pixel(x, y, Rgba([red, green, blue, alpha]));
-                }
+                let count = u64::from((right - left) * (bottom - top));
+                let alpha = match ((seen + count / 2) / count) as u8 {
+                    alpha if self.palette.is_empty() => alpha,
+                    alpha if alpha < 128 => 0,
+                    _ => 255,
+                };
+                let pixel = match alpha {
+                    0 => Rgba([0; 4]),
+                    _ => {
+                        let mean = sums.map(|sum| ((sum + seen / 2) / seen) as u8);
+                        let [red, green, blue] = self.nearest(mean);
+                        Rgba([red, green, blue, alpha])
+                    }
+                };
+                inside().for_each(|(x, y)| picture.put_pixel(x, y, pixel));
             }
         }
     }
@@ -118,19 +132,20 @@ mod tests {
     }
 
     #[test]
-    fn every_pixel_gets_a_color_of_the_palette_and_alpha_stays() {
+    fn every_pixel_gets_a_color_of_the_palette_or_is_transparent() {
         let palette = [[0, 0, 0], [255, 255, 255], [200, 30, 30], [30, 30, 160]];
         let snap = Snap::new(&art(16, &palette), 16).unwrap();
         let drawn = |x: u32, y: u32| {
             let [r, g, b] = palette[((x + y) % 4) as usize];
             let noise = |value: u8| if value < 128 { value + 12 } else { value - 12 };
-            Rgba([noise(r), noise(g), noise(b), x as u8])
+            Rgba([noise(r), noise(g), noise(b), 17 * x as u8])
         };
         let mut picture = RgbaImage::from_fn(16, 16, drawn);
         snap.apply(&mut picture);
         for (x, y, pixel) in picture.enumerate_pixels() {
             let [r, g, b] = palette[((x + y) % 4) as usize];
-            assert_eq!(pixel.0, [r, g, b, x as u8], "{x}, {y}");
+            let expected = if x < 8 { [0; 4] } else { [r, g, b, 255] };
+            assert_eq!(pixel.0, expected, "{x}, {y}");
         }
         // What lies on it stays as it is.
         let mut again = picture.clone();
@@ -181,6 +196,25 @@ mod tests {
         Snap::new(&art(8, &palette), 64)
             .unwrap()
             .apply(&mut RgbaImage::new(13, 3));
+    }
+
+    #[test]
+    fn what_is_hardly_seen_hardly_counts() {
+        // Of each block of the grid, one pixel of four is bright and seen, the others are black and hardly so.
+        let picture = RgbaImage::from_fn(16, 16, |x, y| match (x % 2, y % 2) {
+            (0, 0) => Rgba([200, 100, 60, 250]),
+            _ => Rgba([0, 0, 0, 1]),
+        });
+        let mut mean = picture.clone();
+        Snap::new(&art(8, &[]), 16).unwrap().apply(&mut mean);
+        assert!(
+            mean.pixels().all(|pixel| pixel.0 == [198, 99, 59, 63]),
+            "{:?}",
+            mean.get_pixel(0, 0)
+        );
+        let mut nothing = RgbaImage::from_pixel(16, 16, Rgba([9, 9, 9, 0]));
+        Snap::new(&art(8, &[]), 16).unwrap().apply(&mut nothing);
+        assert!(nothing.pixels().all(|pixel| pixel.0 == [0; 4]));
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Seeds to pictures.
 
 use super::{Cancel, Error, Event, Network, z_from_seed};
-use crate::networks::generators::Generate;
+use crate::{
+    art::{laid_on, pixel_from_values},
+    networks::generators::Generate,
+};
 use burn::tensor::{Device, Tensor, TensorData};
 use image::{
     RgbImage, RgbaImage,
@@ -102,7 +105,35 @@ pub async fn latent_from_seed(
     truncation_psi: f32,
     device: &Device,
 ) -> Result<Vec<f32>, Error> {
-    let z = z_from_seeds(generator, &[seed], device);
+    latent_from_z(
+        generator,
+        &z_from_seed(seed, generator.z_dim()),
+        truncation_psi,
+        device,
+    )
+    .await
+}
+
+/// The `[layers width]` that the avatar of `z [z_dim]` is drawn from, row by row.
+///
+/// # Errors
+///
+/// [`Error::Request`] when `z` is not of this generator, [`Error::Device`] when the device fails.
+pub async fn latent_from_z(
+    generator: &dyn Generate,
+    z: &[f32],
+    truncation_psi: f32,
+    device: &Device,
+) -> Result<Vec<f32>, Error> {
+    let z_dim = generator.z_dim();
+    if z.len() != z_dim {
+        let reason = format!(
+            "z has {} numbers, expected {z_dim}: it is of another model",
+            z.len()
+        );
+        return Err(Error::Request(reason));
+    }
+    let z = Tensor::<2>::from_data(TensorData::new(z.to_vec(), [1, z_dim]), device);
     let data = generator
         .latents_from_z(z, truncation_psi)
         .into_data_async()
@@ -139,20 +170,19 @@ pub(super) fn latent_tensor(
     ))
 }
 
-/// The largest centered square of `picture`, on white where it is transparent, as `[1, 3, side, side]` in
-/// `[-1, 1]`.
-pub fn image_from_picture(picture: &RgbaImage, side: usize, device: &Device) -> Tensor<4> {
+/// The largest centered square of `picture`, on a [`ground`](crate::art::ground) of this value where it is
+/// transparent, as `[1, 3, side, side]` in `[-1, 1]`.
+pub fn image_from_picture(picture: &RgbaImage, side: usize, ground: u8, device: &Device) -> Tensor<4> {
     let (width, height) = picture.dimensions();
     let square = width.min(height);
     let (left, top) = ((width - square) / 2, (height - square) / 2);
-    let on_white = RgbImage::from_fn(square, square, |x, y| {
-        let [red, green, blue, alpha] = picture.get_pixel(left + x, top + y).0.map(u32::from);
-        image::Rgb([red, green, blue].map(|over| ((over * alpha + 255 * (255 - alpha) + 127) / 255) as u8))
+    let laid = RgbImage::from_fn(square, square, |x, y| {
+        image::Rgb(laid_on([ground; 3], picture.get_pixel(left + x, top + y).0))
     });
     let side = side as u32;
     let resized = match square == side {
-        true => on_white,
-        false => imageops::resize(&on_white, side, side, FilterType::Triangle),
+        true => laid,
+        false => imageops::resize(&laid, side, side, FilterType::Triangle),
     };
     let channel = |channel: usize| {
         resized
@@ -164,9 +194,8 @@ pub fn image_from_picture(picture: &RgbaImage, side: usize, device: &Device) -> 
     Tensor::from_data(TensorData::new(values, [1, 3, side, side]), device)
 }
 
-/// `images [n, 3, h, w]` in `[-1, 1]` as opaque pictures.
-///
-/// -1 becomes 0 and 1 becomes 255, as `x * 127.5 + 128` without its fraction; what lies outside is clamped.
+/// `images [n, channels, h, w]` in `[-1, 1]` as pictures: of three channels as opaque ones, of four with their
+/// alpha, each pixel as [`pixel_from_values`] has it.
 ///
 /// # Errors
 ///
@@ -174,7 +203,7 @@ pub fn image_from_picture(picture: &RgbaImage, side: usize, device: &Device) -> 
 /// drew what is no color at all.
 pub async fn pictures_from_images(images: Tensor<4>) -> Result<Vec<RgbaImage>, Error> {
     let [_, channels, height, width] = images.dims();
-    assert_eq!(channels, 3, "pictures have three channels");
+    assert!(matches!(channels, 3 | 4), "pictures have three channels, or four");
     let device_error = |error: String| Error::Device(error);
     let data = images
         .into_data_async()
@@ -190,18 +219,12 @@ pub async fn pictures_from_images(images: Tensor<4>) -> Result<Vec<RgbaImage>, E
         });
     }
     let area = height * width;
-    // A float becomes an integer by dropping its fraction and stopping at both ends.
-    let byte = |x: f32| (x * 127.5 + 128.0) as u8;
     let picture = |image: &[f32]| {
         RgbaImage::from_fn(width as u32, height as u32, |x, y| {
             let at = y as usize * width + x as usize;
-            image::Rgba([
-                byte(image[at]),
-                byte(image[area + at]),
-                byte(image[2 * area + at]),
-                255,
-            ])
+            let value = |channel: usize| image.get(channel * area + at).copied().unwrap_or(1.0);
+            image::Rgba(pixel_from_values(std::array::from_fn(value)))
         })
     };
-    Ok(values.chunks_exact(3 * area).map(picture).collect())
+    Ok(values.chunks_exact(channels * area).map(picture).collect())
 }

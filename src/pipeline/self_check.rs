@@ -6,13 +6,18 @@
 
 use super::{
     Cancel, Error, Event, GuideSettings, ImageEncoder, Network, Targets,
-    guide::{guide, image_target},
+    guide::{Loss, Optimizer, Space, guide, image_target},
     sample::{pictures_from_images, z_from_seeds},
 };
-use crate::{networks::generators::Generate, ops::Isa, weights::manifest::GuidedStep};
+use crate::{
+    art::{GRAY, on_gray},
+    networks::generators::Generate,
+    ops::Isa,
+    weights::manifest::GuidedStep,
+};
 use burn::tensor::Device;
 use image::{
-    RgbaImage,
+    Rgba, RgbaImage,
     imageops::{replace, thumbnail},
 };
 
@@ -78,7 +83,8 @@ pub fn reference_side(resolution: usize) -> u32 {
     (resolution as u32).min(MAX_SIDE)
 }
 
-/// The avatars of [`SEEDS`] side by side, as the device draws them.
+/// The avatars of [`SEEDS`] side by side, as the device draws them. Where they are transparent their colors lie
+/// on middle gray, beside their alpha: the color of what is hardly there is no more than noise.
 ///
 /// # Errors
 ///
@@ -106,11 +112,15 @@ fn strip(pictures: Vec<RgbaImage>) -> Result<RgbaImage, Error> {
     let resolution = pictures.first().map_or(0, RgbaImage::width);
     let side = reference_side(resolution as usize);
     let mut strip = RgbaImage::new(side * pictures.len() as u32, side);
-    for (index, picture) in pictures.iter().enumerate() {
+    for (index, mut picture) in pictures.into_iter().enumerate() {
+        for pixel in picture.pixels_mut() {
+            let [red, green, blue] = on_gray(pixel.0);
+            *pixel = Rgba([red, green, blue, pixel[3]]);
+        }
         let left = i64::from(index as u32 * side);
         match resolution == side {
-            true => replace(&mut strip, picture, left, 0),
-            false => replace(&mut strip, &thumbnail(picture, side, side), left, 0),
+            true => replace(&mut strip, &picture, left, 0),
+            false => replace(&mut strip, &thumbnail(&picture, side, side), left, 0),
         }
     }
     Ok(strip)
@@ -169,12 +179,20 @@ pub async fn guided_step<E: ImageEncoder + ?Sized>(
     device: &Device,
 ) -> Result<GuidedStep, Error> {
     let side = references.height();
-    let last = image::imageops::crop_imm(references, references.width() - side, 0, side, side).to_image();
-    let targets = Targets::new(vec![image_target(encoder, &last, 1.0, device)])?;
+    let mut last = image::imageops::crop_imm(references, references.width() - side, 0, side, side).to_image();
+    // Its colors lie on gray already.
+    last.pixels_mut().for_each(|pixel| pixel[3] = 255);
+    let targets = Targets::new(vec![image_target(encoder, &last, GRAY, 1.0, device)])?;
     let z = z_from_seeds(generator, &SEEDS, device);
     let start = generator.latents_from_z(z, truncation_psi);
     let settings = GuideSettings {
+        // All that the step is stands here, as bundles keep what it comes to.
+        loss: Loss::Cosine,
         steps: 1,
+        learning_rate: 0.05,
+        optimizer: Optimizer::Adam,
+        space: Space::W,
+        center_pull: 0.02,
         snapshots: 1,
         truncation_psi,
         ..GuideSettings::default()
@@ -234,7 +252,6 @@ mod tests {
         ops::random,
     };
     use futures::executor::block_on;
-    use image::Rgba;
 
     fn generator() -> Generator {
         random::seed(5);

@@ -12,7 +12,7 @@ use crate::{
     data::{Dataset, Links, read_regular},
     metrics::{Features, frechet_distance, kid, measure_name, precision_recall},
     networks::{
-        encoders::{Eyes, random::RandomFeatures},
+        encoders::{Eyes, ImageEncoder, random::RandomFeatures},
         generators::Generate,
     },
     weights::foreign::{ClipModel, InceptionModel},
@@ -252,7 +252,8 @@ impl Gauge {
         let side = dataset.resolution();
         let (mut values, mut dimensions) = (vec![], 0);
         for places in places.chunks(self.together) {
-            let images = TensorData::new(dataset.images(places)?, [places.len(), 3, side, side]);
+            let shape = [places.len(), dataset.channels(), side, side];
+            let images = TensorData::new(dataset.images(places)?, shape);
             let found = self.eyes.features(Tensor::from_data(images, device));
             dimensions = found.dims()[1];
             if count.saturating_mul(4 * dimensions) > MAX_FEATURES_BYTES {
@@ -299,14 +300,19 @@ pub fn open_inception(path: &Path, device: &Device) -> Result<Eyes<'static>, Err
 }
 
 fn open_clip(path: &Path, device: &Device) -> Result<Eyes<'static>, Error> {
+    Ok(Eyes::Clip(open_image_tower(path, device)?))
+}
+
+/// The image half of a CLIP: of a run of `guise train clip`, or of a file that `guise import clip` wrote.
+pub(super) fn open_image_tower(path: &Path, device: &Device) -> Result<Box<dyn ImageEncoder>, Error> {
     if path.is_dir() {
         let towers = load_towers(&ClipRun::open(path)?, device)?;
-        return Ok(Eyes::Clip(Box::new(towers.image)));
+        return Ok(Box::new(towers.image));
     }
     let file = read_regular(path, Links::Followed, MAX_CLIP_BYTES).map_err(io_error("read", path))?;
     let network = ClipModel::from_safetensors(&file).and_then(|model| model.network(device));
     let network = network.map_err(|error| file_error("use the CLIP", path, error))?;
-    Ok(Eyes::Clip(Box::new(network)))
+    Ok(Box::new(network))
 }
 
 #[cfg(test)]

@@ -17,7 +17,10 @@ mod snapshots;
 mod streams;
 mod trainer;
 
-pub use adversarial::{RelativeVariety, discriminator_loss, generator_loss};
+pub use adversarial::{
+    Objective, RelativeVariety, discriminator_loss, generator_loss, hinge_discriminator_loss,
+    hinge_generator_loss,
+};
 pub use augment::{AdaptiveP, AugPipe, Augmentation};
 pub use checkpoint::{State, Visitor};
 pub use dataset::TrainedOn;
@@ -26,8 +29,10 @@ pub use families::{
     Effort, GeneratorRun, RunFacts, clip, dcgan,
     stylegan2::{
         Course, GrownFrom, Lane, OnCollapse, Parity, Preset, R1Gamma, Race, RaceMoment, Raises, Recipe,
-        Rehearsal, Run, SampleReport, StepStats, StyleGan2Trainer, TrainSettings, TrainState, r1_penalty,
+        Rehearsal, Run, SampleReport, StepStats, StyleGan2Trainer, TrainSettings, TrainState,
+        gradient_penalty,
     },
+    vqgan,
 };
 pub use family::{Family, StepFigures};
 pub use judge::{Answers, Judge, train_judge};

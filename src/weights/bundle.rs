@@ -17,6 +17,7 @@ pub use crate::networks::{
     },
     generators::Generator,
     mapper::Mapper,
+    population::Population,
     super_resolution::srvgg::SrvggNetCompact,
 };
 

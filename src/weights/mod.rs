@@ -17,5 +17,5 @@ mod printable;
 pub use error::Error;
 pub use gguf::Quantization;
 pub use manifest::Manifest;
-pub use params::{Tensors, apply, check, collect};
+pub use params::{Tensors, apply, check, collect, shapes};
 pub use printable::{printable, printable_lines, shortened};

@@ -54,6 +54,13 @@ fn on_the_host(data: TensorData) -> Result<TensorData, DataError> {
     Ok(TensorData::new(data.try_into_vec_as::<f32>()?, shape))
 }
 
+/// The names and shapes of all parameters of `module`, in its order. No value is read.
+pub fn shapes<M: Module>(module: &M) -> Vec<(String, Vec<usize>)> {
+    let mut shapes = Shapes::default();
+    module.visit(&mut shapes);
+    shapes.shapes
+}
+
 /// Makes sure that `tensors` are exactly the parameters of `module`, without touching either.
 ///
 /// # Errors
@@ -61,9 +68,7 @@ fn on_the_host(data: TensorData) -> Result<TensorData, DataError> {
 /// [`Error::Names`] unless the names are exactly those of the module's parameters, [`Error::Shape`] when
 /// a shape differs.
 pub fn check<M: Module>(module: &M, tensors: &Tensors) -> Result<(), Error> {
-    let mut shapes = Shapes::default();
-    module.visit(&mut shapes);
-    let shapes = shapes.shapes;
+    let shapes = shapes(module);
     let names: BTreeSet<_> = shapes.iter().map(|(name, _)| name).collect();
     let missing: Vec<_> = shapes
         .iter()

@@ -1,5 +1,6 @@
 //! Bundles from networks to bytes and back: what comes out draws the same, and what lies is refused.
 
+mod explore;
 mod manifest;
 mod numbers;
 mod tiny;

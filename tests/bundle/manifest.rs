@@ -42,6 +42,37 @@ fn lying_manifests_are_refused() {
     );
     assert!(Manifest::parse("[".repeat(100_000).as_bytes()).is_err());
 
+    // A population is of the towers' own width, and of no more pictures than anyone waits for.
+    let file = |name: &str| {
+        serde_json::json!({
+            "file": name, "bytes": 64, "sha256": "0".repeat(64), "quantization": "q8_0", "parameters": 64,
+            "config": {"pictures": 2, "embed_dim": 32}, "weights": {"license": "CC0-1.0"},
+        })
+    };
+    let with = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut json = serde_json::to_value(TinyBundle::new().manifest).unwrap();
+        json["parts"]["population"] = file("population.gguf");
+        change(&mut json["parts"]);
+        Manifest::parse(json.to_string().as_bytes()).map_err(|error| error.to_string())
+    };
+    assert!(with(&|_| {}).is_ok());
+    let error = |change: &dyn Fn(&mut serde_json::Value)| with(change).unwrap_err();
+    let wide = error(&|parts| parts["population"]["config"]["embed_dim"] = 31.into());
+    assert!(
+        wide.contains("population.config.embed_dim is 31, expected 32"),
+        "{wide}"
+    );
+    let many = error(&|parts| parts["population"]["config"]["pictures"] = 5000.into());
+    assert!(many.contains("pictures is 5000, expected 1 to 4096"), "{many}");
+    let twice = error(&|parts| parts["population"] = file("upscaler.gguf"));
+    assert!(twice.contains("a file of its own"), "{twice}");
+    let alone = error(&|parts| {
+        for name in ["image_tower", "text_tower", "vocabulary"] {
+            parts.as_object_mut().unwrap().remove(name);
+        }
+    });
+    assert!(alone.contains("no population without towers"), "{alone}");
+
     refused("/version", 3.into(), "version is 3, expected 1 or 2");
     refused(
         "/parts/generator/config/architecture",
@@ -97,8 +128,13 @@ fn lying_manifests_are_refused() {
     );
     refused(
         "/parts/generator/config/img_channels",
-        4.into(),
-        "img_channels is 4, expected 3",
+        5.into(),
+        "img_channels is 5, expected 1 to 4",
+    );
+    refused(
+        "/parts/generator/config/img_channels",
+        1.into(),
+        "img_channels is 1, expected 3, or 4 with alpha",
     );
     refused(
         "/parts/upscaler/config/num_conv",

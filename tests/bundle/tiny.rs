@@ -75,6 +75,7 @@ impl TinyBundle {
                 text_tower: Some(text_part),
                 vocabulary: Some(File::describe("vocabulary.txt", VOCABULARY.as_bytes())),
                 mapper: None,
+                population: None,
             },
             art: credit("Nobody: there was no art"),
             training: Training {

@@ -96,7 +96,16 @@ fn avatars_come_closer_to_a_sentence() {
             let scores = scores(&generate(
                 &clip,
                 &out,
-                &["--prompt", prompt, "--steps", steps, "--cutouts", "2"],
+                &[
+                    "--prompt",
+                    prompt,
+                    "--steps",
+                    steps,
+                    "--cutouts",
+                    "2",
+                    "--space",
+                    "w",
+                ],
             ));
             assert_eq!(scores.len(), 2);
             (scores, std::fs::read(&out).unwrap())

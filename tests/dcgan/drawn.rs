@@ -214,6 +214,7 @@ fn words_guide_z() {
             space,
             steps: 30,
             learning_rate: 0.1,
+            center_pull: 0.02,
             ..GuideSettings::default()
         };
         let mut losses = vec![];

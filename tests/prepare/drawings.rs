@@ -231,7 +231,7 @@ fn svgs_need_the_program_that_draws_them() {
     folders.put("a.svg", CRISP);
     let options = PrepareOptions {
         resolution: Some(32),
-        background: [255; 3],
+        background: guise::data::Background::Color([255; 3]),
         pixel_art: Default::default(),
         program: folders.dir.path().join("not-there"),
     };

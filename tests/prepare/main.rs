@@ -16,6 +16,7 @@ mod pixel_art;
 mod rerun;
 mod several;
 mod traits;
+mod transparency;
 
 const CRISP: &str = r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" shape-rendering="crispEdges">
     <rect width="16" height="16" fill="white"/><rect x="5" y="6" width="1" height="1" fill="red"/></svg>"#;
@@ -50,7 +51,7 @@ impl Folders {
     fn prepare(&self, resolution: usize) -> Result<PrepareSummary, Error> {
         let options = PrepareOptions {
             resolution: Some(resolution),
-            background: [255; 3],
+            background: guise::data::Background::Color([255; 3]),
             pixel_art: Default::default(),
             program: env!("CARGO_BIN_EXE_guise").into(),
         };

@@ -204,7 +204,7 @@ fn a_grid_that_is_named_is_taken_where_none_can_be_found() {
     );
     let options = PrepareOptions {
         resolution: None,
-        background: [255; 3],
+        background: guise::data::Background::Color([255; 3]),
         pixel_art: PixelArtChoice::Grid(24),
         program: env!("CARGO_BIN_EXE_guise").into(),
     };
@@ -214,6 +214,27 @@ fn a_grid_that_is_named_is_taken_where_none_can_be_found() {
     for (x, y, color) in drawing(24, 0).enumerate_pixels() {
         assert_close(read(&dataset, 0).get_pixel(x, y).0, color.0, 40);
     }
+}
+
+#[test]
+fn rare_colors_are_no_part_of_the_palette() {
+    let folders = Folders::new();
+    for number in 0..3 {
+        let mut drawn = RgbImage::from_fn(32, 32, |x, y| {
+            let gray = ((x + 32 * y) % 256) as u8;
+            Rgb([gray, gray, 7 * (y % 2) as u8])
+        });
+        drawn.put_pixel(5, 5, Rgb([200, 0, number]));
+        folders.put(&format!("{number}.png"), png(&shown_at(&drawn, 256)));
+    }
+    let said = said(&folders.guise(&[]));
+    assert!(
+        said.contains("with a palette of 256 colors, which 99.9 % of the pixels have"),
+        "{said}"
+    );
+    let dataset = Dataset::open(&folders.dataset()).unwrap();
+    let palette = &dataset.pixel_art().unwrap().palette;
+    assert!(palette.iter().all(|color| color.0[0] == color.0[1]));
 }
 
 #[test]

@@ -143,7 +143,7 @@ fn foreign_folders_are_left_alone() {
 
     let options = PrepareOptions {
         resolution: Some(32),
-        background: [0; 3],
+        background: guise::data::Background::Color([0; 3]),
         pixel_art: Default::default(),
         program: env!("CARGO_BIN_EXE_guise").into(),
     };
@@ -216,7 +216,7 @@ fn the_command_says_what_it_did_and_what_is_wrong() {
 
     let options = PrepareOptions {
         resolution: Some(32),
-        background: [0; 3],
+        background: guise::data::Background::Color([0; 3]),
         pixel_art: Default::default(),
         program: env!("CARGO_BIN_EXE_guise").into(),
     };

@@ -33,7 +33,7 @@ fn several_collections_are_one_dataset_that_tells_them_apart() {
     let options = PrepareOptions {
         resolution: Some(16),
         pixel_art: Default::default(),
-        background: [255; 3],
+        background: guise::data::Background::Color([255; 3]),
         program: env!("CARGO_BIN_EXE_guise").into(),
     };
     let prepare = |collections: &[&Path], out: &Path| {

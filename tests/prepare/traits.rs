@@ -184,7 +184,7 @@ fn captions_of_an_image_folder_are_kept() {
     let again = folders.dir.path().join("again");
     let options = PrepareOptions {
         resolution: Some(16),
-        background: [255; 3],
+        background: guise::data::Background::Color([255; 3]),
         pixel_art: Default::default(),
         program: env!("CARGO_BIN_EXE_guise").into(),
     };

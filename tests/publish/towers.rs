@@ -31,6 +31,7 @@ fn the_towers_of_a_clip_come_along() {
             "image_tower.gguf",
             "mapper.gguf",
             "model.json",
+            "population.gguf",
             "references.png",
             "samples.png",
             "text_tower-LICENSE.txt",
@@ -60,16 +61,47 @@ fn the_towers_of_a_clip_come_along() {
     for name in names(&bundle) {
         fs::copy(bundle.join(&name), older.join(&name)).unwrap();
     }
-    let without = Manifest {
+    let population = parts.population.as_ref().unwrap();
+    assert_eq!(population.config.pictures, 8);
+    let mut without = Manifest {
         traits: vec![],
         ..manifest.clone()
     };
+    without.parts.population = None;
+    fs::remove_file(older.join("population.gguf")).unwrap();
     fs::write(older.join("model.json"), serde_json::to_vec(&without).unwrap()).unwrap();
     let data = trained_run().ancestors().nth(2).unwrap().join("data");
     let said = succeeds(&["publish", "--refresh", utf8(&older), "--data", utf8(&data)]);
-    assert!(said.contains("references and traits added"), "{said}");
+    assert!(said.contains("references, traits and population added"), "{said}");
     let refreshed = Manifest::parse(&fs::read(older.join("model.json")).unwrap()).unwrap();
     assert_eq!(refreshed.traits, manifest.traits);
+    assert_eq!(refreshed.parts.population, manifest.parts.population);
+    // How well avatars fit is told clause by clause, and where a bundle cannot tell, as before.
+    let told = |bundle: &Path| {
+        let out = dir.path().join("fit.png");
+        let wish = [
+            "--prompt",
+            "red hair | orange hair:-1",
+            "--quality",
+            "draft",
+            "--count",
+            "2",
+        ];
+        let args = ["generate", "--model", utf8(bundle), "--out", utf8(&out)];
+        succeeds(&[&args[..], &wish].concat())
+    };
+    let fits = told(&bundle);
+    let line = |clause: &str| {
+        let line = fits
+            .lines()
+            .find(|line| line.trim().starts_with(clause))
+            .unwrap_or_default();
+        line.matches(" %").count()
+    };
+    assert_eq!([line("red hair"), line("no orange hair")], [2, 2], "{fits}");
+    fs::write(older.join("model.json"), serde_json::to_vec(&without).unwrap()).unwrap();
+    let scores = told(&older);
+    assert!(scores.contains("scores ") && !scores.contains('%'), "{scores}");
     let card = fs::read_to_string(bundle.join("README.md")).unwrap();
     for expected in [
         "Apache-2.0",

@@ -8,7 +8,7 @@ use guise::{
         stylegan2::{Generator, NoiseMode, StyleGan2Config},
     },
     pipeline::guide::Space,
-    train::{AugPipe, Augmentation, r1_penalty},
+    train::{AugPipe, Augmentation, gradient_penalty},
     weights::{apply, collect},
 };
 use rand::SeedableRng;
@@ -74,7 +74,7 @@ fn a_conditional_discriminator_judges_and_learns_as_the_reference() {
 
     let nothing = Augmentation::draw(AugPipe::None, 0.0, 8, 16, &mut ChaCha8Rng::seed_from_u64(0));
     let image = fixture.tensor("image", &device);
-    let (penalty, surrogate) = r1_penalty(&discriminator, image, classes(), &nothing);
+    let (penalty, surrogate) = gradient_penalty(&discriminator, image, classes(), &nothing);
     fixture.assert_close("r1.penalty", TensorData::from([penalty as f32]));
     let found = fixture.assert_penalty_gradients(&discriminator, surrogate);
     assert!(found.contains_key("mapping.embed.weight") && found.contains_key("mapping.layers.1.weight"));

@@ -15,7 +15,7 @@ use guise::{
         Generate,
         stylegan2::{Discriminator, Generator, NoiseMode, StyleGan2Config},
     },
-    train::{AugPipe, Augmentation, r1_penalty},
+    train::{AugPipe, Augmentation, gradient_penalty},
     weights::{apply, collect},
 };
 use rand::SeedableRng;
@@ -237,7 +237,7 @@ fn r1_penalty_is_that_of_differentiating_twice() {
         let image: Tensor<4> = fixture.tensor("image", &device);
         let [n, _, side, _] = image.dims();
         let nothing = Augmentation::draw(AugPipe::None, 0.0, n, side, &mut ChaCha8Rng::seed_from_u64(0));
-        let (penalty, surrogate) = r1_penalty(&discriminator, image, None, &nothing);
+        let (penalty, surrogate) = gradient_penalty(&discriminator, image, None, &nothing);
         fixture.assert_close("r1.penalty", TensorData::from([penalty as f32]));
         // The surrogate's value is E|v|^2, twice the penalty; its gradient is the penalty's.
         assert!((surrogate.clone().into_scalar::<f32>() as f64 - 2.0 * penalty).abs() < 1e-3 * penalty);

@@ -2,7 +2,7 @@
 //! batches in parts, and what is done about a collapse.
 
 use super::{dataset, dataset_of_side, done, guise, only_run, path, refused, train, weights};
-use guise::train::{AugPipe, R1Gamma, Run, TrainSettings};
+use guise::train::{AugPipe, Objective, R1Gamma, Run, TrainSettings};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -305,6 +305,31 @@ fn a_run_in_phases_resumes_as_it_would_have_gone_on() {
         let said = refused(guise(&[&["train", "--resume", path(&run)][..], &more].concat()));
         assert!(said.contains(expected), "{said}");
     }
+}
+
+#[test]
+fn a_run_keeps_its_objective() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(dir.path());
+    let [whole, halves] = ["whole", "halves"].map(|name| dir.path().join(name));
+    let more = ["--objective", "relativistic"];
+    done(train(&data, &whole, "0.064", &more));
+    done(train(&data, &halves, "0.032", &more));
+    let run = only_run(&halves);
+    done(guise(&["train", "--resume", path(&run), "--kimg", "0.064"]));
+    assert_eq!(weights(&run), weights(&only_run(&whole)));
+    assert_eq!(settings(&halves).recipe.objective, Objective::Relativistic);
+    let ticks = Run::open(&run).unwrap().ticks().unwrap();
+    assert!(ticks[0].stats.r2_penalty.is_some_and(|penalty| penalty > 0.0));
+
+    let said = refused(guise(&[
+        "train",
+        "--resume",
+        path(&run),
+        "--objective",
+        "non-saturating",
+    ]));
+    assert!(said.contains("--objective"), "{said}");
 }
 
 /// Pictures whose colors differ as much as colors can.

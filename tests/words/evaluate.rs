@@ -74,6 +74,21 @@ fn prompts_are_evaluated_beside_chance() {
         assert!(figures[kind]["everything asked for"].is_f64());
     }
     assert!(figures.get("better").is_none(), "it was not asked for");
+    for kind in ["draft", "normal"] {
+        let variety = figures["variety"][kind].as_f64().unwrap();
+        assert!((0.01..2.0).contains(&variety), "{kind}: {variety}");
+    }
+    for kind in ["draft", "normal", "chance"] {
+        let distance = figures["distance"][kind].as_f64().unwrap();
+        assert!(
+            distance > 1.0,
+            "random weights draw nothing of the collection: {distance}"
+        );
+    }
+    assert!(
+        table.contains("variety of a sentence's") && table.contains("distance from it"),
+        "{table}"
+    );
     for shape in ["commas", "joined", "sentence", "noisy", "denied", "foreign"] {
         let share = figures["shapes"][shape]["normal"]["everything asked for"].as_f64();
         assert!(
@@ -93,6 +108,7 @@ fn prompts_are_evaluated_beside_chance() {
         assert!(!output.status.success());
         String::from_utf8(output.stderr).unwrap()
     };
+    assert!(error(&["--count", "0"]).contains("0 is not in 1..=64"));
     assert!(error(&["--prompts", "0"]).contains("--prompts is 0"));
     assert!(error(&["--prompts", "1000000000000"]).contains("expected 1 to 10000"));
     assert!(error(&["--traits", "tail,wings"]).contains("has none of the traits tail, wings"));

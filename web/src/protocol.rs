@@ -203,6 +203,22 @@ pub struct ModelCard {
     pub license: Linked,
 }
 
+/// How well a picture fits a clause of what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fit {
+    /// The clause, as the model understood it.
+    pub clause: String,
+    /// The share of the collection's pictures that fit it less, in percent, 0 to 99.
+    pub percent: u8,
+}
+
+/// "blue shirt 31 %".
+impl std::fmt::Display for Fit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} %", self.clause, self.percent)
+    }
+}
+
 /// What the page shows about the model, all of it plain text from the manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelFacts {
@@ -328,6 +344,8 @@ pub enum Reply {
         latent: Latent,
         /// The cosine between picture and words, -1 to 1, where there were words.
         score: Option<f32>,
+        /// How well it fits each clause of the words, where the model can tell.
+        fits: Vec<Fit>,
     },
     /// Something about what was asked for, to be told with the result.
     Remark {

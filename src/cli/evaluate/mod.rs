@@ -1,10 +1,12 @@
 //! `guise evaluate`.
 
 mod drawn;
+mod looks;
 mod pair;
 mod panel;
 mod pictures;
 mod prompts;
+mod reconstructions;
 mod shapes;
 
 use super::{
@@ -33,6 +35,7 @@ enum What {
     Pair(pair::Args),
     Pictures(pictures::Args),
     Prompts(prompts::Args),
+    Reconstructions(reconstructions::Args),
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
@@ -41,6 +44,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         What::Pair(args) => pair::run(args),
         What::Pictures(args) => pictures::run(args),
         What::Prompts(args) => prompts::run(args),
+        What::Reconstructions(args) => reconstructions::run(args),
     }
 }
 

@@ -101,7 +101,7 @@ impl Panel {
         let mut pictures = vec![];
         for (index, values) in values.iter().enumerate() {
             let answers = questions.iter().map(|question| question.answer(values)).collect();
-            pictures.push((dataset.read(index)?, answers));
+            pictures.push((dataset.read_on_gray(index)?, answers));
         }
         pictures.shuffle(&mut ChaCha8Rng::seed_from_u64(0));
         let (tested, learned) = pictures.split_at((dataset.len() as f64 * TESTED) as usize);

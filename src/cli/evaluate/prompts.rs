@@ -2,11 +2,13 @@
 
 use super::{
     Opened, Subject,
+    looks::{Looks, variety},
     panel::{Panel, Question, Tally},
     shapes::Shape,
     write_figures,
 };
 use crate::{
+    art::on_gray,
     cli::{files::writable, model::Model, progress, trust::Purpose},
     pipeline::{
         self, Cancel, Event, Imagination, ImagineRequest, Quality, SampleRequest, Targets, imagine,
@@ -42,6 +44,9 @@ pub(super) struct Args {
     /// Sentences.
     #[arg(long, value_name = "N", default_value_t = 200)]
     prompts: usize,
+    /// Avatars for each sentence, which are also held against each other.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+    count: u8,
     /// Traits to ask for, of those that the dataset has.
     #[arg(
         long,
@@ -62,13 +67,13 @@ pub(super) struct Args {
     /// Qualities to measure.
     #[arg(long, value_delimiter = ',', default_value = "draft,normal,better", value_parser = quality)]
     qualities: Vec<(String, Quality)>,
-    /// The optimizer's largest step [default: 0.05].
+    /// The optimizer's largest step [default: 0.02].
     #[arg(long, value_name = "RATE")]
     lr: Option<f64>,
-    /// Weight of the pull toward the average avatar [default: 0.02].
+    /// Weight of the pull back to the draft [default: 0.3].
     #[arg(long, value_name = "WEIGHT")]
     pull: Option<f64>,
-    /// Guesses of the draft [default: 64].
+    /// Guesses of the draft [default: 64 for each avatar, at most 1024].
     #[arg(long, value_name = "N")]
     candidates: Option<usize>,
     /// Views that each picture is judged in while it is guided.
@@ -130,15 +135,21 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         ..
     } = model;
     // The judge learns from all pictures at once, and answers about all that were drawn.
-    let pictures = dataset.len() + (RANDOM + 1) * args.prompts;
+    let count = usize::from(args.count);
+    let pictures = dataset.len() + (RANDOM + count) * args.prompts;
     let bytes = (pictures * 3 * dataset.resolution().pow(2)) as u64;
     let what = format!("keeping {pictures} pictures");
     memory.ensure(bytes, &what, "ask for fewer --prompts, or take a smaller dataset")?;
     let judge = |n| to_judge(&generator, &*words.image, n);
     let batch_size = memory.batch(None, 8, judge)?;
-    let guided = to_guide(&generator, &*words.image, 1, args.cutouts);
-    memory.ensure(guided, "looking for an avatar", "ask for fewer --cutouts")?;
+    let guided = to_guide(&generator, &*words.image, count, args.cutouts);
+    memory.ensure(
+        guided,
+        "looking for avatars",
+        "ask for fewer with --count or --cutouts",
+    )?;
     let panel = Panel::learn(&dataset, &args.traits, &device)?;
+    let looks = Looks::at(&dataset, &device)?;
     let tally = |wishes: &[Wish], pictures: &[Vec<u8>], each: usize| {
         let mut tally = Tally::default();
         for (picture, answers) in panel.answers(pictures).iter().enumerate() {
@@ -161,7 +172,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             let mut request = ImagineRequest {
                 truncation_psi,
                 batch_size,
-                ..ImagineRequest::new(*quality, 1, args.seed.wrapping_add(number as u64))
+                ..ImagineRequest::new(*quality, count, args.seed.wrapping_add(number as u64))
             };
             request.guidance.snapshots = 1;
             request.guidance.learning_rate = args.lr.unwrap_or(request.guidance.learning_rate);
@@ -173,10 +184,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
                 encoder: Some(&*words.image),
                 mapper: words.mapper.as_ref(),
             };
-            let mut drawn = None;
+            let mut drawn = vec![vec![]; count];
             let keep = async |event| {
-                if let Event::Picture { image, .. } = event {
-                    drawn = Some(planes(&image));
+                if let Event::Picture { index, image } = event {
+                    drawn[index] = planes(&image);
                 }
             };
             block_on(imagine(
@@ -187,7 +198,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
                 &Cancel::default(),
                 keep,
             ))?;
-            pictures.push(drawn.context("nothing was drawn")?);
+            pictures.extend(drawn);
             bar.inc(1);
         }
         bar.finish_and_clear();
@@ -195,7 +206,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     };
 
     let mut figures = Figures::default();
-    let mut first = None;
+    let (mut first, mut seen) = (None, vec![]);
     for &shape in &args.shapes {
         let wishes = wishes(&panel.questions, args.prompts, args.seed, shape);
         let name = shape
@@ -206,9 +217,11 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             continue;
         }
         for quality in &args.qualities {
-            let shares = tally(&wishes, &draw(&wishes, quality)?, 1);
+            let drawn = draw(&wishes, quality)?;
+            let shares = tally(&wishes, &drawn, count);
             if first.is_none() {
                 figures.traits.push((quality.0.clone(), shares.clone()));
+                seen.push((quality.0.clone(), looks.see(&drawn)));
             }
             figures.shapes.push((name.clone(), quality.0.clone(), shares));
         }
@@ -236,6 +249,20 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     figures
         .traits
         .push(("chance".into(), tally(&wishes, &pictures, RANDOM)));
+
+    let random = looks.see(&pictures);
+    for (quality, avatars) in &seen {
+        if count > 1 {
+            let variety = variety(avatars, count, &random);
+            figures.variety.insert(quality.clone(), rounded(variety));
+        }
+        figures
+            .strangeness
+            .insert(quality.clone(), rounded(looks.strangeness(avatars)));
+    }
+    figures
+        .strangeness
+        .insert("chance".into(), rounded(looks.strangeness(&random)));
 
     print_table(&figures, &panel);
     write_figures(args.out.as_deref(), &json(&figures, &panel))
@@ -276,9 +303,9 @@ fn wishes(questions: &[Question], count: usize, seed: u64, shape: Shape) -> Vec<
     (0..count).filter_map(|_| wish()).collect()
 }
 
-/// A picture as the judge sees it, planes first.
+/// A picture as the judge sees it, planes first, on gray where it is transparent.
 fn planes(picture: &RgbaImage) -> Vec<u8> {
-    let channel = |channel: usize| picture.pixels().map(move |pixel| pixel.0[channel]);
+    let channel = |channel: usize| picture.pixels().map(move |pixel| on_gray(pixel.0)[channel]);
     (0..3).flat_map(channel).collect()
 }
 
@@ -289,6 +316,10 @@ struct Figures {
     traits: Vec<(String, BTreeMap<String, f64>)>,
     /// By shape and quality.
     shapes: Vec<(String, String, BTreeMap<String, f64>)>,
+    /// How much the avatars of a sentence differ, where random ones differ by one, by quality.
+    variety: BTreeMap<String, f64>,
+    /// How far avatars are from the collection's pictures, where its own are one, by quality.
+    strangeness: BTreeMap<String, f64>,
 }
 
 fn print_table(figures: &Figures, panel: &Panel) {
@@ -303,6 +334,19 @@ fn print_table(figures: &Figures, panel: &Panel) {
         let shares = figures.traits.iter().map(|(_, shares)| shares.get(category));
         row(category, shares);
     }
+    let names = || figures.traits.iter().map(|(name, _)| name);
+    println!();
+    heading("beside random avatars: 1", names());
+    row(
+        "variety of a sentence's",
+        names().map(|name| figures.variety.get(name)),
+    );
+    println!();
+    heading("beside the collection: 1", names());
+    row(
+        "distance from it",
+        names().map(|name| figures.strangeness.get(name)),
+    );
     println!();
     let mut shapes: Vec<&String> = figures.shapes.iter().map(|(shape, ..)| shape).collect();
     shapes.dedup();
@@ -346,6 +390,11 @@ fn row<'a>(first: &str, shares: impl Iterator<Item = Option<&'a f64>>) {
     println!();
 }
 
+/// To four digits.
+fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}
+
 /// All of that as JSON.
 fn json(figures: &Figures, panel: &Panel) -> Value {
     let traits = figures.traits.iter();
@@ -357,6 +406,8 @@ fn json(figures: &Figures, panel: &Panel) -> Value {
         let of_shape = shapes.entry(shape.clone()).or_insert_with(|| json!({}));
         of_shape[quality] = json!(shares);
     }
+    object.insert("variety".into(), json!(figures.variety));
+    object.insert("distance".into(), json!(figures.strangeness));
     object.insert("shapes".into(), Value::Object(shapes));
     let judged = panel.questions.iter().zip(&panel.accuracy);
     let judged = judged.map(|(question, accuracy)| {

@@ -114,7 +114,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         return draw_wish(
             &args.wish,
             &words,
-            (generator, resolution),
+            (generator, [resolution, opened.channels]),
             truncation_psi,
             (&args.out, folder, snap.as_ref()),
             (device, limits),

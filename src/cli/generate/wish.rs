@@ -11,7 +11,7 @@ use crate::{
     networks::generators::Generator,
     ops::cutouts::CutoutConfig,
     pipeline::{
-        Cancel, Event, GuideSettings, Imagination, ImagineRequest, Quality, Snap,
+        Cancel, Event, Fit, GuideSettings, Imagination, ImagineRequest, Quality, Snap,
         guide::{Loss, Optimizer, Space},
         imagine,
         memory::{to_guide, to_judge},
@@ -49,13 +49,14 @@ pub(in crate::cli) struct Wish {
     /// The best of many guesses, then 30 or 200 steps toward the wish.
     #[arg(long, default_value = "normal", value_parser = named::<Quality>(&["draft", "normal", "better"]))]
     quality: Quality,
-    /// Guesses of the draft [default: 64, or 4 for each avatar].
+    /// Guesses of the draft [default: 64 for each avatar, at most 1024].
     #[arg(long, value_name = "N")]
     candidates: Option<usize>,
     /// Steps toward the wish [default: what the quality says].
     #[arg(long)]
     steps: Option<usize>,
-    /// The optimizer's largest step, in units of the latents' own spread [default: 0.05].
+    /// The optimizer's largest step, in units of the latents' own spread [default: 0.02, or
+    /// 0.05 in other spaces than the whitened one].
     #[arg(long, value_name = "RATE")]
     lr: Option<f64>,
     /// The rule of the steps; adamw also pulls toward the average.
@@ -64,14 +65,16 @@ pub(in crate::cli) struct Wish {
     /// How far a picture is from the wish.
     #[arg(long, default_value = "cosine", value_parser = named::<Loss>(&["cosine", "spherical", "l2", "l1"]))]
     loss: Loss,
-    /// What is optimised: the generator's input, one w for all layers, or a w for each.
-    #[arg(long, default_value = "w", value_parser = named::<Space>(&["z", "w", "w+"]))]
+    /// What is optimised: the generator's input, one w for all layers, the same where all directions are as
+    /// likely, or a w for each layer.
+    #[arg(long, default_value = "whitened", value_parser = named::<Space>(&["z", "w", "whitened", "w+"]))]
     space: Space,
     /// Judge each picture in so many different views; 0 is the whole picture, which suits a collection's own
     /// CLIP; 8 suit one that was imported.
     #[arg(long, value_name = "N", default_value_t = 0)]
     cutouts: usize,
-    /// Weight of the pull toward the average avatar [default: 0.02].
+    /// Weight of the pull back to the draft, in other spaces than the whitened one toward the average avatar
+    /// [default: 0.3, or 0.02 in other spaces].
     #[arg(long, value_name = "WEIGHT")]
     pull: Option<f64>,
     /// Noise on the latents in the first steps, in units of their spread.
@@ -132,16 +135,17 @@ impl Wish {
     fn request(&self, truncation_psi: f32) -> ImagineRequest {
         let request = ImagineRequest::new(self.quality, self.count, self.seed);
         let guidance = request.guidance.clone();
+        let (learning_rate, center_pull) = self.space.usual();
         ImagineRequest {
             candidates: self.candidates.unwrap_or(request.candidates),
             truncation_psi,
             guidance: GuideSettings {
                 loss: self.loss,
                 steps: self.steps.unwrap_or(guidance.steps),
-                learning_rate: self.lr.unwrap_or(guidance.learning_rate),
+                learning_rate: self.lr.unwrap_or(learning_rate),
                 optimizer: self.optimizer,
                 space: self.space,
-                center_pull: self.pull.unwrap_or(guidance.center_pull),
+                center_pull: self.pull.unwrap_or(center_pull),
                 latent_noise: self.latent_noise,
                 cutouts: CutoutConfig {
                     num_cutouts: self.cutouts,
@@ -166,7 +170,7 @@ pub(super) struct Limits {
 pub(super) fn draw_wish(
     wish: &Wish,
     words: &Words,
-    (generator, resolution): (&Generator, usize),
+    (generator, [resolution, channels]): (&Generator, [usize; 2]),
     truncation_psi: f32,
     (out, folder, snap): (&Path, bool, Option<&Snap>),
     (device, limits): (&Device, Limits),
@@ -191,7 +195,7 @@ pub(super) fn draw_wish(
     limits.memory.ensure(together, &what, instead)?;
 
     // What cannot be read or shown is known before the work.
-    let targets = words.targets(wish.prompt.as_deref(), wish.image.as_deref(), device)?;
+    let targets = words.targets(wish.prompt.as_deref(), wish.image.as_deref(), channels, device)?;
     let mut sheet = match folder {
         true => {
             std::fs::create_dir_all(out)
@@ -277,15 +281,43 @@ pub(super) fn draw_wish(
     if let Some(sheet) = sheet {
         write_png(out, &sheet.into_image())?;
     }
+    let drawn = format!(
+        "{}: {count} avatars of {resolution} x {resolution} pixels",
+        out.display()
+    );
+    let yardstick = match &wish.prompt {
+        Some(prompt) => words.yardstick(prompt)?,
+        None => None,
+    };
+    if let Some(yardstick) = yardstick {
+        let fits: Vec<Vec<Fit>> = avatars
+            .iter()
+            .map(|avatar| yardstick.fits(&avatar.embedding))
+            .collect();
+        eprintln!("{drawn}; of the collection's own pictures, so many fit less:");
+        eprint!("{}", fit_table(&fits));
+        return Ok(());
+    }
     let scores: Vec<String> = avatars
         .iter()
         .map(|avatar| format!("{:.3}", avatar.score))
         .collect();
-    eprintln!(
-        "{}: {} avatars of {resolution} x {resolution} pixels, scores {}",
-        out.display(),
-        avatars.len(),
-        scores.join(" ")
-    );
+    eprintln!("{drawn}, scores {}", scores.join(" "));
     Ok(())
+}
+
+/// A line for each clause, with a figure for each avatar.
+fn fit_table(avatars: &[Vec<Fit>]) -> String {
+    let clauses = avatars.first().map_or(&[][..], Vec::as_slice);
+    let width = clauses.iter().map(|fit| fit.clause.chars().count()).max();
+    let line = |(place, fit): (usize, &Fit)| {
+        let figures = avatars.iter().map(|fits| format!("{:>5} %", fits[place].percent));
+        format!(
+            "  {:width$}{}\n",
+            fit.clause,
+            figures.collect::<String>(),
+            width = width.unwrap_or(0)
+        )
+    };
+    clauses.iter().enumerate().map(line).collect()
 }

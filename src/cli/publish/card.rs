@@ -1,6 +1,8 @@
 //! The model card and the summary of a bundle.
 
-use super::{ENLARGED, GENERATOR, IMAGE_TOWER, LEAST_PSNR_DB, MAPPER, SHEET_SEEDS, TEXT_TOWER, UPSCALER};
+use super::{
+    ENLARGED, GENERATOR, IMAGE_TOWER, LEAST_PSNR_DB, MAPPER, POPULATION, SHEET_SEEDS, TEXT_TOWER, UPSCALER,
+};
 use crate::{
     cli::bundle::{SHEET, TEXT_TOWER_LICENSE},
     metrics::measure_name,
@@ -53,6 +55,9 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
         generator.parameters,
         generator.quantization.name()
     ));
+    if generator.config.img_channels() == 4 {
+        line("- Its pictures have alpha: they are transparent where nothing is drawn.");
+    }
     if let Some(art) = manifest.pixel_art() {
         let grid = art.pixel_grid;
         let colors = match art.palette.len() {
@@ -104,6 +109,13 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
              (`{MAPPER}`).",
             mapper.parameters,
             mapper.quantization.name()
+        ));
+    }
+    if let Some(population) = &parts.population {
+        line(&format!(
+            "- {} pictures of the collection as the image tower sees them, by which is told how well an avatar fits \
+             (`{POPULATION}`).",
+            population.config.pictures
         ));
     }
     line("- `model.json` describes the files, with their lengths and SHA-256.\n");
@@ -268,6 +280,7 @@ pub(super) fn summary(manifest: &Manifest, dir: &Path) -> String {
             "image_tower" => parts.image_tower.as_ref().map_or_else(Default::default, cells),
             "text_tower" => parts.text_tower.as_ref().map_or_else(Default::default, cells),
             "mapper" => parts.mapper.as_ref().map_or_else(Default::default, cells),
+            "population" => parts.population.as_ref().map_or_else(Default::default, cells),
             _ => Default::default(),
         };
         row([name, &file.name, &storage, &parameters, &file.bytes.to_string()]);

@@ -29,7 +29,7 @@ pub(super) fn pack_mapper(
         held_out: settings.held_out.min(count / 2),
         ..settings
     };
-    let bar = progress::bar(0, "samples and steps for the mapper");
+    let bar = progress::bar(0, "pictures' worth of work for the mapper");
     let (mapper, metrics) = train_mapper(generator, tower, texts, &settings, |done, total| {
         bar.set_length(total as u64);
         bar.set_position(done as u64);

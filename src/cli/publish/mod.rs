@@ -4,7 +4,9 @@ mod card;
 mod facts;
 mod mapper;
 mod place;
+mod population;
 mod references;
+mod rights;
 mod shown;
 mod towers;
 
@@ -17,6 +19,7 @@ use super::{
     progress,
     sheet::encode_png,
     snapshot::SnapshotFlag,
+    traits::known_traits,
     trust,
 };
 use crate::{
@@ -43,8 +46,10 @@ use futures::executor::block_on;
 use image::RgbaImage;
 use mapper::pack_mapper;
 use place::Place;
+use population::pack_population;
 use references::references;
-use shown::{pixel_art, sheet};
+use rights::license;
+use shown::{judged, pixel_art, sheet};
 use std::path::{Path, PathBuf};
 use towers::pack_towers;
 
@@ -55,6 +60,7 @@ const IMAGE_TOWER: &str = "image_tower.gguf";
 const TEXT_TOWER: &str = "text_tower.gguf";
 const VOCABULARY: &str = "vocabulary.txt";
 const MAPPER: &str = "mapper.gguf";
+const POPULATION: &str = "population.gguf";
 /// All of these, whichever a bundle has.
 const FILES: &[&str] = &[
     GENERATOR,
@@ -63,6 +69,7 @@ const FILES: &[&str] = &[
     TEXT_TOWER,
     VOCABULARY,
     MAPPER,
+    POPULATION,
     references::FILE,
 ];
 
@@ -93,8 +100,8 @@ pub(super) struct Args {
     #[command(flatten)]
     snapshot: SnapshotFlag,
     /// Add to a bundle that an earlier version published what this one adds: the reference pictures of the
-    /// self-check, and with --data what its words are about.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["run", "out", "sr", "clip", "name", "license"])]
+    /// self-check, and with --data what its words are about, and some of its pictures as its words see them.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["run", "out", "sr", "clip", "name", "license", "i_have_the_rights"])]
     refresh: Option<PathBuf>,
     /// The dataset that the words of a bundle to refresh were trained on.
     #[arg(long, value_name = "DATASET", requires = "refresh")]
@@ -123,6 +130,10 @@ pub(super) struct Args {
     /// collection's].
     #[arg(long)]
     license: Option<String>,
+    /// Publish a model of pictures whose license is unknown or gives rights to the holders of tokens only: say
+    /// in your own words why you may, such as "I drew all of it". The words stand in the bundle.
+    #[arg(long, value_name = "WORDS")]
+    i_have_the_rights: Option<String>,
     /// Whom to credit for the art [default: whom the collection credits].
     #[arg(long)]
     attribution: Option<String>,
@@ -217,6 +228,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         text_tower: None,
         vocabulary: None,
         mapper: None,
+        population: None,
     };
     let mut enlarged_psnr_db = None;
     if let Some(model) = upscaler {
@@ -254,7 +266,11 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         files.extend(towers.files);
         quantized_cosine = Some(towers.cosine);
         examples = towers.examples;
-        traits = towers.traits;
+        if let Some(dataset) = &towers.dataset {
+            traits = known_traits(dataset);
+            let population = pack_population(dataset, &towers.image, &mut parts, &device)?;
+            files.push((POPULATION, population));
+        }
         let networks = (&drawing, &towers.image);
         let settings = (args.mapper_samples as usize, args.truncation_psi);
         let (mapper, metrics) = pack_mapper(towers.texts, &mut parts, networks, settings)?;
@@ -325,22 +341,12 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whose art it is, as flags and provenance say; without a license nothing is published.
+/// Whose art it is, as flags and provenance say.
 fn art_credit(args: &Args, run: &GeneratorRun) -> anyhow::Result<Credit> {
     let provenance = &run.facts.provenance;
-    let license = args
-        .license
-        .as_ref()
-        .unwrap_or(&provenance.license)
-        .trim()
-        .to_owned();
-    ensure!(
-        !license.is_empty(),
-        "the collection states no license, so this model may not be passed on: \
-         give the one that you have with --license, such as --license CC0-1.0"
-    );
+    let stated = args.license.as_ref().unwrap_or(&provenance.license);
     Ok(Credit {
-        license,
+        license: license(stated, args.i_have_the_rights.as_deref())?,
         attribution: args
             .attribution
             .as_ref()
@@ -407,7 +413,7 @@ fn judge(
     quantized: &[RgbaImage],
     original: &[RgbaImage],
 ) -> anyhow::Result<f64> {
-    let db = psnr(quantized, original);
+    let db = psnr(&judged(quantized), &judged(original));
     ensure!(
         db >= LEAST_PSNR_DB,
         "pictures {verb} by weights stored as {} are {db:.1} dB from those of the original weights, \

@@ -1,10 +1,12 @@
 //! What a device must draw before it is trusted with a bundle: computed in plain Rust, and added to what is
 //! published.
 
+use super::{POPULATION, population::pack_population};
 use crate::{
     cli::{
         bundle,
         files::write_whole,
+        progress,
         traits::known_traits,
         trust::{self, Purpose},
     },
@@ -41,7 +43,9 @@ fn draw(
 ) -> anyhow::Result<(SelfCheck, Vec<u8>)> {
     let device = Device::flex();
     let generator = load_part(&parts.generator, &read(&parts.generator.file)?, &device)?;
+    let bar = progress::bar(2, "references in plain Rust");
     let pictures = block_on(draw_references(&generator, truncation_psi, &device))?;
+    bar.inc(1);
     let mut png = Cursor::new(vec![]);
     pictures.write_to(&mut png, ImageFormat::Png)?;
     let png = png.into_inner();
@@ -58,6 +62,7 @@ fn draw(
         }
         None => None,
     };
+    bar.finish_and_clear();
     let check = SelfCheck {
         pictures: File::describe(FILE, &png),
         guided,
@@ -88,24 +93,34 @@ pub(super) fn refresh(dir: &Path, data: Option<&Path>) -> anyhow::Result<()> {
         dir.display()
     );
     manifest.self_check = Some(check);
+    let mut population = None;
     if let Some(path) = data {
         ensure!(
             manifest.parts.text_tower.is_some(),
             "{} understands no words, so --data adds nothing to it",
             dir.display()
         );
-        manifest.traits = known_traits(&Dataset::open(path)?);
+        let dataset = Dataset::open(path)?;
+        manifest.traits = known_traits(&dataset);
         ensure!(
             !manifest.traits.is_empty(),
             "{} has no traits, so it does not say what words are about",
             path.display()
         );
+        let device = Device::flex();
+        let part = manifest.parts.image_tower.clone();
+        let part = part.context("a text tower without an image tower")?;
+        let tower = load_part(&part, &read(&part.file)?, &device)?;
+        population = Some(pack_population(&dataset, &tower, &mut manifest.parts, &device)?);
     }
     manifest.validate()?;
     let mut json = serde_json::to_vec_pretty(&manifest)?;
     json.push(b'\n');
     // The manifest comes last: until then the bundle is what it was.
     write_whole(&dir.join(FILE), &png)?;
+    if let Some(population) = population {
+        write_whole(&dir.join(POPULATION), &population)?;
+    }
     write_whole(&dir.join(Manifest::FILE_NAME), &json)?;
     let part = &manifest.parts.generator;
     let generator = load_part(part, &read(&part.file)?, &Device::flex())?;
@@ -113,7 +128,7 @@ pub(super) fn refresh(dir: &Path, data: Option<&Path>) -> anyhow::Result<()> {
         eprintln!("note: this processor does not compute the model rightly: {deviation}");
     }
     let what = if data.is_some() {
-        "references and traits"
+        "references, traits and population"
     } else {
         "references"
     };

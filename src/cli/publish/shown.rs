@@ -1,14 +1,14 @@
 //! How a model's pictures are shown: pixel art as pixel art, and many on a sheet.
 
 use crate::{
-    art::PixelArt,
+    art::{PixelArt, on_gray},
     cli::{model::snap, sheet::Sheet},
     data::Dataset,
     pipeline::Snap,
     train::RunFacts,
 };
 use anyhow::ensure;
-use image::RgbaImage;
+use image::{Rgba, RgbaImage};
 
 /// The sheet is at most this many pixels wide, so that a model card opens quickly.
 const SHEET_MAX_SIDE: usize = 4096;
@@ -33,6 +33,26 @@ pub(super) fn pixel_art(
     );
     let snap = snap(art.as_ref(), facts.generator.resolution())?;
     Ok((art, snap))
+}
+
+/// Pictures as they are compared: colors on middle gray, and after those of each picture that is transparent
+/// anywhere its alpha, as a gray picture. The colors of what is hardly there are no more than noise.
+pub(super) fn judged(pictures: &[RgbaImage]) -> Vec<RgbaImage> {
+    let drawn_as = |picture: &RgbaImage, f: fn([u8; 4]) -> [u8; 3]| {
+        RgbaImage::from_fn(picture.width(), picture.height(), |x, y| {
+            let [red, green, blue] = f(picture.get_pixel(x, y).0);
+            Rgba([red, green, blue, 255])
+        })
+    };
+    let each = pictures.iter().flat_map(|picture| {
+        let alpha = |pixel: [u8; 4]| [pixel[3]; 3];
+        let transparent = picture.pixels().any(|pixel| pixel[3] < 255);
+        [
+            Some(drawn_as(picture, on_gray)),
+            transparent.then(|| drawn_as(picture, alpha)),
+        ]
+    });
+    each.flatten().collect()
 }
 
 /// A sheet of the first pictures as people see them, snapped by `snap`; of very large ones it shows fewer.

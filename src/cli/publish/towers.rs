@@ -2,7 +2,8 @@
 
 use super::{IMAGE_TOWER, TEXT_TOWER, VOCABULARY};
 use crate::{
-    cli::{files::read_at_most, progress, traits::known_traits},
+    art::values_from_pixel,
+    cli::{files::read_at_most, progress},
     data::Dataset,
     networks::encoders::{
         ImageEncoder,
@@ -13,7 +14,7 @@ use crate::{
     weights::{
         Quantization,
         bundle::{load_part, load_vocabulary, pack, pack_text_tower},
-        manifest::{Credit, File, KnownTrait, Parts},
+        manifest::{Credit, File, Parts},
     },
 };
 use anyhow::{Context, ensure};
@@ -53,8 +54,8 @@ pub(super) struct PackedTowers {
     pub texts: Tensor<2>,
     /// Short sentences that visitors may begin with.
     pub examples: Vec<String>,
-    /// What its words are about, if the dataset is still where the run found it.
-    pub traits: Vec<KnownTrait>,
+    /// The dataset that they learned from, if it is still where the run found it.
+    pub dataset: Option<Dataset>,
 }
 
 /// Quantizes the towers of the run in `dir` into `parts`, the image tower never at 4 bits, and judges them by
@@ -156,23 +157,21 @@ pub(super) fn pack_towers(
         cosine: (cosine * 1e4).floor() / 1e4,
         image: stored,
         examples: examples(&sentences),
-        traits: traits(&settings.dataset.data),
+        dataset: dataset(&settings.dataset.data),
         texts,
     })
 }
 
-/// What the words of a CLIP that learned from the dataset at `path` are about.
-fn traits(path: &Path) -> Vec<KnownTrait> {
-    match Dataset::open(path) {
-        Ok(dataset) => known_traits(&dataset),
-        Err(error) => {
-            eprintln!(
-                "note: the words of sentences are only guessed, because the CLIP's dataset is gone ({error}): \
-                 guise publish --refresh adds them with --data"
-            );
-            vec![]
-        }
+/// The dataset at `path` that a CLIP learned from, unless it is gone.
+fn dataset(path: &Path) -> Option<Dataset> {
+    let opened = Dataset::open(path);
+    if let Err(error) = &opened {
+        eprintln!(
+            "note: the words of sentences are only guessed, and how well avatars fit them is not told, because the CLIP's \
+             dataset is gone ({error}): guise publish --refresh adds both with --data"
+        );
     }
+    opened.ok()
 }
 
 /// The beginning and one other part of each of the first few captions: "curly pink hair, a red shirt with a
@@ -209,11 +208,7 @@ fn embed_together(tower: &ImageTower, pictures: &[RgbaImage]) -> Vec<Vec<f32>> {
     let mut values = Vec::with_capacity(pictures.len() * 3 * side * side);
     for picture in pictures {
         for channel in 0..3 {
-            values.extend(
-                picture
-                    .pixels()
-                    .map(|pixel| f32::from(pixel.0[channel]) / 127.5 - 1.0),
-            );
+            values.extend(picture.pixels().map(|pixel| values_from_pixel(pixel.0)[channel]));
         }
     }
     let shape = [pictures.len(), 3, side, side];

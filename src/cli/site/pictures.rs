@@ -100,9 +100,12 @@ fn put(onto: &mut RgbaImage, picture: &RgbaImage, at: [u32; 2], cell: [u32; 2], 
         0 => (side, FilterType::Triangle),
         times => (own * times, FilterType::Nearest),
     };
-    let fitted = imageops::resize(picture, side, side, filter);
+    // On the wall first: what is invisible has no color that may be mixed with visible ones.
+    let mut laid = RgbaImage::from_pixel(picture.width(), picture.height(), wall());
+    imageops::overlay(&mut laid, picture, 0, 0);
+    let fitted = imageops::resize(&laid, side, side, filter);
     let [x, y] = [0, 1].map(|i| i64::from(at[i] + (cell[i] - side) / 2));
-    imageops::overlay(onto, &fitted, x, y);
+    imageops::replace(onto, &fitted, x, y);
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod clip;
 mod dcgan;
 mod race;
 mod stylegan2;
+mod vqgan;
 
 use super::{device::DeviceChoice, progress, stop::on_ctrl_c};
 use crate::{
@@ -60,6 +61,8 @@ enum Kind {
     /// The run folder also gets sample grids, and snapshots to publish.
     #[command(name = "deepimagify")]
     DeepImagify(dcgan::Args),
+    #[command(name = "vqgan")]
+    VqGan(vqgan::Args),
     Clip(clip::Args),
 }
 
@@ -133,6 +136,7 @@ pub(super) fn run(args: Args, matches: &ArgMatches) -> anyhow::Result<()> {
         Kind::Dcgan(args) => dcgan::run(DcganKind::Dcgan, args, given),
         Kind::MegapixelDcgan(args) => dcgan::run(DcganKind::Megapixel, args, given),
         Kind::DeepImagify(args) => dcgan::run(DcganKind::DeepImagify, args, given),
+        Kind::VqGan(args) => vqgan::run(args, given),
         Kind::Clip(args) => clip::run(args, given),
     }
 }

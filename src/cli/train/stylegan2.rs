@@ -138,6 +138,20 @@ fn start(args: &Args, given: Given, smaller: Option<&Run>) -> anyhow::Result<(Ru
         "--r1-gamma auto races networks that know nothing yet, and --grow begins with others: give a number, such as \
          4 times what the smaller run has for twice its side"
     );
+    if let Some(smaller) =
+        smaller.filter(|smaller| smaller.settings.network.img_channels != dataset.channels())
+    {
+        let (alpha, other) = match dataset.channels() {
+            4 => ("with alpha", "without"),
+            _ => ("without alpha", "with it"),
+        };
+        bail!(
+            "{} has pictures {alpha}, and {} draws them {other}: --grow takes a run on a smaller dataset of the same \
+             --background",
+            data.display(),
+            smaller.dir.display()
+        );
+    }
     let mut settings = TrainSettings {
         hardware: args.place.device.describe(),
         ..TrainSettings::new(&dataset, data, smaller, recipe)

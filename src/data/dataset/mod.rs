@@ -15,8 +15,9 @@ use sha2::{Digest, Sha256};
 
 pub use self::classes::Classes;
 use self::place::Place;
+use self::png::Shape;
 use super::{Error, Provenance, Trait, io_error};
-use crate::art::PixelArt;
+use crate::art::{PixelArt, on_gray, values_from_pixel};
 
 /// Datasets whose pixels fit into this much memory are decoded once.
 const CACHE_BYTES: usize = 1 << 30;
@@ -43,11 +44,11 @@ pub struct Entry {
     pub collection: String,
 }
 
-/// An opened dataset: pictures of one size, each with a caption.
+/// An opened dataset: pictures of one size, all with alpha or all without, each with a caption.
 #[derive(Debug)]
 pub struct Dataset {
     place: Place,
-    resolution: usize,
+    shape: Shape,
     entries: Vec<Entry>,
     digest: String,
     provenance: Provenance,
@@ -115,11 +116,14 @@ impl Dataset {
             return Err(not_a_dataset("it holds no PNG".into()));
         }
         let mut digest = Sha256::new();
-        let mut side = None;
+        let mut shape = None;
         for name in &names {
-            side = Some(png::inspect(&place, name, side, &mut digest)?);
+            shape = Some(png::inspect(&place, name, shape, &mut digest)?);
         }
-        let resolution = side.expect("there is a picture");
+        let shape: Shape = shape.expect("there is a picture");
+        if shape.channels == 4 {
+            notes.push("its pictures have alpha, so what is trained on them draws transparent ones".into());
+        }
 
         let metadata = place.path_of(Self::METADATA_FILE_NAME);
         let mut captions = place
@@ -152,13 +156,16 @@ impl Dataset {
                 serde_json::from_reader(reader).map_err(json_error(Self::PIXEL_ART_FILE_NAME))
             })?;
         if let Some(art) = &pixel_art
-            && let Err(error) = art.validate().and_then(|()| art.cell(resolution))
+            && let Err(error) = art.validate().and_then(|()| art.cell(shape.side))
         {
             let name = Self::PIXEL_ART_FILE_NAME;
             return Err(not_a_dataset(format!("in its {name}, {error}")));
         }
 
-        let fits = entries.len().saturating_mul(3 * resolution * resolution) < CACHE_BYTES;
+        let fits = entries
+            .len()
+            .saturating_mul(shape.channels * shape.side * shape.side)
+            < CACHE_BYTES;
         let cache = if fits {
             entries.iter().map(|_| OnceLock::new()).collect()
         } else {
@@ -166,7 +173,7 @@ impl Dataset {
         };
         Ok(Self {
             place,
-            resolution,
+            shape,
             entries,
             digest: digest
                 .finalize()
@@ -205,32 +212,61 @@ impl Dataset {
 
     /// The side of every picture in pixels.
     pub fn resolution(&self) -> usize {
-        self.resolution
+        self.shape.side
     }
 
-    /// The picture as RGB bytes, planes first: `[3, resolution, resolution]`, 0 to 255.
+    /// Channels of every picture: 3, or 4 with alpha.
+    pub fn channels(&self) -> usize {
+        self.shape.channels
+    }
+
+    /// The picture as its file has it, planes first: `[channels, resolution, resolution]`, 0 to 255.
     ///
     /// # Errors
-    /// When the picture cannot be decoded or has changed its size since the dataset was opened.
+    /// When the picture cannot be decoded or has changed its kind since the dataset was opened.
     ///
     /// # Panics
     /// When `index` is not below [`len`](Self::len).
     pub fn read(&self, index: usize) -> Result<Vec<u8>, Error> {
         let name = &self.entries[index].file_name;
         match self.cache.get(index) {
-            None => png::decode(&self.place, name, self.resolution),
+            None => png::decode(&self.place, name, self.shape),
             Some(cell) => match cell.get() {
                 Some(pixels) => Ok(pixels.clone()),
                 None => {
-                    let pixels = png::decode(&self.place, name, self.resolution)?;
+                    let pixels = png::decode(&self.place, name, self.shape)?;
                     Ok(cell.get_or_init(|| pixels).clone())
                 }
             },
         }
     }
 
-    /// The pictures at these places as networks take them, one after another: `[3, side, side]` each, in
-    /// `[-1, 1]`.
+    /// The picture's colors for what knows no alpha, on middle gray where they are transparent: `[3,
+    /// resolution, resolution]`, 0 to 255.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    ///
+    /// # Panics
+    /// As [`read`](Self::read).
+    pub fn read_on_gray(&self, index: usize) -> Result<Vec<u8>, Error> {
+        let mut planes = self.read(index)?;
+        let area = self.resolution().pow(2);
+        if self.channels() == 4 {
+            for place in 0..area {
+                let pixel = std::array::from_fn(|channel| planes[channel * area + place]);
+                for (channel, color) in on_gray(pixel).into_iter().enumerate() {
+                    planes[channel * area + place] = color;
+                }
+            }
+            planes.truncate(3 * area);
+        }
+        Ok(planes)
+    }
+
+    /// The pictures at these places as networks take them, one after another: `[channels, side, side]` each,
+    /// in `[-1, 1]`, on middle gray where they are transparent; see
+    /// [`values_from_pixel`](crate::art::values_from_pixel).
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -238,10 +274,17 @@ impl Dataset {
     /// # Panics
     /// As [`read`](Self::read).
     pub fn images(&self, places: &[usize]) -> Result<Vec<f32>, Error> {
-        let mut values = Vec::with_capacity(places.len() * 3 * self.resolution.pow(2));
-        for &place in places {
-            let pixels = self.read(place)?;
-            values.extend(pixels.iter().map(|&byte| f32::from(byte) / 127.5 - 1.0));
+        let (channels, area) = (self.channels(), self.resolution().pow(2));
+        let mut values = vec![0.0; places.len() * channels * area];
+        for (&place, values) in places.iter().zip(values.chunks_exact_mut(channels * area)) {
+            let planes = self.read(place)?;
+            for place in 0..area {
+                let at = |channel: usize| planes.get(channel * area + place).copied().unwrap_or(255);
+                let pixel = values_from_pixel(std::array::from_fn(at));
+                for (channel, value) in pixel.into_iter().take(channels).enumerate() {
+                    values[channel * area + place] = value;
+                }
+            }
         }
         Ok(values)
     }

@@ -22,25 +22,33 @@ fn error(path: &Path, reason: String) -> Error {
     }
 }
 
+/// What all pictures of a dataset have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// In pixels.
+    pub side: usize,
+    /// 3 for RGB, also of gray pictures, and 4 with alpha.
+    pub channels: usize,
+}
+
 /// Checks the picture `name` without decoding it: its size, its type of pixels, and that all of the file is
-/// there. Gives its side in pixels, and adds to `digest` what tells it from other pictures.
+/// there. Gives its shape, and adds to `digest` what tells it from other pictures.
 ///
 /// # Errors
-/// [`Error::Picture`] with what it is and what was expected; the side is that of `expected`, where it is
-/// given.
+/// [`Error::Picture`] with what it is and what was expected; the shape is `expected`, where it is given.
 pub(super) fn inspect(
     place: &Place,
     name: &str,
-    expected: Option<usize>,
+    expected: Option<Shape>,
     digest: &mut Sha256,
-) -> Result<usize, Error> {
+) -> Result<Shape, Error> {
     let path = &place.path_of(name);
     let decoder = open(path, place.picture(name)?)?;
-    let side = check_header(path, &decoder, expected)?;
+    let shape = check_header(path, &decoder, expected)?;
     digest.update(name);
     digest.update([0]);
     walk(&mut place.picture(name)?, digest).map_err(|reason| error(path, reason))?;
-    Ok(side)
+    Ok(shape)
 }
 
 /// Goes from chunk to chunk until the last one, over their contents. Their checksums stand in for them in
@@ -80,10 +88,12 @@ fn open(path: &Path, file: Box<dyn PictureFile>) -> Result<impl ImageDecoder, Er
         .map_err(|source| error(path, format!("not a readable PNG: {source}")))
 }
 
-fn check_header(path: &Path, decoder: &impl ImageDecoder, expected: Option<usize>) -> Result<usize, Error> {
+fn check_header(path: &Path, decoder: &impl ImageDecoder, expected: Option<Shape>) -> Result<Shape, Error> {
     let (width, height) = decoder.dimensions();
     let side = width as usize;
-    if let Some(expected) = expected.filter(|&expected| (side, height as usize) != (expected, expected)) {
+    if let Some(Shape { side: expected, .. }) = expected
+        && (side, height as usize) != (expected, expected)
+    {
         let reason = format!("it is {width}x{height}, expected {expected}x{expected} like the first");
         return Err(error(path, reason));
     }
@@ -92,31 +102,48 @@ fn check_header(path: &Path, decoder: &impl ImageDecoder, expected: Option<usize
             format!("expected a square of at most {LARGEST_SIDE} pixels, {SIDES}; use `guise prepare`");
         return Err(error(path, format!("it is {width}x{height}, {expected}")));
     }
-    let found = match decoder.color_type() {
-        ColorType::Rgb8 | ColorType::L8 => return Ok(side),
-        ColorType::Rgba8 => "RGB with alpha",
-        ColorType::La8 => "gray with alpha",
-        ColorType::Rgb16 => "16-bit RGB",
-        ColorType::Rgba16 => "16-bit RGB with alpha",
-        ColorType::L16 => "16-bit gray",
-        ColorType::La16 => "16-bit gray with alpha",
-        _ => "of another kind",
+    let (found, channels) = match decoder.color_type() {
+        ColorType::Rgb8 => ("RGB without alpha", Some(3)),
+        ColorType::L8 => ("gray without alpha", Some(3)),
+        ColorType::Rgba8 => ("RGB with alpha", Some(4)),
+        ColorType::La8 => ("gray with alpha", None),
+        ColorType::Rgb16 => ("16-bit RGB", None),
+        ColorType::Rgba16 => ("16-bit RGB with alpha", None),
+        ColorType::L16 => ("16-bit gray", None),
+        ColorType::La16 => ("16-bit gray with alpha", None),
+        _ => ("of another kind", None),
     };
-    let expected = "expected 8-bit RGB or gray without alpha; use `guise prepare`";
-    Err(error(path, format!("its pixels are {found}, {expected}")))
+    match channels {
+        Some(channels) if expected.is_none_or(|expected| expected.channels == channels) => {
+            Ok(Shape { side, channels })
+        }
+        channels => {
+            let expected = match (channels, expected) {
+                (Some(_), Some(Shape { channels: 4, .. })) => "8-bit RGB with alpha like the first",
+                (Some(_), _) => "8-bit RGB or gray without alpha like the first",
+                (None, _) => "8-bit RGB or gray without alpha, or RGB with alpha",
+            };
+            let reason = format!("its pixels are {found}, expected {expected}; use `guise prepare`");
+            Err(error(path, reason))
+        }
+    }
 }
 
-/// Decodes the picture `name` into planes, `[3, side, side]`.
-pub(super) fn decode(place: &Place, name: &str, side: usize) -> Result<Vec<u8>, Error> {
+/// Decodes the picture `name` into planes, `[channels, side, side]`.
+pub(super) fn decode(place: &Place, name: &str, shape: Shape) -> Result<Vec<u8>, Error> {
     let path = &place.path_of(name);
     let decoder = open(path, place.picture(name)?)?;
-    check_header(path, &decoder, Some(side))?;
+    check_header(path, &decoder, Some(shape))?;
     let picture = DynamicImage::from_decoder(decoder)
-        .map_err(|source| error(path, format!("cannot be decoded: {source}")))?
-        .into_rgb8();
-    let mut planes = Vec::with_capacity(3 * side * side);
-    for channel in 0..3 {
-        planes.extend(picture.pixels().map(|pixel| pixel.0[channel]));
+        .map_err(|source| error(path, format!("cannot be decoded: {source}")))?;
+    let Shape { side, channels } = shape;
+    let pixels = match channels {
+        4 => picture.into_rgba8().into_raw(),
+        _ => picture.into_rgb8().into_raw(),
+    };
+    let mut planes = Vec::with_capacity(channels * side * side);
+    for channel in 0..channels {
+        planes.extend(pixels.iter().skip(channel).step_by(channels));
     }
-    Ok(planes) // [3, side, side]
+    Ok(planes) // [channels, side, side]
 }

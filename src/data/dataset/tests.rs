@@ -139,7 +139,7 @@ fn a_picture_damaged_after_opening_is_an_error() {
             .read(0)
             .unwrap_err()
             .to_string()
-            .contains("expected 8-bit RGB")
+            .contains("expected 8-bit RGB or gray without alpha like the first")
     );
 }
 
@@ -163,10 +163,53 @@ fn a_picture_of_another_kind_is_found_at_the_start() {
         let expected = format!("img00000001.png: its pixels are {kind}, expected 8-bit RGB");
         assert!(error.contains(&expected), "{error}");
     }
+    // The other way around.
+    let dir = small_dataset();
+    odd("RGB with alpha")
+        .save(dir.path().join("00000/img00000000.png"))
+        .unwrap();
+    let error = open_error(dir.path());
+    let expected =
+        "img00000001.png: its pixels are RGB without alpha, expected 8-bit RGB with alpha like the first";
+    assert!(error.contains(expected), "{error}");
     let dir = small_dataset();
     let gray = image::GrayImage::from_pixel(8, 8, image::Luma([9]));
     gray.save(dir.path().join("00000/img00000001.png")).unwrap();
     assert_eq!(Dataset::open(dir.path()).unwrap().read(1).unwrap(), [9; 3 * 64]);
+}
+
+#[test]
+fn alpha_is_a_channel_where_every_picture_has_it() {
+    let dir = small_dataset();
+    assert_eq!(Dataset::open(dir.path()).unwrap().channels(), 3);
+    let picture = image::RgbaImage::from_fn(8, 8, |x, y| image::Rgba([200, 10 * x as u8, 30, 36 * y as u8]));
+    for index in 0..2 {
+        picture
+            .save(dir.path().join(format!("00000/img0000000{index}.png")))
+            .unwrap();
+    }
+    let dataset = Dataset::open(dir.path()).unwrap();
+    assert_eq!((dataset.channels(), dataset.resolution()), (4, 8));
+    assert!(
+        dataset.notes()[0].contains("pictures have alpha"),
+        "{:?}",
+        dataset.notes()
+    );
+    let (planes, colors) = (dataset.read(1).unwrap(), dataset.read_on_gray(1).unwrap());
+    let values = dataset.images(&[0, 1]).unwrap();
+    assert_eq!(
+        (planes.len(), colors.len(), values.len()),
+        (4 * 64, 3 * 64, 2 * 4 * 64)
+    );
+    for (x, y, pixel) in picture.enumerate_pixels() {
+        let at = (8 * y + x) as usize;
+        let as_networks_see = values_from_pixel(pixel.0);
+        for channel in 0..4 {
+            assert_eq!(planes[64 * channel + at], pixel[channel]);
+            assert_eq!(values[256 + 64 * channel + at], as_networks_see[channel]);
+        }
+        assert_eq!([0, 64, 128].map(|plane| colors[plane + at]), on_gray(pixel.0));
+    }
 }
 
 #[test]

@@ -6,11 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use image::RgbImage;
+use image::RgbaImage;
 use rayon::prelude::*;
 
 use super::super::Error;
 use super::super::svg::Renderer;
+use super::options::Background;
 use super::picture;
 use super::sources::Source;
 use crate::art::PixelArt;
@@ -54,12 +55,12 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    pub fn of(picture: &RgbImage) -> Self {
+    pub fn of(picture: &RgbaImage) -> Self {
         let (width, height) = picture.dimensions();
         let mut columns = vec![false; width as usize];
         let mut at = BTreeSet::new();
         let mut above: &[u8] = &[];
-        for (y, row) in picture.as_raw().chunks_exact(3 * width as usize).enumerate() {
+        for (y, row) in picture.as_raw().chunks_exact(4 * width as usize).enumerate() {
             if row == above {
                 continue;
             }
@@ -67,7 +68,7 @@ impl Changes {
                 at.insert(y);
             }
             above = row;
-            let pixels = row.chunks_exact(3);
+            let pixels = row.chunks_exact(4);
             for (x, (left, right)) in pixels.clone().zip(pixels.skip(1)).enumerate() {
                 columns[x + 1] |= left != right;
             }
@@ -111,12 +112,12 @@ impl Grid {
     }
 
     /// A picture with one pixel for each of the art's: the one in its middle, and nothing is mixed.
-    pub fn reduced(&self, picture: &RgbImage) -> RgbImage {
+    pub fn reduced(&self, picture: &RgbaImage) -> RgbaImage {
         let (width, height) = picture.dimensions();
         let (grid, side) = (self.side as u64, u64::from(width.min(height)));
         let count = |extent: u32| (u64::from(extent) * grid / side) as u32;
         let middle = |index: u32| ((2 * u64::from(index) + 1) * side / (2 * grid)) as u32;
-        RgbImage::from_fn(count(width), count(height), |x, y| {
+        RgbaImage::from_fn(count(width), count(height), |x, y| {
             *picture.get_pixel(middle(x), middle(y))
         })
     }
@@ -126,7 +127,7 @@ impl Grid {
 struct Look {
     changes: Changes,
     /// The colors of a picture that may have been published as small as it was drawn.
-    colors: BTreeSet<[u8; 3]>,
+    colors: BTreeSet<[u8; 4]>,
 }
 
 /// Looks for the grid of a collection; there is none where its pictures are no pixel art.
@@ -135,7 +136,7 @@ struct Look {
 /// When SVGs cannot be drawn at all.
 pub(super) fn find(
     sources: &[Source],
-    background: [u8; 3],
+    background: Background,
     renderer: &Renderer,
 ) -> Result<Option<Grid>, Error> {
     let step = sources.len().div_ceil(LOOKED_AT).max(1);
@@ -148,14 +149,14 @@ pub(super) fn find(
     Ok(found_in(&looks))
 }
 
-fn look(source: &Source, background: [u8; 3], renderer: &Renderer) -> Result<Option<Look>, Error> {
+fn look(source: &Source, background: Background, renderer: &Renderer) -> Result<Option<Look>, Error> {
     // What is wrong with a file is said when it is its turn to be drawn.
     let Ok(bytes) = super::read(source) else {
         return Ok(None);
     };
     let pixels = match picture::is_svg(&bytes) {
         true => renderer
-            .draw(&bytes, SVG_SIDE, background)?
+            .draw(&bytes, SVG_SIDE, background.color())?
             .map(|(pixels, _)| pixels),
         false => picture::decoded(&bytes, background).map(|(pixels, _)| pixels),
     };
@@ -203,19 +204,19 @@ fn found_in(looks: &[Look]) -> Option<Grid> {
 mod tests {
     use super::*;
     use image::{
-        Rgb,
+        Rgba,
         imageops::{self, FilterType},
     };
 
     /// A drawing of few colors in which no two neighbors are alike.
-    fn drawing(side: u32, seed: u32) -> RgbImage {
-        RgbImage::from_fn(side, side, |x, y| {
+    fn drawing(side: u32, seed: u32) -> RgbaImage {
+        RgbaImage::from_fn(side, side, |x, y| {
             let color = ((x + 2 * y + seed) % 5) as u8;
-            Rgb([color * 50, 200 - color * 30, seed as u8])
+            Rgba([color * 50, 200 - color * 30, seed as u8, 255])
         })
     }
 
-    fn look(picture: &RgbImage) -> Look {
+    fn look(picture: &RgbaImage) -> Look {
         let colors = picture.pixels().map(|pixel| pixel.0);
         Look {
             changes: Changes::of(picture),
@@ -223,7 +224,7 @@ mod tests {
         }
     }
 
-    fn nearest(picture: &RgbImage, side: u32) -> RgbImage {
+    fn nearest(picture: &RgbaImage, side: u32) -> RgbaImage {
         imageops::resize(picture, side, side, FilterType::Nearest)
     }
 
@@ -269,8 +270,8 @@ mod tests {
     #[test]
     fn few_pictures_off_the_grid_do_not_count_and_many_do() {
         let photograph = || {
-            let pixel = |x: u32, y: u32| Rgb([x as u8, y as u8, (x * y) as u8]);
-            look(&RgbImage::from_fn(240, 240, pixel))
+            let pixel = |x: u32, y: u32| Rgba([x as u8, y as u8, (x * y) as u8, 255]);
+            look(&RgbaImage::from_fn(240, 240, pixel))
         };
         let with = |odd: usize| {
             let art = (0..40).map(|seed| look(&nearest(&drawing(24, seed), 240)));
@@ -284,8 +285,8 @@ mod tests {
     #[test]
     fn other_pictures_have_no_grid() {
         let smooth = |side: u32| {
-            RgbImage::from_fn(side, side, |x, y| {
-                Rgb([(x * 255 / side) as u8, (y * 255 / side) as u8, 3])
+            RgbaImage::from_fn(side, side, |x, y| {
+                Rgba([(x * 255 / side) as u8, (y * 255 / side) as u8, 3, 255])
             })
         };
         // As small as a grid may be, but with the colors of a photograph; and larger.
@@ -296,9 +297,9 @@ mod tests {
         let blurred = imageops::resize(&drawing(16, 0), 256, 256, FilterType::Triangle);
         assert_eq!(found_in(&[look(&blurred)]), None);
         // Two areas are no grid, nor is one.
-        let halves = RgbImage::from_fn(64, 64, |x, _| Rgb([if x < 32 { 0 } else { 255 }; 3]));
+        let halves = RgbaImage::from_fn(64, 64, |x, _| Rgba([if x < 32 { 0 } else { 255 }; 4]));
         assert_eq!(found_in(&[look(&halves)]), None);
-        assert_eq!(found_in(&[look(&RgbImage::new(100, 100))]), None);
+        assert_eq!(found_in(&[look(&RgbaImage::new(100, 100))]), None);
         assert_eq!(found_in(&[]), None);
     }
 

@@ -23,17 +23,17 @@ use palette::Colors;
 use picture::Square;
 use sources::{Collection, Place, Source};
 
-mod documents;
+pub(super) mod documents;
 mod grid;
 mod names;
 mod options;
 mod palette;
 mod picture;
 mod several;
-mod sources;
+pub(super) mod sources;
 mod stored;
 
-pub use options::{PixelArtChoice, PrepareOptions};
+pub use options::{Background, PixelArtChoice, PrepareOptions};
 
 /// Larger files are no pictures of avatars.
 const MAX_FILE_BYTES: u64 = 100_000_000;
@@ -79,7 +79,7 @@ impl Skipped {
 }
 
 /// What became of a collection.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct PrepareSummary {
     /// The side of every picture in pixels.
     pub resolution: usize,
@@ -87,6 +87,10 @@ pub struct PrepareSummary {
     pub grid: Option<usize>,
     /// The same with the palette, if the grid divides the resolution: only then do the pictures lie on it.
     pub pixel_art: Option<PixelArt>,
+    /// How many of the pixels have a color of the palette, from 0 to 1.
+    pub palette_share: f64,
+    /// How many pictures are transparent anywhere, where that is kept; with none there is no alpha.
+    pub transparent: Option<usize>,
     /// The pictures in the dataset.
     pub pictures: usize,
     /// How many of them an earlier run had drawn.
@@ -107,6 +111,10 @@ pub struct PrepareSummary {
 struct Drawn {
     hash: [u8; 32],
     kept: bool,
+    /// Whether anything shows through it.
+    is_transparent: bool,
+    /// Whether its file has alpha.
+    has_alpha: bool,
     notes: Vec<String>,
 }
 
@@ -185,11 +193,12 @@ pub fn prepare_all(
     // The source that a picture is drawn from, and the one that says what it shows: of equal ones the first
     // that does.
     let mut pictures: Vec<(usize, usize)> = vec![];
+    let (mut with_alpha, mut transparent) = (vec![], 0);
     for (index, (source, drawn)) in sources.iter().zip(drawn).enumerate() {
         let left_out = |reason: String| Skipped::new(&source.name, &reason);
         match drawn {
             Err(reason) => summary.skipped.push(left_out(reason)),
-            Ok(Drawn { hash, kept, notes }) => match first_with.entry(hash) {
+            Ok(drawn) => match first_with.entry(drawn.hash) {
                 MapEntry::Occupied(place) => {
                     let (first, told) = &mut pictures[*place.get()];
                     let reason = format!("the same picture as {}", sources[*first].name);
@@ -201,12 +210,23 @@ pub fn prepare_all(
                 MapEntry::Vacant(place) => {
                     place.insert(pictures.len());
                     pictures.push((index, index));
-                    summary.kept += usize::from(kept);
-                    summary.notes.extend(notes.into_iter().map(left_out));
+                    with_alpha.push(drawn.has_alpha);
+                    transparent += usize::from(drawn.is_transparent);
+                    summary.kept += usize::from(drawn.kept);
+                    summary.notes.extend(drawn.notes.into_iter().map(left_out));
                 }
             },
         }
     }
+    summary.transparent = (options.background == Background::Keep).then_some(transparent);
+    let places = pictures.iter().map(|&(first, _)| first);
+    let others: Vec<usize> = places
+        .zip(with_alpha)
+        .filter_map(|(place, has_alpha)| (has_alpha != (transparent > 0)).then_some(place))
+        .collect();
+    others
+        .into_par_iter()
+        .try_for_each(|place| stored::convert(&dataset.join(file_name(place)), transparent > 0))?;
     let mut entries = vec![];
     for (first, told) in pictures {
         let Source { traits, text, .. } = &sources[told];
@@ -247,10 +267,11 @@ pub fn prepare_all(
     write_json_lines(&dataset.join(SKIPPED_FILE_NAME), &left_out)?;
     write_json_lines(&dataset.join(Dataset::METADATA_FILE_NAME), &entries)?;
     write_json_lines(&dataset.join(Provenance::FILE_NAME), &[provenance])?;
-    summary.pixel_art = own_grid.zip(colors).map(|(pixel_grid, colors)| PixelArt {
-        pixel_grid,
-        palette: colors.into_palette(),
-    });
+    if let Some((pixel_grid, colors)) = own_grid.zip(colors) {
+        let (palette, share) = colors.into_palette();
+        summary.palette_share = share;
+        summary.pixel_art = Some(PixelArt { pixel_grid, palette });
+    }
     match &summary.pixel_art {
         Some(art) => write_json_lines(&dataset.join(Dataset::PIXEL_ART_FILE_NAME), &[art])?,
         None => remove(&dataset.join(Dataset::PIXEL_ART_FILE_NAME))?,
@@ -284,22 +305,29 @@ fn draw(
         Ok(bytes) => bytes,
         Err(reason) => return Ok(Err(reason)),
     };
-    let drawn = |pixels: &[u8], kept, notes| {
+    let drawn = |pixels: &[u8], has_alpha, kept, notes| {
         if let Some(colors) = colors {
             colors.note(pixels);
         }
-        let hash = stored::pixel_hash(pixels);
-        Ok(Ok(Drawn { hash, kept, notes }))
+        Ok(Ok(Drawn {
+            hash: stored::pixel_hash(pixels),
+            kept,
+            is_transparent: pixels.as_chunks::<4>().0.iter().any(|pixel| pixel[3] < 255),
+            has_alpha,
+            notes,
+        }))
     };
     let fingerprint = stored::fingerprint(bytes, style);
-    if let Some(pixels) = stored::read(path, &fingerprint, style.resolution as u32) {
-        return drawn(&pixels, true, vec![]);
+    if let Some((pixels, has_alpha)) = stored::read(path, &fingerprint, style.resolution as u32) {
+        return drawn(&pixels, has_alpha, true, vec![]);
     }
     match picture::square(bytes, style, renderer)? {
         Err(reason) => Ok(Err(reason)),
         Ok(Square { pixels, notes }) => {
-            stored::write(path, &pixels, &fingerprint)?;
-            drawn(&pixels, false, notes)
+            // All files become alike once it is known whether any picture is transparent.
+            let has_alpha = style.background == Background::Keep;
+            stored::write(path, &pixels, has_alpha, &fingerprint)?;
+            drawn(&pixels, has_alpha, false, notes)
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::documents::unescaped;
+use super::super::data_uri::unescaped;
 
 /// How sure it is that a document means a picture. What is surer wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -13,12 +13,31 @@ pub struct PrepareOptions {
     /// The side of every picture in pixels, one that [`is_side`] takes. Without one it is that of pixel art's
     /// own grid or of the next multiple that can be trained on, and 64 pixels for everything else.
     pub resolution: Option<usize>,
-    /// What shows through transparent pixels, as RGB.
-    pub background: [u8; 3],
+    /// What becomes of transparency.
+    pub background: Background,
     /// Whether the pictures are pixel art.
     pub pixel_art: PixelArtChoice,
     /// The `guise` program, which is started to draw SVGs within limits of memory and time.
     pub program: PathBuf,
+}
+
+/// What becomes of transparency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Background {
+    /// This color shows through, as RGB: the pictures have no alpha.
+    Color([u8; 3]),
+    /// It is kept: all pictures have alpha if one of them is transparent anywhere.
+    Keep,
+}
+
+impl Background {
+    /// The color that shows through, if one does.
+    pub(super) fn color(self) -> Option<[u8; 3]> {
+        match self {
+            Self::Color(color) => Some(color),
+            Self::Keep => None,
+        }
+    }
 }
 
 /// Whether the pictures of a collection lie on a grid.
@@ -36,7 +55,7 @@ pub enum PixelArtChoice {
 /// How all pictures of a dataset are drawn.
 pub(super) struct Style {
     pub resolution: usize,
-    pub background: [u8; 3],
+    pub background: Background,
     pub grid: Option<Grid>,
 }
 

@@ -1,14 +1,15 @@
 //! From the bytes of any file to a square picture, or to the reason why not.
 
 use image::imageops::{self, FilterType};
-use image::{DynamicImage, Rgb, RgbImage};
+use image::{DynamicImage, ImageBuffer, Rgba, RgbaImage};
 
 use super::super::Error;
 use super::super::picture::{Colors, Picture, PictureLimits, raster_format};
 use super::super::svg::{self, Renderer};
 use super::MAX_FILE_BYTES;
 use super::grid::{Changes, Grid};
-use super::options::Style;
+use super::options::{Background, Style};
+use crate::art::laid_on;
 
 /// Pictures of avatars are printed smaller; anything larger is a mistake or an attack.
 const LIMITS: PictureLimits = PictureLimits {
@@ -20,14 +21,15 @@ const LIMITS: PictureLimits = PictureLimits {
 /// edges alone.
 const MAX_PIXEL_ART_COLORS: usize = 64;
 
-/// A square picture, and what of its source it does not show.
+/// A square picture, and what of its source it does not show. It is opaque unless transparency is kept; what
+/// is wholly transparent is black then, so that pictures which look the same are the same.
 pub(super) struct Square {
-    pub pixels: RgbImage,
+    pub pixels: RgbaImage,
     pub notes: Vec<String>,
 }
 
 /// Draws the picture that `bytes` hold as a square with the side `style.resolution`, cropped around its
-/// center and flattened on the background.
+/// center, on the background if there is one.
 ///
 /// # Errors
 /// The inner error says in words why the picture cannot be used, for the list of skipped files. The outer one
@@ -38,7 +40,7 @@ pub(super) fn square(
     renderer: &Renderer,
 ) -> Result<Result<Square, String>, Error> {
     if is_svg(bytes) {
-        let drawn = renderer.draw(bytes, style.resolution as u32, style.background)?;
+        let drawn = renderer.draw(bytes, style.resolution as u32, style.background.color())?;
         return Ok(drawn.map(|(pixels, notes)| Square { pixels, notes }));
     }
     let sized = |(picture, notes)| {
@@ -53,33 +55,38 @@ pub(super) fn is_svg(bytes: &[u8]) -> bool {
     raster_format(bytes).is_none() && svg::looks_like_svg(bytes)
 }
 
-/// The picture in its own size on the background, and what of its file it does not show.
-pub(super) fn decoded(bytes: &[u8], background: [u8; 3]) -> Result<(RgbImage, Vec<String>), String> {
+/// The picture in its own size, on the background if there is one, and what of its file it does not show.
+pub(super) fn decoded(bytes: &[u8], background: Background) -> Result<(RgbaImage, Vec<String>), String> {
     if raster_format(bytes).is_none() && !bytes.is_empty() {
         return Err("not a picture: expected PNG, JPEG, WebP, GIF or SVG".into());
     }
     let Picture { pixels, notes, .. } = Picture::decode(bytes, &LIMITS, Colors::Srgb)?;
-    Ok((flattened(pixels, background), notes))
+    let pixels = match background {
+        Background::Color(color) => flattened(pixels, color),
+        Background::Keep => hidden(pixels.into_rgba8()),
+    };
+    Ok((pixels, notes))
 }
 
-/// Lays the picture on the background, as a browser does: channels are blended as they are stored.
-fn flattened(picture: DynamicImage, background: [u8; 3]) -> RgbImage {
-    if !picture.color().has_alpha() {
-        return picture.into_rgb8();
+/// Lays the picture on the background.
+fn flattened(picture: DynamicImage, background: [u8; 3]) -> RgbaImage {
+    let has_alpha = picture.color().has_alpha();
+    let mut picture = picture.into_rgba8();
+    if has_alpha {
+        for pixel in picture.pixels_mut() {
+            let [red, green, blue] = laid_on(background, pixel.0);
+            *pixel = Rgba([red, green, blue, 255]);
+        }
     }
-    let picture = picture.into_rgba8();
-    RgbImage::from_fn(picture.width(), picture.height(), |x, y| {
-        let [red, green, blue, alpha] = picture.get_pixel(x, y).0;
-        let blend = |over: u8, under: u8| {
-            let (over, under, alpha) = (u32::from(over), u32::from(under), u32::from(alpha));
-            ((over * alpha + under * (255 - alpha) + 127) / 255) as u8
-        };
-        Rgb([
-            blend(red, background[0]),
-            blend(green, background[1]),
-            blend(blue, background[2]),
-        ])
-    })
+    picture
+}
+
+/// Takes the colors away that nobody sees.
+fn hidden(mut picture: RgbaImage) -> RgbaImage {
+    for pixel in picture.pixels_mut().filter(|pixel| pixel[3] == 0) {
+        *pixel = Rgba([0; 4]);
+    }
+    picture
 }
 
 /// The middle square of the picture with the side `side`.
@@ -90,7 +97,7 @@ fn flattened(picture: DynamicImage, background: [u8; 3]) -> RgbImage {
 ///
 /// # Errors
 /// In words, when the picture does not lie on the grid.
-fn resized(picture: RgbImage, side: u32, grid: Option<Grid>) -> Result<RgbImage, String> {
+fn resized(picture: RgbaImage, side: u32, grid: Option<Grid>) -> Result<RgbaImage, String> {
     let (drawing, has_blocks) = match grid {
         Some(grid) if grid.holds(&Changes::of(&picture)) => (grid.reduced(&picture), true),
         Some(Grid { side, .. }) => {
@@ -102,7 +109,7 @@ fn resized(picture: RgbImage, side: u32, grid: Option<Grid>) -> Result<RgbImage,
             block => {
                 let [width, height] = [picture.width(), picture.height()].map(|extent| extent / block);
                 let pixel = |x, y| *picture.get_pixel(x * block, y * block);
-                (RgbImage::from_fn(width, height, pixel), true)
+                (RgbaImage::from_fn(width, height, pixel), true)
             }
         },
     };
@@ -114,19 +121,54 @@ fn resized(picture: RgbImage, side: u32, grid: Option<Grid>) -> Result<RgbImage,
     Ok(if own_side == side {
         square
     } else if !has_blocks && !is_pixel_art(&square) {
-        imageops::resize(&square, side, side, FilterType::Lanczos3)
+        resampled(square, side)
     } else if own_side < side {
         imageops::resize(&square, side, side, FilterType::Nearest)
     } else if own_side.is_multiple_of(side) {
         averaged(&square, own_side / side)
     } else {
-        imageops::resize(&square, side, side, FilterType::Lanczos3)
+        resampled(square, side)
+    })
+}
+
+/// The picture with the side `side`, by Lanczos3.
+fn resampled(picture: RgbaImage, side: u32) -> RgbaImage {
+    if picture.pixels().all(|pixel| pixel[3] == 255) {
+        let opaque = DynamicImage::from(picture).into_rgb8();
+        let resized = imageops::resize(&opaque, side, side, FilterType::Lanczos3);
+        return DynamicImage::from(resized).into_rgba8();
+    }
+    // Each color counts as much as it is seen, or those of invisible pixels would show along the edges. There
+    // is room above, because beside an edge Lanczos3 goes beyond what is there, colors and alpha alike.
+    const ONE: u32 = 128;
+    let premultiplied = ImageBuffer::from_fn(picture.width(), picture.height(), |x, y| {
+        let Rgba([red, green, blue, alpha]) = *picture.get_pixel(x, y);
+        let seen = |color: u8| ((u32::from(color) * u32::from(alpha) * ONE + 127) / 255) as u16;
+        Rgba([
+            seen(red),
+            seen(green),
+            seen(blue),
+            (u32::from(alpha) * ONE) as u16,
+        ])
+    });
+    drop(picture);
+    let resized: ImageBuffer<Rgba<u16>, _> =
+        imageops::resize(&premultiplied, side, side, FilterType::Lanczos3);
+    RgbaImage::from_fn(side, side, |x, y| {
+        let [red, green, blue, alpha] = resized.get_pixel(x, y).0.map(u32::from);
+        match ((alpha + ONE / 2) / ONE).min(255) as u8 {
+            0 => Rgba([0; 4]),
+            shown => {
+                let color = |seen: u32| ((seen * 255 + alpha / 2) / alpha).min(255) as u8;
+                Rgba([color(red), color(green), color(blue), shown])
+            }
+        }
     })
 }
 
 /// The side of the largest blocks of one color that the whole picture consists of, in pixels; 1 without such
 /// blocks.
-fn block_side(picture: &RgbImage) -> u32 {
+fn block_side(picture: &RgbaImage) -> u32 {
     fn common(a: u32, b: u32) -> u32 {
         if b == 0 { a } else { common(b, a % b) }
     }
@@ -134,13 +176,13 @@ fn block_side(picture: &RgbImage) -> u32 {
     let mut block = common(width, height);
     let mut above: &[u8] = &[];
     // Colors change only where blocks meet.
-    for (y, row) in picture.as_raw().chunks_exact(3 * width as usize).enumerate() {
+    for (y, row) in picture.as_raw().chunks_exact(4 * width as usize).enumerate() {
         if row == above {
             continue;
         }
         block = common(block, y as u32);
         above = row;
-        let pixels = row.chunks_exact(3);
+        let pixels = row.chunks_exact(4);
         for (x, (left, right)) in pixels.clone().zip(pixels.skip(1)).enumerate() {
             if left != right {
                 block = common(block, x as u32 + 1);
@@ -153,20 +195,28 @@ fn block_side(picture: &RgbImage) -> u32 {
     block
 }
 
-/// The mean colors of `factor` x `factor` pixels each.
-fn averaged(picture: &RgbImage, factor: u32) -> RgbImage {
-    RgbImage::from_fn(picture.width() / factor, picture.height() / factor, |x, y| {
-        let mut sums = [0u64; 3];
+/// The means of `factor` x `factor` pixels each; colors count as much as they are seen.
+fn averaged(picture: &RgbaImage, factor: u32) -> RgbaImage {
+    RgbaImage::from_fn(picture.width() / factor, picture.height() / factor, |x, y| {
+        let (mut sums, mut sum_of_alpha) = ([0u64; 3], 0);
         for (dx, dy) in (0..factor).flat_map(|dy| (0..factor).map(move |dx| (dx, dy))) {
             let pixel = picture.get_pixel(x * factor + dx, y * factor + dy);
-            (0..3).for_each(|channel| sums[channel] += u64::from(pixel[channel]));
+            let alpha = u64::from(pixel[3]);
+            (0..3).for_each(|channel| sums[channel] += u64::from(pixel[channel]) * alpha);
+            sum_of_alpha += alpha;
         }
         let count = u64::from(factor).pow(2);
-        Rgb(sums.map(|sum| ((sum + count / 2) / count) as u8))
+        match ((sum_of_alpha + count / 2) / count) as u8 {
+            0 => Rgba([0; 4]),
+            alpha => {
+                let [red, green, blue] = sums.map(|sum| ((sum + sum_of_alpha / 2) / sum_of_alpha) as u8);
+                Rgba([red, green, blue, alpha])
+            }
+        }
     })
 }
 
-fn is_pixel_art(picture: &RgbImage) -> bool {
+fn is_pixel_art(picture: &RgbaImage) -> bool {
     let mut colors = std::collections::HashSet::new();
     picture.pixels().all(|pixel| {
         colors.insert(pixel.0);

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::super::collect::{FAILED_FILE_NAME, PROVENANCE_FILE_NAME};
 use super::super::{Error, Provenance, Trait};
 use super::documents::{self, Image, Kind, Token};
 use super::names::{Certainty, Names, slashed};
@@ -11,7 +12,7 @@ use super::{Dataset, SKIPPED_FILE_NAME, Skipped};
 
 /// One picture to prepare.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(in super::super) struct Source {
     /// The path inside the collection, as reasons and logs name it.
     pub name: String,
     pub place: Place,
@@ -24,16 +25,26 @@ pub(super) struct Source {
 
 /// Where a picture's bytes are.
 #[derive(Debug)]
-pub(super) enum Place {
+pub(in super::super) enum Place {
     File(PathBuf),
     /// In a document, as a `data:` URI at these bytes of its text: read when it is drawn, because all of them
     /// together may be more than fits into memory.
     Inline(Arc<Path>, Range<usize>),
 }
 
+/// A token whose picture is not in the collection but at an address.
+#[derive(Debug)]
+pub(in super::super) struct Elsewhere {
+    /// What names it in the collection: its own name or number.
+    pub name: String,
+    pub addresses: Vec<String>,
+    pub traits: Vec<Trait>,
+    pub text: Option<String>,
+}
+
 /// A collection, read.
 #[derive(Debug)]
-pub(super) struct Collection {
+pub(in super::super) struct Collection {
     /// The pictures, ordered by path.
     pub sources: Vec<Source>,
     pub provenance: Provenance,
@@ -49,6 +60,15 @@ const MAX_REASONS: usize = 100;
 /// among the files found here, so that no path or link in it can reach outside. A picture that is named
 /// belongs to the document that names it, whatever others have its name.
 pub(super) fn find(dir: &Path, skipped: &mut Vec<Skipped>) -> Result<Collection, Error> {
+    find_with(dir, skipped, None)
+}
+
+/// As [`find`], with the tokens whose pictures are at addresses: they are skipped where nobody wants them.
+pub(in super::super) fn find_with(
+    dir: &Path,
+    skipped: &mut Vec<Skipped>,
+    elsewhere: Option<&mut Vec<Elsewhere>>,
+) -> Result<Collection, Error> {
     let (pictures, documents) = list(dir, skipped)?;
     let mut reader = Reader {
         said: pictures.iter().map(|_| Said::default()).collect(),
@@ -57,6 +77,7 @@ pub(super) fn find(dir: &Path, skipped: &mut Vec<Skipped>) -> Result<Collection,
         told: documents.iter().map(|_| 0).collect(),
         documents: documents.iter().map(|(path, _)| path.clone()).collect(),
         skipped,
+        elsewhere,
     };
     let mut provenance = Provenance::default();
     for (index, (document, kind)) in documents.into_iter().enumerate() {
@@ -81,6 +102,9 @@ pub(super) fn find(dir: &Path, skipped: &mut Vec<Skipped>) -> Result<Collection,
     sources.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Collection { sources, provenance })
 }
+
+/// What our own commands leave beside pictures and does not describe them.
+const RECORDS: [&str; 3] = [SKIPPED_FILE_NAME, FAILED_FILE_NAME, PROVENANCE_FILE_NAME];
 
 type Listed = (Vec<PathBuf>, Vec<(PathBuf, Kind)>);
 
@@ -115,7 +139,7 @@ fn list(dir: &Path, skipped: &mut Vec<Skipped>) -> Result<Listed, Error> {
         };
         let path = relative(entry.path());
         let mut skip = |reason| skipped.push(Skipped::new(&slashed(&path), reason));
-        if entry.file_type().is_dir() || path == Path::new(SKIPPED_FILE_NAME) {
+        if entry.file_type().is_dir() || RECORDS.iter().any(|name| path == Path::new(name)) {
             continue;
         } else if entry.file_type().is_symlink() {
             skip("a symbolic link, which is not followed: copy the file here");
@@ -185,6 +209,7 @@ struct Reader<'a> {
     /// How many reasons each document has.
     told: Vec<usize>,
     skipped: &'a mut Vec<Skipped>,
+    elsewhere: Option<&'a mut Vec<Elsewhere>>,
 }
 
 impl Reader<'_> {
@@ -229,7 +254,7 @@ impl Reader<'_> {
             self.skip(index, unread.clone());
         }
         let (picture, certainty) = match self.locate(index, &token, own) {
-            Err(reason) => return self.skip(index, reason),
+            Err(reason) => return self.lost(index, token, own, reason),
             Ok(Located::Picture(picture, certainty)) => (picture, certainty),
             Ok(Located::Inline(place)) => {
                 return self.inline.push(Source {
@@ -283,6 +308,27 @@ impl Reader<'_> {
             }
         }
         Err("no picture has its name, and it names none".into())
+    }
+
+    /// A token without a picture here: it is elsewhere, or skipped.
+    fn lost(&mut self, index: usize, token: Token, own: Option<&Path>, reason: String) {
+        let named = token.images.into_iter().filter_map(|image| match image {
+            Image::Named(address) if address.contains("://") => Some(address),
+            _ => None,
+        });
+        let addresses: Vec<String> = named.collect();
+        let own = own
+            .and_then(Path::file_stem)
+            .map(|own| own.to_string_lossy().into_owned());
+        match (&mut self.elsewhere, own.or(token.ids.into_iter().next())) {
+            (Some(elsewhere), Some(name)) if !addresses.is_empty() => elsewhere.push(Elsewhere {
+                name,
+                addresses,
+                traits: token.traits,
+                text: token.text,
+            }),
+            _ => self.skip(index, reason),
+        }
     }
 
     fn skip(&mut self, document: usize, reason: String) {

@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Read};
 use std::path::Path;
 
-use image::RgbImage;
+use image::{Rgba, RgbaImage};
 use sha2::{Digest, Sha256};
 
 use super::super::files::{Links, open_regular, unfinished};
 use super::super::{Error, io_error};
-use super::options::Style;
+use super::options::{Background, Style};
 
 /// How every PNG begins.
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
@@ -26,7 +26,11 @@ const VERSION: u32 = 2;
 /// Says from which bytes and with which settings a picture is drawn.
 pub(super) fn fingerprint(bytes: &[u8], style: &Style) -> String {
     let mut hash = Sha256::new();
-    hash.update(format!("{VERSION} {} {:?} ", style.resolution, style.background));
+    hash.update(format!("{VERSION} {} ", style.resolution));
+    match style.background {
+        Background::Color(color) => hash.update(format!("{color:?} ")),
+        Background::Keep => hash.update("keep "),
+    }
     if let Some(grid) = style.grid {
         hash.update(format!("{grid:?} "));
     }
@@ -71,19 +75,47 @@ pub(super) fn is_partial(name: &str) -> bool {
         || unfinished(name).is_some_and(|of| super::JSON_FILE_NAMES.contains(&of))
 }
 
-/// The pixels of `path` if it was drawn from the source with this fingerprint and is whole.
-pub(super) fn read(path: &Path, fingerprint: &str, side: u32) -> Option<Vec<u8>> {
-    let mut reader = header(path)?;
-    let matches = written_fingerprint(&reader) == Some(fingerprint)
-        && reader.info().size() == (side, side)
-        && reader.output_color_type() == (png::ColorType::Rgb, png::BitDepth::Eight);
-    if !matches {
+/// The pixels of `path` as RGBA, if it was drawn from the source with this fingerprint and is whole, and
+/// whether the file has alpha.
+pub(super) fn read(path: &Path, fingerprint: &str, side: u32) -> Option<(Vec<u8>, bool)> {
+    let reader = header(path)?;
+    let matches = written_fingerprint(&reader) == Some(fingerprint) && reader.info().size() == (side, side);
+    matches.then(|| decode(reader)).flatten()
+}
+
+/// The pixels as RGBA, and whether the file has alpha.
+fn decode(mut reader: png::Reader<BufReader<File>>) -> Option<(Vec<u8>, bool)> {
+    let (color, depth) = reader.output_color_type();
+    let has_alpha = match color {
+        png::ColorType::Rgb => false,
+        png::ColorType::Rgba => true,
+        _ => return None,
+    };
+    if depth != png::BitDepth::Eight {
         return None;
     }
-    let mut pixels = vec![0; 3 * (side as usize).pow(2)];
+    let (width, height) = reader.info().size();
+    let mut pixels = vec![0; color.samples() * width as usize * height as usize];
     reader.next_frame(&mut pixels).ok()?;
     reader.finish().ok()?;
-    Some(pixels)
+    if !has_alpha {
+        let opaque = pixels.as_chunks::<3>().0.iter();
+        pixels = opaque
+            .flat_map(|[red, green, blue]| [*red, *green, *blue, 255])
+            .collect();
+    }
+    Some((pixels, has_alpha))
+}
+
+/// Writes the picture at `path`, which prepare wrote, with alpha or without instead of the other.
+pub(super) fn convert(path: &Path, has_alpha: bool) -> Result<(), Error> {
+    let gone = || io_error("read", path)(std::io::Error::other("it was changed meanwhile"));
+    let reader = header(path).ok_or_else(gone)?;
+    let fingerprint = written_fingerprint(&reader).ok_or_else(gone)?.to_owned();
+    let (width, height) = reader.info().size();
+    let (pixels, _) = decode(reader).ok_or_else(gone)?;
+    let picture = RgbaImage::from_raw(width, height, pixels).ok_or_else(gone)?;
+    write(path, &picture, has_alpha, &fingerprint)
 }
 
 fn header(path: &Path) -> Option<png::Reader<BufReader<File>>> {
@@ -100,11 +132,16 @@ fn written_fingerprint(reader: &png::Reader<BufReader<File>>) -> Option<&str> {
         .map(|text| text.text.as_str())
 }
 
-/// Writes the picture beside its place and renames it, so that `path` is never half a picture.
+/// Writes the picture, with its alpha or without, beside its place and renames it, so that `path` is never half a picture.
 ///
 /// It is not flushed to the disk one by one, which would take longer than drawing: a picture that a power cut
 /// leaves broken is found by [`read`] in the next run.
-pub(super) fn write(path: &Path, picture: &RgbImage, fingerprint: &str) -> Result<(), Error> {
+pub(super) fn write(
+    path: &Path,
+    picture: &RgbaImage,
+    has_alpha: bool,
+    fingerprint: &str,
+) -> Result<(), Error> {
     let dir = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(PARTIAL_PREFIX)
@@ -113,11 +150,23 @@ pub(super) fn write(path: &Path, picture: &RgbImage, fingerprint: &str) -> Resul
         .map_err(io_error("write", path))?;
     let encode = |file: &mut File| -> Result<(), png::EncodingError> {
         let mut encoder = png::Encoder::new(BufWriter::new(file), picture.width(), picture.height());
-        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_color(match has_alpha {
+            true => png::ColorType::Rgba,
+            false => png::ColorType::Rgb,
+        });
         encoder.set_depth(png::BitDepth::Eight);
         encoder.add_text_chunk(KEYWORD.into(), fingerprint.into())?;
         let mut writer = encoder.write_header()?;
-        writer.write_image_data(picture)?;
+        match has_alpha {
+            true => writer.write_image_data(picture)?,
+            false => {
+                let colors: Vec<u8> = picture
+                    .pixels()
+                    .flat_map(|&Rgba([red, green, blue, _])| [red, green, blue])
+                    .collect();
+                writer.write_image_data(&colors)?;
+            }
+        }
         writer.finish()
     };
     encode(file.as_file_mut()).map_err(|error| match error {

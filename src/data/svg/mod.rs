@@ -3,7 +3,7 @@
 //! Nothing outside the file is ever read: no other files, no fonts, no network. Files are drawn in processes
 //! of their own ([`Renderer`]), because what one costs in memory and time cannot be foretold.
 
-use image::RgbImage;
+use image::RgbaImage;
 use resvg::tiny_skia::{Color, Pixmap, Transform};
 use resvg::usvg::roxmltree::{Document, ParsingOptions};
 use resvg::usvg::{self, ImageHrefResolver};
@@ -31,11 +31,11 @@ pub(super) fn looks_like_svg(bytes: &[u8]) -> bool {
     text.starts_with(b"<") && text.windows(4).any(|window| window == b"<svg")
 }
 
-/// Draws the file as a square of `side` pixels that its shorter side fills, over `background`.
+/// Draws the file as a square of `side` pixels that its shorter side fills, over `background` if there is one.
 ///
 /// A drawing on a coarse grid, such as pixel art, comes out with crisp blocks because it is drawn at this
 /// size rather than scaled to it.
-fn draw(bytes: &[u8], side: u32, background: [u8; 3]) -> Result<RgbImage, String> {
+fn draw(bytes: &[u8], side: u32, background: Option<[u8; 3]>) -> Result<RgbaImage, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| format!("unreadable SVG: not UTF-8: {error}"))?;
     let parsing = ParsingOptions {
         allow_dtd: true,
@@ -59,19 +59,20 @@ fn draw(bytes: &[u8], side: u32, background: [u8; 3]) -> Result<RgbImage, String
         return Err("an SVG that draws nothing".into());
     }
 
-    let [red, green, blue] = background;
     let mut pixels = Pixmap::new(side, side).ok_or("no memory for the picture")?;
-    pixels.fill(Color::from_rgba8(red, green, blue, 255));
+    if let Some([red, green, blue]) = background {
+        pixels.fill(Color::from_rgba8(red, green, blue, 255));
+    }
     let (width, height) = (tree.size().width(), tree.size().height());
     let scale = side as f32 / width.min(height);
     let offset = |extent: f32| (side as f32 - extent * scale) / 2.0;
     let transform = Transform::from_row(scale, 0.0, 0.0, scale, offset(width), offset(height));
     resvg::render(&tree, transform, &mut pixels.as_mut());
-    // The background is opaque, so that the premultiplied colors are the colors.
-    let planar = pixels
+    let straight = pixels
         .pixels()
         .iter()
-        .flat_map(|pixel| [pixel.red(), pixel.green(), pixel.blue()])
+        .map(|pixel| pixel.demultiply())
+        .flat_map(|pixel| [pixel.red(), pixel.green(), pixel.blue(), pixel.alpha()])
         .collect();
-    RgbImage::from_raw(side, side, planar).ok_or_else(|| "no memory for the picture".into())
+    RgbaImage::from_raw(side, side, straight).ok_or_else(|| "no memory for the picture".into())
 }

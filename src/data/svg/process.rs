@@ -11,7 +11,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, ExitStatus
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
-use image::RgbImage;
+use image::RgbaImage;
 use serde::{Deserialize, Serialize};
 
 use super::super::{Error, io_error};
@@ -33,7 +33,7 @@ const MAX_WARNINGS: usize = 3;
 struct Request {
     bytes: u32,
     side: u32,
-    background: [u8; 3],
+    background: Option<[u8; 3]>,
 }
 
 /// What a process answers, before the pixels if there are any: what the renderer warned of, or why there is
@@ -56,7 +56,8 @@ impl Renderer {
         }
     }
 
-    /// Draws the file as a square of `side` pixels over `background`; also what the renderer warned of.
+    /// Draws the file as a square of `side` pixels over `background`, or transparent where nothing is
+    /// drawn; also what the renderer warned of.
     ///
     /// # Errors
     /// The inner error says why there is no picture; the outer one that no process can be started.
@@ -65,8 +66,8 @@ impl Renderer {
         &self,
         bytes: &[u8],
         side: u32,
-        background: [u8; 3],
-    ) -> Result<Result<(RgbImage, Vec<String>), String>, Error> {
+        background: Option<[u8; 3]>,
+    ) -> Result<Result<(RgbaImage, Vec<String>), String>, Error> {
         if bytes.len() > MAX_BYTES {
             return Ok(Err(format!(
                 "too big: an SVG of {} bytes, expected at most {} MiB",
@@ -146,14 +147,14 @@ impl Worker {
         &mut self,
         request: &Request,
         bytes: &[u8],
-    ) -> std::io::Result<Result<(RgbImage, Vec<String>), String>> {
+    ) -> std::io::Result<Result<(RgbaImage, Vec<String>), String>> {
         write_message(&mut self.requests, request)?;
         self.requests.write_all(bytes)?;
         self.requests.flush()?;
         match read_message::<Answer>(&mut self.answers)? {
             Err(reason) => Ok(Err(reason)),
             Ok(warnings) => {
-                let mut pixels = RgbImage::new(request.side, request.side);
+                let mut pixels = RgbaImage::new(request.side, request.side);
                 self.answers.read_exact(&mut pixels)?;
                 Ok(Ok((pixels, warnings)))
             }

@@ -1,7 +1,7 @@
 //! Whose features pictures are compared by.
 
 use super::{ImageEncoder, inception::Inception, random::RandomFeatures};
-use crate::ops::cutouts::resize;
+use crate::ops::{cutouts::resize, on_gray::on_gray};
 use burn::tensor::Tensor;
 
 /// Who looks at the pictures of a measure.
@@ -44,8 +44,10 @@ impl Eyes<'_> {
         }
     }
 
-    /// Features of `images [n, 3, side, side]` in about `[-1, 1]`, `[n, d]`.
+    /// Features of `images [n, channels, side, side]` in about `[-1, 1]`, `[n, d]`; on gray where they are
+    /// transparent.
     pub fn features(&self, images: Tensor<4>) -> Tensor<2> {
+        let images = on_gray(images);
         match self {
             // Published figures are of pictures in files, whose colors are whole numbers.
             Self::Inception(inception) => {

@@ -76,11 +76,19 @@ impl RandomFeatures {
             true => resize_bicubic(images, Self::LARGEST_SIDE),
             false => images,
         };
-        let maps = self.layers.iter().zip(STRIDES);
-        let last = maps.fold(images, |x, ((weight, bias), stride)| {
-            conv2d_act(x, weight.clone(), stride, 1, bias.clone(), SQRT_2)
-        });
+        let last = self.maps(images).pop().expect("there are three");
         adaptive_avg_pool2d(last, [CELLS; 2]).reshape([n, Self::FEATURES])
+    }
+
+    /// What each of the three layers says about `images [n, 3, h, w]` in `[-1, 1]`, `[n, c, h / s, w / s]`.
+    pub fn maps(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
+        let mut x = images;
+        let layers = self.layers.iter().zip(STRIDES);
+        let maps = layers.map(|((weight, bias), stride)| {
+            x = conv2d_act(x.clone(), weight.clone(), stride, 1, bias.clone(), SQRT_2);
+            x.clone()
+        });
+        maps.collect()
     }
 
     /// About how many numbers it computes for a picture.

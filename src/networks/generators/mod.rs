@@ -8,6 +8,7 @@ mod classes;
 pub mod dcgan;
 mod latents;
 pub mod stylegan2;
+pub mod vqgan;
 
 pub use classes::{Class, LengthBounds, one_hot};
 pub use latents::LatentDistribution;
@@ -46,7 +47,8 @@ pub trait Generate {
     /// A `truncation_psi` of one leaves them alone; toward zero, pictures become alike and typical.
     fn latents_from_z(&self, z: Tensor<2>, truncation_psi: f32) -> Tensor<3>;
 
-    /// `latents -> images [n, channels, resolution, resolution]`, about `[-1, 1]`. The same latents always
+    /// `latents -> images [n, channels, resolution, resolution]`, about `[-1, 1]`: colors, and alpha if it draws
+    /// that; the colors lie on middle gray then, as [`art`](crate::art::values_from_pixel) has them. The same latents always
     /// give the same pictures, up to rounding.
     fn draw(&self, latents: Tensor<3>) -> Tensor<4>;
 
@@ -114,7 +116,7 @@ impl GeneratorConfig {
         }
     }
 
-    /// Channels of the pictures; 3 for RGB.
+    /// Channels of the pictures: 3 for RGB, 4 with alpha.
     pub fn img_channels(&self) -> usize {
         match self {
             Self::StyleGan2(config) => config.img_channels,

@@ -2,7 +2,7 @@
 
 use crate::ops::random;
 use burn::{
-    module::{Initializer, Param, ParamId},
+    module::{Initializer, Module, ModuleVisitor, Param, ParamId},
     tensor::{Device, Tensor},
 };
 
@@ -39,4 +39,19 @@ pub fn lazy_normal<const D: usize>(shape: [usize; D], deviation: f64, device: &D
 /// A parameter filled with `value` when it is first read.
 pub fn lazy_full<const D: usize>(shape: [usize; D], value: f64, device: &Device) -> Param<Tensor<D>> {
     Initializer::Constant { value }.init(shape, device)
+}
+
+/// The same network, all of whose values are there: what is drawn when it is first read is drawn now, so that
+/// it follows from the seed at hand.
+pub fn drawn<M: Module>(network: M) -> M {
+    struct Reader;
+
+    impl ModuleVisitor for Reader {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            drop(param.val());
+        }
+    }
+
+    network.visit(&mut Reader);
+    network
 }

@@ -1,11 +1,15 @@
 //! What networks of several kinds are made of.
 
+mod attention;
 mod config;
+mod convolution;
 mod init;
 mod linear;
 mod norm;
 
+pub use attention::attend;
 pub use config::ConfigError;
-pub use init::{buffer, full, lazy_full, lazy_normal, normal};
+pub use convolution::Convolution;
+pub use init::{buffer, drawn, full, lazy_full, lazy_normal, normal};
 pub use linear::Linear;
-pub use norm::{BatchNorm, LayerNorm};
+pub use norm::{BatchNorm, GroupNorm, LayerNorm};

@@ -94,6 +94,43 @@ impl BatchNorm {
     }
 }
 
+/// Group norm over the channels of maps (Wu and He 2018): each group of a picture's channels is normalized by
+/// its own mean and variance.
+#[derive(Module, Debug)]
+pub struct GroupNorm {
+    /// `[channels]`, the scale.
+    pub weight: Param<Tensor<1>>,
+    /// `[channels]`, the shift.
+    pub bias: Param<Tensor<1>>,
+    groups: usize,
+}
+
+impl GroupNorm {
+    /// What the networks that have this norm add to variances, less than others do.
+    const EPSILON: f64 = 1e-6;
+
+    /// One that scales by one, once it is read; `groups` divides `channels`.
+    pub fn lazy(groups: usize, channels: usize, device: &Device) -> Self {
+        Self {
+            weight: lazy_full([channels], 1.0, device),
+            bias: lazy_full([channels], 0.0, device),
+            groups,
+        }
+    }
+
+    /// `x [n, channels, h, w] -> [n, channels, h, w]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let [n, channels, h, w] = x.dims();
+        let (device, rows) = (x.device(), n * self.groups);
+        // Each group of each picture is a channel of a batch norm, whose gradient burn computes as a whole.
+        let [ones, zeros] = [Tensor::ones([rows], &device), Tensor::zeros([rows], &device)];
+        let grouped = x.reshape([1, rows, channels / self.groups * h * w]);
+        let x = batch_norm_train(grouped, ones, zeros, Self::EPSILON).output;
+        let each = |values: Tensor<1>| values.reshape([1, channels, 1, 1]);
+        x.reshape([n, channels, h, w]) * each(self.weight.val()) + each(self.bias.val())
+    }
+}
+
 /// The average after one more batch.
 fn moved(average: &Param<Tensor<1>>, batch: Tensor<1>) -> Param<Tensor<1>> {
     average.clone().map(|average| {

@@ -1,7 +1,7 @@
 //! Pictures looked up along affine grids by bilinear interpolation: the sampling of Jaderberg et al.,
 //! "Spatial Transformer Networks" (2015), equations 1 and 5, where only the picture has a gradient.
 //!
-//! Pictures go on beyond their edges, so that every position has a value.
+//! What lies beyond the edges of a picture is said with every use, so that every position has a value.
 
 mod backend;
 mod kernel;
@@ -23,6 +23,8 @@ pub enum Beyond {
     Mirror,
     /// The picture again.
     Repeat,
+    /// Zeros.
+    Nothing,
 }
 
 /// One use of the sampling on a batch.
@@ -58,8 +60,10 @@ impl AffineSample {
     fn pair(&self, position: f64, length: usize) -> [(usize, f32); 2] {
         let before = position.floor();
         let share = (position - before) as f32;
+        let is_there = |at: i64| self.beyond != Beyond::Nothing || (0..length as i64).contains(&at);
         let place = |at: i64| match self.beyond {
             Beyond::Repeat => at.rem_euclid(length as i64) as usize,
+            Beyond::Nothing => at.clamp(0, length as i64 - 1) as usize,
             Beyond::Mirror => {
                 let period = (2 * length as i64 - 2).max(1);
                 let at = at.rem_euclid(period);
@@ -68,10 +72,8 @@ impl AffineSample {
         };
         // A position that no picture reaches saturates, and still is somewhere.
         let first = before as i64;
-        [
-            (place(first), 1.0 - share),
-            (place(first.saturating_add(1)), share),
-        ]
+        [(first, 1.0 - share), (first.saturating_add(1), share)]
+            .map(|(at, weight)| (place(at), if is_there(at) { weight } else { 0.0 }))
     }
 }
 

@@ -32,11 +32,12 @@ fn sample(beyond: Beyond) -> AffineSample {
     }
 }
 
-/// The pixel at a place that may lie outside, by walking there.
-fn beyond_edges(beyond: Beyond, at: i64, length: usize) -> usize {
+/// The pixel at a place that may lie outside, by walking there; none where there is nothing.
+fn beyond_edges(beyond: Beyond, at: i64, length: usize) -> Option<usize> {
     let (mut place, mut step, last) = (0i64, 1i64, length as i64 - 1);
     for _ in 0..at.unsigned_abs() {
         match beyond {
+            Beyond::Nothing => place += at.signum(),
             Beyond::Repeat => place = (place + at.signum()).rem_euclid(length as i64),
             Beyond::Mirror => {
                 // The mirror is the same on both sides.
@@ -47,7 +48,7 @@ fn beyond_edges(beyond: Beyond, at: i64, length: usize) -> usize {
             }
         }
     }
-    place as usize
+    (0..=last).contains(&place).then_some(place as usize)
 }
 
 /// A sum over every pixel near the position, each with the weight of its distance.
@@ -65,8 +66,9 @@ fn reference(x: &[f64], beyond: Beyond) -> Vec<f64> {
                         for j in x_at as i64 - 2..=x_at as i64 + 2 {
                             let tent = |distance: f64| (1.0 - distance.abs()).max(0.0);
                             let weight = tent(i as f64 - y_at) * tent(j as f64 - x_at);
-                            let (i, j) = (beyond_edges(beyond, i, h), beyond_edges(beyond, j, w));
-                            sum += weight * x[((picture * c + plane) * h + i) * w + j];
+                            let places = beyond_edges(beyond, i, h).zip(beyond_edges(beyond, j, w));
+                            sum += places
+                                .map_or(0.0, |(i, j)| weight * x[((picture * c + plane) * h + i) * w + j]);
                         }
                     }
                     y.push(sum);
@@ -95,7 +97,7 @@ fn pictures(device: &Device) -> Tensor<4> {
 
 #[test]
 fn both_forms_are_the_definition() {
-    for beyond in [Beyond::Mirror, Beyond::Repeat] {
+    for beyond in [Beyond::Mirror, Beyond::Repeat, Beyond::Nothing] {
         let x = pictures(&Device::flex());
         let expected = reference(&values(x.clone()), beyond);
         assert_close(
@@ -111,7 +113,7 @@ fn both_forms_are_the_definition() {
 #[test]
 fn the_gradient_is_the_transpose() {
     let [n, c, h, w] = SIZES;
-    for beyond in [Beyond::Mirror, Beyond::Repeat] {
+    for beyond in [Beyond::Mirror, Beyond::Repeat, Beyond::Nothing] {
         let mut columns = vec![];
         for place in 0..h * w {
             let mut unit = vec![0.0; n * c * h * w];
@@ -161,8 +163,13 @@ fn positions_that_no_picture_reaches_are_somewhere() {
     let x = Tensor::<4>::ones([1, 1, 1, 2], &Device::flex());
     for far in [1e300, -1e300] {
         let grid = [[1.0, 0.0, far], [0.0, 1.0, far]];
-        for beyond in [Beyond::Mirror, Beyond::Repeat] {
-            assert_eq!(values(affine_sample(x.clone(), [grid], beyond, [1, 1])), [1.0]);
+        for (beyond, expected) in [
+            (Beyond::Mirror, 1.0),
+            (Beyond::Repeat, 1.0),
+            (Beyond::Nothing, 0.0),
+        ] {
+            let found = values(affine_sample(x.clone(), [grid], beyond, [1, 1]));
+            assert_eq!(found, [expected]);
         }
     }
 }

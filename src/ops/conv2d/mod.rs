@@ -14,8 +14,8 @@ mod stack;
 
 use backend::ConvBackend;
 use burn::{backend::Dispatch, tensor::Tensor};
-pub use layer::conv2d_act;
 pub(super) use layer::{Layer, conv2d_layer, plain_demodulation};
+pub use layer::{conv2d_act, conv2d_bias};
 use sizes::ConvSizes;
 pub use stack::{PreluLayer, conv2d_prelu_stack};
 

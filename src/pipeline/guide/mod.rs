@@ -3,18 +3,28 @@
 //! CLIP).
 
 mod adam;
+mod density;
+mod project;
 mod space;
 mod targets;
 
 pub use adam::{Optimizer, WEIGHT_DECAY};
+use density::Density;
+pub use project::{BATCH, Projection, project};
 pub use space::Space;
+pub(super) use space::spread;
 pub(super) use targets::is_unit;
 pub use targets::{Loss, Modality, PlainTarget, TargetGroup, Targets, image_target, text_targets};
+
+pub use crate::art::ground;
 
 use super::{Cancel, Error, Event, sample::pictures_from_images};
 use crate::{
     networks::{encoders::ImageEncoder, generators::Generate},
-    ops::cutouts::{CutoutConfig, Cutouts, resize},
+    ops::{
+        cutouts::{CutoutConfig, Cutouts, resize},
+        on_gray::on_gray,
+    },
 };
 use adam::Adam;
 use burn::tensor::{Tensor, TensorData};
@@ -42,7 +52,8 @@ pub struct GuideSettings {
     /// Truncation of the mapping, in the space z only.
     pub truncation_psi: f32,
     /// Weight of the mean squared distance from the center (`w_avg`; zero in the space z), in units of the
-    /// latents' spread. It keeps avatars typical of the model, where the networks can be trusted.
+    /// latents' spread. It keeps avatars typical of the model, where the networks can be trusted. In the
+    /// whitened space it is the distance from the start.
     pub center_pull: f64,
     /// Standard deviation of the noise on the latents in the first step; it falls to none in three quarters
     /// of the steps (Karras et al., 2020, appendix D).
@@ -57,14 +68,16 @@ pub struct GuideSettings {
 
 impl Default for GuideSettings {
     fn default() -> Self {
+        let space = Space::default();
+        let (learning_rate, center_pull) = space.usual();
         Self {
             loss: Loss::Cosine,
             steps: 200,
-            learning_rate: 0.05,
+            learning_rate,
             optimizer: Optimizer::Adam,
-            space: Space::W,
+            space,
             truncation_psi: 0.7,
-            center_pull: 0.02,
+            center_pull,
             latent_noise: 0.0,
             cutouts: CutoutConfig::default(),
             snapshots: 2,
@@ -153,6 +166,8 @@ pub struct Avatar {
     pub latent: Vec<f32>,
     /// The weighted mean of its cosines to the targets.
     pub score: f32,
+    /// What the encoder sees in its picture, of unit length; empty where nothing was judged.
+    pub embedding: Vec<f32>,
 }
 
 /// Optimises `n` avatars at once, each from its own row of `start`, and gives them as they were at the end.
@@ -200,8 +215,7 @@ pub async fn guide<E: ImageEncoder + ?Sized>(
         let mean = |values: Tensor<1>| values.reshape([n, views]).mean_dim(1).reshape([n]);
         let losses = mean(targets.losses(embeddings.clone(), settings.loss));
         let scores = mean(targets.scores(embeddings.without_autodiff()));
-        let [_, layers, width] = u.dims();
-        let pull = leaf.clone().square().sum() * (settings.center_pull / (layers * width) as f64);
+        let pull = space.pulled(leaf.clone()).sum() * settings.center_pull;
         let mut gradients = (losses.clone().sum() + pull).backward();
         let gradient = leaf
             .grad_remove(&mut gradients)
@@ -227,19 +241,20 @@ pub async fn guide<E: ImageEncoder + ?Sized>(
     let latents = space.latents(u).without_autodiff();
     let images = generator.draw(latents.clone());
     show(images.clone(), settings.steps, emit).await?;
-    let scores = read(targets.scores(judge(encoder, images))).await?;
+    let embeddings = judge(encoder, images);
+    let scores = read(targets.scores(embeddings.clone())).await?;
     if !scores.iter().all(|score| score.is_finite()) {
         return Err(Error::NotFinite { step: settings.steps });
     }
-    avatars(latents, scores).await
+    avatars(latents, scores, Some(embeddings)).await
 }
 
-/// The embeddings of whole pictures `images [n, 3, h, w]`, `[n, d]`.
+/// The embeddings of whole pictures `images [n, channels, h, w]`, `[n, d]`, on gray where they are transparent.
 pub fn judge<E: ImageEncoder + ?Sized>(encoder: &E, images: Tensor<4>) -> Tensor<2> {
     encoder.embed(resize(as_shown(images), encoder.resolution()))
 }
 
-/// The embeddings of all views of `images [n, 3, h, w]`, `[n views, d]`.
+/// The embeddings of all views of `images [n, channels, h, w]`, `[n views, d]`.
 fn embed<E: ImageEncoder + ?Sized>(
     encoder: &E,
     images: Tensor<4>,
@@ -254,9 +269,10 @@ fn embed<E: ImageEncoder + ?Sized>(
     encoder.embed(cutouts.apply(as_shown(images)))
 }
 
-/// Pictures as they are shown, within `[-1, 1]`, with the gradient of what was drawn: one that was lost where
-/// a picture is white could not make it darker.
+/// The colors of pictures as they are shown, on gray where they are transparent and within `[-1, 1]`, with the
+/// gradient of what was drawn: one that was lost where a picture is white could not make it darker.
 fn as_shown(images: Tensor<4>) -> Tensor<4> {
+    let images = on_gray(images);
     let excess = images.clone().without_autodiff();
     let excess = excess.clone() - excess.clamp(-1.0, 1.0);
     images - excess
@@ -275,15 +291,25 @@ async fn show(images: Tensor<4>, step: usize, emit: &mut impl AsyncFnMut(Event))
     Ok(())
 }
 
-/// Avatars of `latents [n, layers, width]`.
-pub(super) async fn avatars(latents: Tensor<3>, scores: Vec<f32>) -> Result<Vec<Avatar>, Error> {
-    let [_, layers, width] = latents.dims();
+/// Avatars of `latents [n, layers, width]`, whose pictures were judged by `embeddings [n, d]` if they were.
+pub(super) async fn avatars(
+    latents: Tensor<3>,
+    scores: Vec<f32>,
+    embeddings: Option<Tensor<2>>,
+) -> Result<Vec<Avatar>, Error> {
+    let [n, layers, width] = latents.dims();
     let latents = read(latents).await?;
-    let each = latents.chunks_exact(layers * width).zip(scores);
+    let embeddings = match embeddings {
+        Some(embeddings) => read(embeddings).await?,
+        None => vec![],
+    };
+    let d = embeddings.len() / n;
+    let each = latents.chunks_exact(layers * width).zip(scores).enumerate();
     Ok(each
-        .map(|(latent, score)| Avatar {
+        .map(|(index, (latent, score))| Avatar {
             latent: latent.to_vec(),
             score,
+            embedding: embeddings[index * d..][..d].to_vec(),
         })
         .collect())
 }

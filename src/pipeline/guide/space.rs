@@ -1,6 +1,6 @@
 //! The spaces that latents are optimised in, in coordinates of their own scale.
 
-use super::{GuideSettings, read};
+use super::{Density, GuideSettings, read};
 use crate::{
     networks::generators::Generate,
     pipeline::{Error, sample::z_from_seeds},
@@ -16,15 +16,28 @@ pub enum Space {
     #[serde(rename = "z")]
     Z,
     /// One `w` for all layers; where the layers of the start differ, they go on to differ by as much.
-    #[default]
     #[serde(rename = "w")]
     W,
+    /// The same, in coordinates in which all directions are as likely: steps go where the model's own latents
+    /// do, so that faces stay whole.
+    #[default]
+    #[serde(rename = "whitened")]
+    Whitened,
     /// A `w` for each layer: the most freedom, and the least that keeps the result an avatar.
     #[serde(rename = "w+")]
     WPlus,
 }
 
 impl Space {
+    /// The learning rate and the pull that serve most models here. In the whitened space small steps and a pull
+    /// back to the draft leave faces whole, and avatars as varied as their drafts.
+    pub fn usual(self) -> (f64, f64) {
+        match self {
+            Self::Whitened => (0.02, 0.3),
+            Self::Z | Self::W | Self::WPlus => (0.05, 0.02),
+        }
+    }
+
     /// Makes sure that latents of `generator` can be looked for here.
     ///
     /// # Errors
@@ -53,8 +66,12 @@ pub struct Coordinates<'a> {
     truncation_psi: f32,
     scale: f32,
     /// `[1, 1, width]`, or in the space w `[n, layers, width]`, by which layers differ from their mean
-    /// included.
+    /// included. In the whitened space only that.
     center: Tensor<3>,
+    /// In the whitened space.
+    density: Option<Density>,
+    /// In the whitened space, where the avatars began.
+    start: Option<Tensor<3>>,
 }
 
 impl<'a> Coordinates<'a> {
@@ -75,7 +92,7 @@ impl<'a> Coordinates<'a> {
         let (device, z_dim) = (w_avg.device(), generator.z_dim());
         let expected = match space {
             Space::Z => [1, z_dim],
-            Space::W | Space::WPlus => generator.latent_shape(),
+            Space::W | Space::Whitened | Space::WPlus => generator.latent_shape(),
         };
         let [n, layers, width] = start.dims();
         if n == 0 || [layers, width] != expected {
@@ -85,16 +102,33 @@ impl<'a> Coordinates<'a> {
                 expected[0], expected[1]
             )));
         }
-        let (scale, center) = match space {
-            Space::Z => (1.0, Tensor::zeros([1, 1, z_dim], &device)),
-            Space::W | Space::WPlus => (spread(generator, &device).await?, w_avg.reshape([1, 1, width])),
+        let (scale, center, density) = match space {
+            Space::Z => (1.0, Tensor::zeros([1, 1, z_dim], &device), None),
+            Space::W | Space::WPlus => (
+                spread(generator, &device).await?,
+                w_avg.reshape([1, 1, width]),
+                None,
+            ),
+            Space::Whitened => (
+                1.0,
+                Tensor::zeros([1, 1, width], &device),
+                Some(Density::of(generator).await?),
+            ),
         };
-        let u = (start - center.clone()) / scale;
-        let (center, u) = match space {
-            Space::Z | Space::WPlus => (center, u),
-            Space::W => {
-                let mean = u.clone().mean_dim(1);
-                (center + (u - mean.clone()) * scale, mean)
+        let (center, u) = match &density {
+            None => {
+                let u = (start - center.clone()) / scale;
+                match space {
+                    Space::W => {
+                        let mean = u.clone().mean_dim(1);
+                        (center + (u - mean.clone()) * scale, mean)
+                    }
+                    _ => (center, u),
+                }
+            }
+            Some(density) => {
+                let mean = start.clone().mean_dim(1);
+                (start - mean.clone(), density.coordinates(mean))
             }
         };
         let space = Self {
@@ -103,26 +137,42 @@ impl<'a> Coordinates<'a> {
             truncation_psi,
             scale,
             center,
+            start: density.is_some().then(|| u.clone()),
+            density,
         };
         Ok((space, u))
     }
 
     /// Coordinates to `latents [n, layers, width]`.
     pub fn latents(&self, u: Tensor<3>) -> Tensor<3> {
+        let latents = match &self.density {
+            None => u * self.scale,
+            Some(density) => density.latents(u),
+        };
         // In the space w this repeats the one w for all layers.
-        let latents = u * self.scale + self.center.clone();
+        let latents = latents + self.center.clone();
         match self.space {
             Space::Z => {
                 let z = latents.squeeze_dim::<2>(1);
                 self.generator.latents_from_z(z, self.truncation_psi)
             }
-            Space::W | Space::WPlus => latents,
+            Space::W | Space::Whitened | Space::WPlus => latents,
         }
+    }
+
+    /// The mean square of how far each of `u [n, layers, width]` is from where it is pulled, `[n, 1, 1]`: the
+    /// center, or in the whitened space its own start.
+    pub fn pulled(&self, u: Tensor<3>) -> Tensor<3> {
+        let far = match &self.start {
+            None => u,
+            Some(start) => u - start.clone(),
+        };
+        far.square().mean_dim(2).mean_dim(1)
     }
 }
 
 /// The root mean square of `w - w_avg` over the coordinates of many `w`.
-async fn spread(generator: &dyn Generate, device: &Device) -> Result<f32, Error> {
+pub async fn spread(generator: &dyn Generate, device: &Device) -> Result<f32, Error> {
     let seeds: Vec<u64> = (0..SPREAD_SEEDS).collect();
     let z = z_from_seeds(generator, &seeds, device);
     // All layers of a seed are alike.

@@ -54,14 +54,16 @@ pub fn text_targets(tower: &TextTower, tokenizer: &Tokenizer, prompts: &[Prompt]
     (embeddings, weights, Modality::Text)
 }
 
-/// What `picture` shows, for [`Targets::new`]: its largest centered square, on white where it is transparent.
+/// What `picture` shows, for [`Targets::new`]: its largest centered square, on a
+/// [`ground`](crate::art::ground) of this value where it is transparent.
 pub fn image_target<E: ImageEncoder + ?Sized>(
     encoder: &E,
     picture: &RgbaImage,
+    ground: u8,
     weight: f32,
     device: &Device,
 ) -> TargetGroup {
-    let image = image_from_picture(picture, encoder.resolution(), device);
+    let image = image_from_picture(picture, encoder.resolution(), ground, device);
     (encoder.embed(image), vec![weight], Modality::Image)
 }
 

@@ -1,79 +1,14 @@
+mod networks;
+
 use super::*;
 use crate::{
-    networks::generators::stylegan2::{Generator, StyleGan2Config},
-    ops::{conv2d::conv2d_act, unit_length::unit_length},
-    pipeline::z_from_seed,
-    weights::{apply, collect},
+    networks::generators::stylegan2::Generator, ops::unit_length::unit_length,
+    pipeline::sample::image_from_picture,
 };
 use burn::tensor::Device;
 use futures::executor::block_on;
-
-/// A small network of convolutions that embeds, with weights that are the same everywhere.
-pub struct RandomEncoder {
-    first: Tensor<4>,
-    second: Tensor<4>,
-    head: Tensor<2>,
-}
-
-const SIDE: usize = 12;
-
-pub fn random<const D: usize>(seed: u64, shape: [usize; D], scale: f32, device: &Device) -> Tensor<D> {
-    let values = z_from_seed(seed, shape.iter().product());
-    Tensor::from_data(TensorData::new(values, shape), device) * scale
-}
-
-impl RandomEncoder {
-    pub fn new(device: &Device) -> Self {
-        Self {
-            first: random(1, [8, 3, 3, 3], 0.3, device),
-            second: random(2, [8, 8, 3, 3], 0.2, device),
-            head: random(3, [8 * 9, 6], 0.2, device),
-        }
-    }
-}
-
-impl ImageEncoder for RandomEncoder {
-    fn resolution(&self) -> usize {
-        SIDE
-    }
-
-    fn embed(&self, images: Tensor<4>) -> Tensor<2> {
-        let device = images.device().without_autodiff();
-        let bias = Tensor::zeros([8], &device);
-        let x = conv2d_act(images, self.first.clone(), 2, 1, bias.clone(), 1.0);
-        let x = conv2d_act(x, self.second.clone(), 2, 1, bias, 1.0);
-        let [n, ..] = x.dims();
-        unit_length(x.reshape([n, 8 * 9]).matmul(self.head.clone()))
-    }
-}
-
-/// A generator of 16 x 16 pixels, the same in every call: burn's own random numbers are shared by all tests
-/// that run.
-pub fn tiny(device: &Device) -> Generator {
-    let config = StyleGan2Config {
-        z_dim: 8,
-        w_dim: 8,
-        num_mapping_layers: 2,
-        channel_base: 128,
-        channel_max: 8,
-        ..StyleGan2Config::small(16)
-    };
-    let generator = config.init_generator(device);
-    let mut tensors = block_on(collect(&generator)).unwrap();
-    for (seed, (name, data)) in tensors.iter_mut().enumerate() {
-        let scale = match name.as_str() {
-            _ if name.ends_with("bias") || name.ends_with("noise_strength") => continue,
-            _ if name.starts_with("mapping.layers") => 100.0,
-            // Pictures well within [-1, 1], so that a gradient is not that of something which is not shown.
-            _ if name.contains("to_rgb.weight") => 0.1,
-            _ => 1.0,
-        };
-        let values = z_from_seed(100 + seed as u64, data.num_elements());
-        let values: Vec<f32> = values.iter().map(|value| value * scale).collect();
-        *data = TensorData::new(values, data.shape().clone());
-    }
-    apply(generator, &tensors).unwrap()
-}
+use networks::tiny_of;
+pub use networks::{RandomEncoder, random, tiny};
 
 pub fn targets(device: &Device) -> Targets {
     let embeddings = random(4, [2, 6], 1.0, device);
@@ -84,7 +19,7 @@ fn start(generator: &Generator, space: Space, n: usize, device: &Device) -> Tens
     let z = random(5, [n, 8], 1.0, device);
     match space {
         Space::Z => z.unsqueeze_dim(1),
-        Space::W | Space::WPlus => generator.latents_from_z(z, 0.7),
+        Space::W | Space::Whitened | Space::WPlus => generator.latents_from_z(z, 0.7),
     }
 }
 
@@ -92,6 +27,7 @@ fn settings() -> GuideSettings {
     GuideSettings {
         steps: 12,
         learning_rate: 0.1,
+        center_pull: 0.02,
         snapshots: 3,
         seed: 9,
         ..GuideSettings::default()
@@ -100,12 +36,15 @@ fn settings() -> GuideSettings {
 
 /// Everything that a job told, and what it gave.
 fn run(settings: &GuideSettings, n: usize) -> (Vec<Event>, Vec<Avatar>) {
+    run_on(&tiny(&Device::flex()), settings, n)
+}
+
+fn run_on(generator: &Generator, settings: &GuideSettings, n: usize) -> (Vec<Event>, Vec<Avatar>) {
     let device = Device::flex();
-    let generator = tiny(&device);
-    let start = start(&generator, settings.space, n, &device);
+    let start = start(generator, settings.space, n, &device);
     let mut events = vec![];
     let avatars = block_on(guide(
-        &generator,
+        generator,
         &RandomEncoder::new(&device),
         &targets(&device),
         start,
@@ -124,6 +63,29 @@ fn curve(events: &[Event]) -> Vec<Vec<f32>> {
     events.iter().filter_map(losses).collect()
 }
 
+/// On middle gray, as far as their alpha shows them.
+#[test]
+fn transparent_pictures_are_judged_as_they_are_shown() {
+    let device = Device::flex();
+    let generator = tiny_of(4, &device);
+    let (events, avatars) = run_on(&generator, &settings(), 3);
+    let losses = curve(&events);
+    let sum = |losses: Option<&Vec<f32>>| losses.unwrap().iter().sum::<f32>();
+    assert!(sum(losses.last()) < sum(losses.first()) - 0.1, "{losses:?}");
+    for (index, avatar) in avatars.iter().enumerate() {
+        let mut shown = events.iter().filter_map(|event| match event {
+            Event::Picture { index: of, image } if *of == index => Some(image),
+            _ => None,
+        });
+        let picture = shown.next_back().unwrap();
+        assert!(picture.pixels().any(|pixel| (1..255).contains(&pixel[3])));
+        let image = image_from_picture(picture, 16, ground(4), &device);
+        let scores = targets(&device).scores(judge(&RandomEncoder::new(&device), image));
+        let score = block_on(read(scores)).unwrap()[0];
+        assert!((score - avatar.score).abs() < 0.01, "{score}, {}", avatar.score);
+    }
+}
+
 #[test]
 fn the_gradient_is_that_of_finite_differences() {
     let device = Device::flex();
@@ -133,6 +95,7 @@ fn the_gradient_is_that_of_finite_differences() {
     for (space, loss) in [
         (Space::Z, Loss::Cosine),
         (Space::W, Loss::Spherical),
+        (Space::Whitened, Loss::Cosine),
         (Space::WPlus, Loss::L2),
         (Space::WPlus, Loss::L1),
     ] {
@@ -230,7 +193,7 @@ fn layers_that_differ_go_on_to_differ() {
     let device = Device::flex();
     let generator = tiny(&device);
     let ws: Tensor<3> = random(6, [2, 6, 8], 1.0, &device);
-    for space in [Space::W, Space::WPlus] {
+    for space in [Space::W, Space::Whitened, Space::WPlus] {
         let settings = GuideSettings { space, ..settings() };
         let (coordinates, u) = block_on(Coordinates::around(&generator, &settings, ws.clone())).unwrap();
         let difference = (coordinates.latents(u) - ws.clone())
@@ -239,6 +202,37 @@ fn layers_that_differ_go_on_to_differ() {
             .into_scalar::<f32>();
         assert!(difference < 1e-5, "{space:?}: {difference}");
     }
+}
+
+/// In the whitened space seeds lie as far from the average in every direction.
+#[test]
+fn whitened_latents_are_unit_normal_and_pulled_back_to_their_start() {
+    let device = Device::flex();
+    let generator = tiny(&device);
+    let space = Space::Whitened;
+    let settings = GuideSettings { space, ..settings() };
+    let z = crate::pipeline::sample::z_from_seeds(&generator, &(0..256).collect::<Vec<_>>(), &device);
+    let start = generator.latents_from_z(z, 1.0);
+    let (coordinates, seen) = block_on(Coordinates::around(&generator, &settings, start)).unwrap();
+    let u: Tensor<2> = seen.clone().squeeze_dim(1);
+    let covariance = u.clone().transpose().matmul(u) / 256.0;
+    let values: Vec<f32> = covariance.into_data().iter::<f32>().collect();
+    // A little is added to the variance of every direction, which matters where there is hardly any.
+    let own: f32 = values.iter().step_by(9).sum::<f32>() / 8.0;
+    assert!((0.7..1.001).contains(&own), "{values:?}");
+    for (place, value) in values.iter().enumerate() {
+        let most = if place % 9 == 0 { 1.001 } else { 0.25 };
+        assert!(value.abs() < most, "{place}: {value}");
+    }
+    // Every avatar is pulled back to its own start.
+    let start: Vec<f32> = coordinates
+        .pulled(seen.clone())
+        .into_data()
+        .iter::<f32>()
+        .collect();
+    assert!(start.iter().all(|&far| far == 0.0), "{start:?}");
+    let moved: Vec<f32> = coordinates.pulled(seen + 0.5).into_data().iter::<f32>().collect();
+    assert!(moved.iter().all(|far| (far - 0.25).abs() < 1e-4), "{moved:?}");
 }
 
 #[test]

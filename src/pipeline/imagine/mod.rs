@@ -2,7 +2,10 @@
 
 use super::{
     Cancel, Error, Event, Network,
-    guide::{Avatar, GuideSettings, Modality, Space, Targets, avatars, guide, is_unit, judge, read},
+    guide::{
+        Avatar, GuideSettings, Modality, PlainTarget, Space, Targets, avatars, guide, is_unit, judge, read,
+        spread,
+    },
     sample::{latent_tensor, pictures_from_images},
 };
 use crate::{
@@ -63,6 +66,15 @@ pub struct Locked {
     pub variation: f32,
 }
 
+/// Guesses for each avatar. More cost more, and fewer cost variety or what was asked for.
+const GUESSES: usize = 64;
+
+/// Avatars are chosen from one in so many guesses, those that score best, so that they differ from each other.
+const CHOSEN_SHARE: usize = 8;
+
+/// Guesses lie apart at most so many times as far as the mapper learned.
+const MOST_APART: f32 = 2.0;
+
 /// What to imagine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ImagineRequest {
@@ -87,7 +99,7 @@ impl ImagineRequest {
     pub fn new(quality: Quality, count: usize, seed: u64) -> Self {
         Self {
             count,
-            candidates: 64.max(count.saturating_mul(4)),
+            candidates: count.saturating_mul(GUESSES).clamp(1, 1024),
             batch_size: 8,
             seed,
             truncation_psi: 0.7,
@@ -170,7 +182,7 @@ pub async fn imagine<E: ImageEncoder + ?Sized>(
     for (index, image) in pictures_from_images(images).await?.into_iter().enumerate() {
         emit(Event::Picture { index, image }).await;
     }
-    avatars(latents, scores).await
+    avatars(latents, scores, None).await
 }
 
 /// Guesses, and chooses those whose pictures score best: the first half of [`imagine`], for those who guide
@@ -190,13 +202,13 @@ pub async fn draft<E: ImageEncoder + ?Sized>(
 ) -> Result<Draft, Error> {
     request.validate()?;
     let judged = judged(networks, targets)?;
-    let guesses = Guesses::new(networks, targets, request, device)?;
+    let guesses = Guesses::new(networks, targets, request, device).await?;
     let mut rng = ChaCha8Rng::seed_from_u64(request.seed);
     let total = match judged {
         Some(_) => request.candidates.max(request.count),
         None => request.count,
     };
-    let (mut latents, mut scores) = (vec![], vec![]);
+    let (mut latents, mut scores, mut seen) = (vec![], vec![], vec![]);
     if let Some((targets, _)) = judged {
         targets.check().await?;
     }
@@ -208,15 +220,18 @@ pub async fn draft<E: ImageEncoder + ?Sized>(
                 let drawn = to_draw(networks.generator, request, batch.clone());
                 let images = networks.generator.draw(drawn.clone());
                 let embeddings = judge(encoder, images.clone());
-                let [n, _] = embeddings.dims();
+                let [n, d] = embeddings.dims();
                 let lengths = embeddings.clone().square().sum_dim(1).reshape([n]);
-                let figures = read(Tensor::cat(vec![targets.scores(embeddings), lengths], 0)).await?;
+                let of_all = embeddings.clone().reshape([n * d]);
+                let figures = vec![targets.scores(embeddings), lengths, of_all];
+                let figures = read(Tensor::cat(figures, 0)).await?;
                 let sound = figures[..n].iter().all(|score| score.is_finite());
-                if !sound || !figures[n..].iter().all(|&length| is_unit(length)) {
+                if !sound || !figures[n..2 * n].iter().all(|&length| is_unit(length)) {
                     let network = guesses.culprit(drawn, images).await?;
                     return Err(Error::NotNumbers { network });
                 }
                 scores.extend_from_slice(&figures[..n]);
+                seen.extend(figures[2 * n..].chunks_exact(d).map(<[f32]>::to_vec));
             }
             None => scores.resize(scores.len() + batch.dims()[0], 0.0),
         }
@@ -230,13 +245,74 @@ pub async fn draft<E: ImageEncoder + ?Sized>(
     let mut order: Vec<usize> = (0..total).collect();
     // Stable, so that equal scores keep the order of the guesses.
     order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
-    order.truncate(request.count);
+    order.truncate((total / CHOSEN_SHARE).max(request.count));
+    if let Some((targets, _)) = judged {
+        without_targets(&mut seen, &targets.to_plain().await?);
+    }
+    let mut order = varied(&order, &seen, request.count);
+    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
     let indices: Vec<i32> = order.iter().map(|&index| index as i32).collect();
     let indices = Tensor::<1, Int>::from_data(TensorData::new(indices, [request.count]), device);
     Ok(Draft {
         latents: Tensor::cat(latents, 0).select(0, indices),
         scores: order.into_iter().map(|index| scores[index]).collect(),
     })
+}
+
+/// Leaves of what was `seen` of pictures, each `[d]`, only what `targets` do not ask for, of unit length: avatars are
+/// to differ in nothing else.
+fn without_targets(seen: &mut [Vec<f32>], targets: &[PlainTarget]) {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    let subtract = |from: &mut [f32], direction: &[f32]| {
+        let along = dot(from, direction);
+        from.iter_mut()
+            .zip(direction)
+            .for_each(|(value, part)| *value -= along * part);
+    };
+    let normalize = |values: &mut [f32]| {
+        let length = dot(values, values).sqrt().max(1e-6);
+        values.iter_mut().for_each(|value| *value /= length);
+    };
+    // An orthonormal basis of the targets, by Gram and Schmidt.
+    let mut basis: Vec<Vec<f32>> = vec![];
+    for target in targets {
+        let mut direction = target.embedding.clone();
+        basis.iter().for_each(|other| subtract(&mut direction, other));
+        if dot(&direction, &direction) > 1e-4 {
+            normalize(&mut direction);
+            basis.push(direction);
+        }
+    }
+    for picture in seen {
+        basis.iter().for_each(|direction| subtract(picture, direction));
+        normalize(picture);
+    }
+}
+
+/// `count` of `places`, which are in order of how well they score: the first, and then in turn the one that is
+/// least like any that was chosen before, as the encoder has `seen` them.
+fn varied(places: &[usize], seen: &[Vec<f32>], count: usize) -> Vec<usize> {
+    let mut chosen = vec![];
+    // How much the place of this number is like the most similar of the chosen.
+    let mut likeness = vec![f32::MIN; places.len()];
+    while chosen.len() < count.min(places.len()) {
+        let mut next = 0;
+        for (number, value) in likeness.iter().enumerate() {
+            if *value < likeness[next] {
+                next = number;
+            }
+        }
+        likeness[next] = f32::INFINITY;
+        chosen.push(places[next]);
+        let Some(last) = seen.get(places[next]) else {
+            continue;
+        };
+        for (number, value) in likeness.iter_mut().enumerate() {
+            let cosine: f32 = seen[places[number]].iter().zip(last).map(|(a, b)| a * b).sum();
+            *value = value.max(cosine);
+        }
+    }
+    chosen
 }
 
 /// The targets with what pictures are judged by, if there are targets.
@@ -255,7 +331,7 @@ fn judged<'a, E: ?Sized>(
 fn to_draw(generator: &dyn Generate, request: &ImagineRequest, latents: Tensor<3>) -> Tensor<3> {
     match request.guidance.space {
         Space::Z => generator.latents_from_z(latents.squeeze_dim(1), request.truncation_psi),
-        Space::W | Space::WPlus => latents,
+        Space::W | Space::Whitened | Space::WPlus => latents,
     }
 }
 
@@ -266,8 +342,9 @@ enum Source<'a> {
     Z,
     /// Random avatars.
     Random,
-    /// What a mapper makes of a direction `[1, embed_dim]`.
-    Mapped(&'a Mapper, Tensor<2>),
+    /// What a mapper makes of a direction `[1, embed_dim]`, and how far its guesses lie apart, where one is as far
+    /// as it learned.
+    Mapped(&'a Mapper, Tensor<2>, f32),
     /// Others like `[1, layers, width]`.
     Locked(Tensor<3>, f32),
     /// `[1, layers, width]`, changed by what a mapper makes of a direction `[1, embed_dim]`.
@@ -282,7 +359,7 @@ struct Guesses<'a> {
 }
 
 impl<'a> Guesses<'a> {
-    fn new<E: ?Sized>(
+    async fn new<E: ?Sized>(
         networks: &Imagination<'a, E>,
         targets: Option<&Targets>,
         request: &ImagineRequest,
@@ -302,7 +379,13 @@ impl<'a> Guesses<'a> {
                 locked.variation,
             ),
             _ if request.guidance.space == Space::Z => Source::Z,
-            (None, Some(targets), Some(mapper)) => Source::Mapped(mapper, direction(mapper, targets)?),
+            (None, Some(targets), Some(mapper)) => {
+                // It learned of latents with a truncation that shows in their spread.
+                let learned = read(mapper.w_scale.val()).await?[0];
+                let asked = request.truncation_psi * spread(generator, device).await?;
+                let apart = (asked / learned).clamp(0.0, MOST_APART);
+                Source::Mapped(mapper, direction(mapper, targets)?, apart)
+            }
             _ => Source::Random,
         };
         Ok(Self {
@@ -337,9 +420,10 @@ impl<'a> Guesses<'a> {
         match &self.source {
             Source::Z => normal(generator.z_dim()).unsqueeze_dim(1),
             Source::Random => generator.latents_from_z(normal(generator.z_dim()), self.truncation_psi),
-            Source::Mapped(mapper, direction) => {
+            Source::Mapped(mapper, direction, apart) => {
                 let [w_dim] = mapper.w_mean.dims();
-                generator.broadcast(mapper.mean(direction.clone()) + mapper.open(normal(w_dim)))
+                let open = mapper.open(normal(w_dim) * *apart);
+                generator.broadcast(mapper.mean(direction.clone()) + open)
             }
             Source::Locked(latent, variation) => {
                 let others = generator.latents_from_z(normal(generator.z_dim()), 1.0);

@@ -79,8 +79,73 @@ fn a_draft_is_the_best_of_its_guesses() {
 }
 
 #[test]
+fn those_that_are_chosen_differ() {
+    // Four pictures, the second almost the first, in order of their scores.
+    let seen = [[1.0, 0.0], [0.99, 0.14], [0.0, 1.0], [0.8, 0.6]].map(Vec::from);
+    assert_eq!(varied(&[0, 1, 2, 3], &seen, 2), [0, 2]);
+    assert_eq!(varied(&[0, 1, 2, 3], &seen, 3), [0, 2, 3]);
+    assert_eq!(varied(&[1, 3], &seen, 4), [1, 3], "there are no more");
+    // Where nothing was judged, it is the first.
+    assert_eq!(varied(&[0, 1, 2], &[], 2), [0, 1]);
+    // What is asked for is no difference.
+    let asked = |embedding: [f32; 3]| PlainTarget {
+        embedding: embedding.into(),
+        weight: 1.0,
+        modality: Modality::Text,
+    };
+    let mut seen = [[0.8, 0.6, 0.0], [0.0, 1.0, 0.0], [0.6, 0.0, 0.8]].map(Vec::from);
+    without_targets(&mut seen, &[asked([1.0, 0.0, 0.0]), asked([1.0, 0.0, 0.0])]);
+    assert_eq!(
+        seen,
+        [[0.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]].map(Vec::from)
+    );
+    // What is chosen for its difference is still among the best eighth.
+    let request = ImagineRequest::new(Quality::Draft, 2, 5);
+    assert_eq!(request.candidates, 128);
+    let all = ImagineRequest {
+        count: 64,
+        candidates: 64,
+        ..request.clone()
+    };
+    let (_, chosen) = run(
+        &ImagineRequest {
+            candidates: 64,
+            ..request
+        },
+        true,
+        true,
+    )
+    .unwrap();
+    let (_, all) = run(&all, true, true).unwrap();
+    assert!((chosen[0].score - all[0].score).abs() < 1e-5, "the best is there");
+    assert!(
+        chosen[1].score >= all[7].score - 1e-5,
+        "{} of the best eight",
+        chosen[1].score
+    );
+}
+
+/// Variety works for words as it does for seeds: none makes avatars alike, more makes them differ.
+#[test]
+fn truncation_says_how_far_guesses_for_words_lie_apart() {
+    let apart = |truncation_psi: f32| {
+        let request = ImagineRequest {
+            truncation_psi,
+            ..ImagineRequest::new(Quality::Draft, 4, 5)
+        };
+        let (_, avatars) = run(&request, true, true).unwrap();
+        let [first, second] = [0, 1].map(|index: usize| avatars[index].latent.clone());
+        let squares = first.iter().zip(second).map(|(a, b)| (a - b).powi(2));
+        squares.sum::<f32>().sqrt()
+    };
+    let [none, little, much] = [0.0, 0.1, 0.8].map(apart);
+    assert_eq!(none, 0.0);
+    assert!(little > 0.0 && much > 2.0 * little, "{little} and {much}");
+}
+
+#[test]
 fn guidance_goes_on_from_the_draft_in_every_space() {
-    for space in [Space::Z, Space::W, Space::WPlus] {
+    for space in [Space::Z, Space::W, Space::Whitened, Space::WPlus] {
         let mut request = ImagineRequest::new(Quality::Normal, 2, 5);
         request.guidance.space = space;
         // The pull toward the average may cost an avatar some of its score.
@@ -124,7 +189,7 @@ fn a_draft_refined_in_parts_is_the_one_refined_at_once() {
         async |event| events.push(event),
     ))
     .unwrap();
-    assert!(pictures(&events).is_empty() && events.len() == 8, "{events:?}");
+    assert!(pictures(&events).is_empty() && events.len() == 24, "{events:?}");
     let (told, whole) = run(&request, true, true).unwrap();
     let first_scores = told.iter().find_map(|event| match event {
         Event::Step { scores, .. } => Some(scores),

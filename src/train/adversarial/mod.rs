@@ -1,8 +1,12 @@
 //! What adversarial trainings of every family share: their losses, the pictures of a step, samples,
 //! snapshots.
 
+mod objective;
 mod variety;
 
+pub use objective::{
+    Objective, discriminator_loss, generator_loss, hinge_discriminator_loss, hinge_generator_loss,
+};
 pub use variety::RelativeVariety;
 pub(in crate::train) use variety::pictures;
 
@@ -12,7 +16,7 @@ use super::{
     streams::stream,
 };
 use crate::{data::Dataset, networks::generators::Generate};
-use burn::tensor::{Device, Tensor, TensorData, activation::softplus};
+use burn::tensor::{Device, Tensor, TensorData};
 use rand::Rng;
 use rand_distr::StandardNormal;
 use std::{fs::File, io, path::Path};
@@ -22,24 +26,31 @@ const SAMPLES: usize = 64;
 /// The most pixels on the side of a grid of more than four pictures: where these are large it has fewer.
 const GRID_PIXELS: usize = 2048;
 
-/// `E[softplus(-D(fake))]`: the non-saturating loss of the generator (Goodfellow et al. 2014), which is the
-/// binary cross-entropy to the label of real pictures. `logits [n, 1] -> [1]`.
-pub fn generator_loss(fake_logits: Tensor<2>) -> Tensor<1> {
-    softplus(-fake_logits, 1.0).mean()
-}
-
-/// `E[softplus(-D(real))] + E[softplus(D(fake))]`: the binary cross-entropy of both kinds to their labels.
-/// `logits [n, 1] -> [1]`.
-pub fn discriminator_loss(real_logits: Tensor<2>, fake_logits: Tensor<2>) -> Tensor<1> {
-    softplus(-real_logits, 1.0).mean() + softplus(fake_logits, 1.0).mean()
-}
-
-/// Makes sure that networks of this resolution can be trained on the dataset in batches of this size.
-pub(super) fn check(dataset: &Dataset, resolution: usize, batch_size: usize) -> Result<(), Error> {
+/// Makes sure that networks of this resolution and so many channels can be trained on the dataset in batches of
+/// this size.
+pub(super) fn check(
+    dataset: &Dataset,
+    [resolution, channels]: [usize; 2],
+    batch_size: usize,
+) -> Result<(), Error> {
     if dataset.resolution() != resolution {
         return Err(Error::Settings(format!(
             "the dataset's pictures are {0}x{0}, the run's networks draw {resolution}x{resolution}",
             dataset.resolution()
+        )));
+    }
+    if dataset.channels() != channels {
+        let alpha = |channels: usize| {
+            if channels == 4 {
+                "with alpha"
+            } else {
+                "without alpha"
+            }
+        };
+        return Err(Error::Settings(format!(
+            "the dataset's pictures are {}, the run's networks draw pictures {}",
+            alpha(dataset.channels()),
+            alpha(channels)
         )));
     }
     if dataset.len() < batch_size {
@@ -51,7 +62,7 @@ pub(super) fn check(dataset: &Dataset, resolution: usize, batch_size: usize) -> 
     Ok(())
 }
 
-/// The pictures of a step, `[n, 3, resolution, resolution]` in `[-1, 1]`, mirrored as often as not where
+/// The pictures of a step, `[n, channels, resolution, resolution]` in `[-1, 1]`, mirrored as often as not where
 /// `mirror` says so.
 pub(super) fn batch(
     (seed, step): (u64, u64),
@@ -60,27 +71,24 @@ pub(super) fn batch(
     dataset: &Dataset,
     device: &Device,
 ) -> Result<Tensor<4>, Error> {
-    let (n, side) = (places.len(), dataset.resolution());
-    let mut values = Vec::with_capacity(n * 3 * side * side);
+    let shape = [
+        places.len(),
+        dataset.channels(),
+        dataset.resolution(),
+        dataset.resolution(),
+    ];
+    let [_, channels, side, _] = shape;
+    let mut values = dataset.images(places)?;
     let mut rng = stream(seed, "mirror", step);
-    for &place in places {
-        let pixels = dataset.read(place)?;
-        let scale = |&byte: &u8| f32::from(byte) / 127.5 - 1.0;
+    for picture in values.chunks_exact_mut(channels * side * side) {
         if mirror && rng.random_bool(0.5) {
-            pixels
-                .chunks_exact(side)
-                .for_each(|row| values.extend(row.iter().rev().map(scale)));
-        } else {
-            values.extend(pixels.iter().map(scale));
+            picture.chunks_exact_mut(side).for_each(<[f32]>::reverse);
         }
     }
-    Ok(Tensor::from_data(
-        TensorData::new(values, [n, 3, side, side]),
-        device,
-    ))
+    Ok(Tensor::from_data(TensorData::new(values, shape), device))
 }
 
-/// Pictures of latents that stay the same for the whole run, `[64, 3, resolution, resolution]`; others for
+/// Pictures of latents that stay the same for the whole run, `[64, channels, resolution, resolution]`; others for
 /// each purpose.
 pub(super) fn samples(
     generator: &impl Generate,
@@ -106,7 +114,7 @@ pub(super) fn sample_batches(
     drawn(generator, latents, truncation_psi, batch_size, device)
 }
 
-/// The first samples as a grid shows them, `[n, 3, resolution, resolution]`: 64, or fewer where 64 would be a
+/// The first samples as a grid shows them, `[n, channels, resolution, resolution]`: 64, or fewer where 64 would be a
 /// giant.
 pub(super) fn grid(
     generator: &impl Generate,

@@ -5,6 +5,7 @@ use crate::{
     data::Dataset,
     metrics::Variety,
     networks::generators::Generate,
+    ops::on_gray::on_gray,
     train::{Error, streams::stream},
 };
 use burn::tensor::{Device, Tensor};
@@ -97,9 +98,10 @@ fn small_side(side: usize) -> usize {
     }
 }
 
-/// Each of `images [n, 3, side, side]` in `[-1, 1]`, as `[3, side, side]` of the side at which they are
+/// Each of `images [n, channels, side, side]` in `[-1, 1]`, as `[3, side, side]` of the side at which they are
 /// compared.
 fn small(images: Tensor<4>) -> Vec<Vec<f32>> {
+    let images = on_gray(images);
     let [n, c, h, _] = images.dims();
     let side = small_side(h);
     let times = h / side;
@@ -110,8 +112,9 @@ fn small(images: Tensor<4>) -> Vec<Vec<f32>> {
     pictures(cells.mean_dim(5).mean_dim(3).reshape([n, c, side, side]))
 }
 
-/// Each of `images [n, 3, side, side]`, in `[-1, 1]`.
+/// Each of `images [n, channels, side, side]` as `[3, side, side]` in `[-1, 1]`, on gray where it is transparent.
 pub(in crate::train) fn pictures(images: Tensor<4>) -> Vec<Vec<f32>> {
+    let images = on_gray(images);
     let len = images.dims()[1..].iter().product();
     let values: Vec<f32> = images
         .into_data()

@@ -30,6 +30,17 @@ pub(super) struct View {
 }
 
 impl View {
+    /// What leaves a picture as it is.
+    pub fn unchanged() -> Self {
+        Self {
+            placement: identity(),
+            color: identity(),
+            gains: [1.0; BANDS],
+            noise: (0.0, 0),
+            cutout: None,
+        }
+    }
+
     /// Draws what happens to a picture of this side, each operation of `pipe` with the probability `p`.
     ///
     /// Every number is drawn whatever `pipe` and `p` are, so that they change none of the others.

@@ -9,6 +9,7 @@ use super::{
     AugPipe, Augmentation,
     pipe::{KINDS, Kind},
 };
+use crate::ops::on_gray::on_gray;
 use burn::tensor::Tensor;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -42,8 +43,8 @@ const BATCH: usize = 16;
 /// A judge that tells augmented pictures from others less often than this is not asked.
 const LEAST_POWER: f64 = 0.3;
 
-/// Looks for every kind of operation of `pipe` in `samples`, by comparison with `real`, both `[n, 3, side,
-/// side]` in `[-1, 1]`. Kinds that cannot be told from real pictures of this collection are left out, as are
+/// Looks for every kind of operation of `pipe` in `samples`, by comparison with `real`, both `[n,
+/// channels, side, side]` in `[-1, 1]`. Kinds that cannot be told from real pictures of this collection are left out, as are
 /// all of them where there are fewer than four real pictures or no samples.
 ///
 /// What differs from the collection for other reasons, as the samples of the first kimg do, may look
@@ -91,7 +92,9 @@ pub fn leaks(pipe: AugPipe, real: Tensor<4>, samples: Tensor<4>, rng: &mut impl 
     kinds.filter_map(leak).collect()
 }
 
+/// Each of the pictures, on gray where it is transparent.
 fn pictures(x: Tensor<4>) -> Vec<Vec<f32>> {
+    let x = on_gray(x);
     let [_, c, h, w] = x.dims();
     let values: Vec<f32> = x.into_data().iter::<f32>().collect();
     values.chunks(c * h * w).map(<[f32]>::to_vec).collect()

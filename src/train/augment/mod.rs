@@ -6,6 +6,9 @@
 //! What happens is drawn on the host for a batch at a time ([`draw`]). Applying it is a function of the
 //! pictures alone, which is differentiable on every device, and affine: so the R1 penalty goes through it as
 //! well.
+//!
+//! Pictures with alpha are transparent beyond their edges, where those without go on as their mirror images,
+//! and where a box is erased. Only their colors change color, as far as they are seen.
 
 mod control;
 mod draw;
@@ -57,12 +60,13 @@ impl Augmentation {
         }
     }
 
-    /// `images [n, 3, side, side]` in `[-1, 1]`, augmented; the values may leave the range. Pictures, and
-    /// whole batches, to which nothing happens keep every bit.
+    /// `images [n, channels, side, side]` in `[-1, 1]`, augmented; the values may leave the range. There are
+    /// three channels, or four where the last is alpha and the colors lie on middle gray. Pictures, and whole
+    /// batches, to which nothing happens keep every bit.
     ///
     /// # Panics
     /// When the pictures are not as many as it was drawn for, or not squares of at least two pixels a side in
-    /// three channels.
+    /// three or four channels.
     pub fn apply(&self, images: Tensor<4>) -> Tensor<4> {
         self.run(images, true)
     }
@@ -80,13 +84,33 @@ impl Augmentation {
         let [n, c, h, w] = x.dims();
         assert_eq!(n, self.views.len(), "as many pictures as were drawn for");
         assert!(
-            c == 3 && h == w && h > 1,
-            "{c} channels of {h} x {w} pixels, expected 3 of a square"
+            matches!(c, 3 | 4) && h == w && h > 1,
+            "{c} channels of {h} x {w} pixels, expected 3 or 4 of a square"
         );
+        if c == 3 {
+            return self.steps(x, adds);
+        }
+        // Where alpha counts from zero, everything that is transparent is zero, and what is added to a color is
+        // multiplied by its alpha: so all of it is linear.
+        self.on(
+            x,
+            |view| *view != View::unchanged(),
+            |x, views| {
+                let some = Self {
+                    views: views.iter().map(|&view| view.clone()).collect(),
+                };
+                let ends = if adds { 1.0 } else { 0.0 };
+                let x = with_alpha(x, |alpha| (alpha + ends) * 0.5);
+                with_alpha(some.steps(x, adds), |alpha| alpha * 2.0 - ends)
+            },
+        )
+    }
+
+    fn steps(&self, x: Tensor<4>, adds: bool) -> Tensor<4> {
         let x = self.place(x);
         let x = self.color(x, adds);
         let x = self.filter(x);
-        let x = if adds { self.add_noise(x) } else { x };
+        let x = self.add_noise(x, adds);
         self.cut_out(x)
     }
 
@@ -103,36 +127,44 @@ impl Augmentation {
             x,
             |view| moves(view) && is_whole(view),
             |x, views| {
-                let side = x.dims()[2];
+                let [_, c, side, _] = x.dims();
                 let grids: Vec<_> = views.iter().map(|view| grid(&from_corner(view, side))).collect();
-                affine_sample(x, grids, Beyond::Mirror, [side; 2])
+                let beyond = if c == 3 { Beyond::Mirror } else { Beyond::Nothing };
+                affine_sample(x, grids, beyond, [side; 2])
             },
         );
         self.on(
             x,
             |view| !is_whole(view),
             |x, views| {
-                let side = x.dims()[2];
+                let [_, c, side, _] = x.dims();
                 let device = x.device().without_autodiff();
                 let matrix = |values: Vec<f32>, columns: usize| {
                     let rows = values.len() / columns;
                     Tensor::<4>::from_data(TensorData::new(values, [1, 1, rows, columns]), &device)
                 };
-                // A picture and its mirror image, on and on, are the same at twice the rate after a period of
-                // it.
-                let up = matrix(wavelets::upsampling(side), side);
-                let x = up.clone().matmul(x).matmul(up.transpose()); // [k, 3, period, period]
+                let size = wavelets::samples(side);
+                let down = matrix(wavelets::downsampling(side), size);
+                let (up, first, beyond) = match c {
+                    // A picture and its mirror image, on and on, are the same at twice the rate after a period
+                    // of it.
+                    3 => (matrix(wavelets::upsampling(side), side), -0.25, Beyond::Repeat),
+                    _ => (
+                        down.clone().transpose() * 2.0,
+                        wavelets::FIRST_SAMPLE,
+                        Beyond::Nothing,
+                    ),
+                };
+                let x = up.clone().matmul(x).matmul(up.transpose()); // [k, c, rate, rate]
                 // From samples to pixels, through the placement, and to samples again.
                 let pixels = scaled_and_moved(0.5, wavelets::FIRST_SAMPLE);
-                let samples = scaled_and_moved(2.0, 0.5);
+                let samples = scaled_and_moved(2.0, -2.0 * first);
                 let grids = views.iter().map(|view| {
                     let placement = product(&from_corner(view, side), &pixels);
                     grid(&product(&samples, &placement))
                 });
-                let size = wavelets::samples(side);
-                let x = affine_sample(x, grids.collect::<Vec<_>>(), Beyond::Repeat, [size; 2]);
-                let down = matrix(wavelets::downsampling(side), size);
-                down.clone().matmul(x).matmul(down.transpose()) // [k, 3, side, side]
+                let x = affine_sample(x, grids.collect::<Vec<_>>(), beyond, [size; 2]);
+                down.clone().matmul(x).matmul(down.transpose()) // [k, c, side, side]
             },
         )
     }
@@ -151,8 +183,9 @@ impl Augmentation {
                         .collect();
                     Tensor::<3>::from_data(TensorData::new(values, [k, c, columns.len()]), &device)
                 };
+                // With alpha all four columns are there: what is added to a color is a multiple of it.
                 let x = part(0..c).matmul(x.reshape([k, c, h * w]));
-                let x = if adds { x + part(c..c + 1) } else { x };
+                let x = if adds && c == 3 { x + part(3..4) } else { x };
                 x.reshape([k, c, h, w])
             },
         )
@@ -170,33 +203,42 @@ impl Augmentation {
                     .collect();
                 let data = TensorData::new(values, [views.len(), 1, side, side]);
                 let filter = Tensor::<4>::from_data(data, &x.device().without_autodiff());
-                filter.clone().matmul(x).matmul(filter.transpose())
+                with_colors(x, |colors, _| {
+                    filter.clone().matmul(colors).matmul(filter.transpose())
+                })
             },
         )
     }
 
-    fn add_noise(&self, x: Tensor<4>) -> Tensor<4> {
+    fn add_noise(&self, x: Tensor<4>, adds: bool) -> Tensor<4> {
+        if !adds && x.dims()[1] == 3 {
+            return x;
+        }
         self.on(
             x,
             |view| view.noise.0 > 0.0,
             |x, views| {
-                let ([_, c, h, w], device) = (x.dims(), x.device().without_autodiff());
+                let ([_, _, h, w], device) = (x.dims(), x.device().without_autodiff());
                 let values: Vec<f32> = views
                     .iter()
                     .flat_map(|view| {
                         let (deviation, seed) = view.noise;
                         let draws = ChaCha8Rng::seed_from_u64(seed).sample_iter(StandardNormal);
                         draws
-                            .take(c * h * w)
+                            .take(3 * h * w)
                             .map(move |value: f32| value * deviation as f32)
                     })
                     .collect();
-                x + Tensor::from_data(TensorData::new(values, [views.len(), c, h, w]), &device)
+                let noise = Tensor::from_data(TensorData::new(values, [views.len(), 3, h, w]), &device);
+                with_colors(x, |colors, alpha| match alpha {
+                    Some(alpha) => colors + noise * alpha,
+                    None => colors + noise,
+                })
             },
         )
     }
 
-    /// Erased pixels become gray, the middle of the range.
+    /// Erased pixels become gray, the middle of the range, or with alpha transparent.
     fn cut_out(&self, x: Tensor<4>) -> Tensor<4> {
         self.on(
             x,
@@ -248,6 +290,23 @@ impl Augmentation {
         let back = (0..n).map(|place| places.binary_search(&place).map_or(place, |found| n + found));
         select(Tensor::cat(vec![x, changed], 0), back.collect())
     }
+}
+
+/// `x [k, 4, h, w]` with what `f` makes of its alpha `[k, 1, h, w]`.
+fn with_alpha(x: Tensor<4>, f: impl FnOnce(Tensor<4>) -> Tensor<4>) -> Tensor<4> {
+    let alpha = f(x.clone().narrow(1, 3, 1));
+    Tensor::cat(vec![x.narrow(1, 0, 3), alpha], 1)
+}
+
+/// `x [k, channels, h, w]` with what `f` makes of its colors `[k, 3, h, w]` and its alpha `[k, 1, h, w]`, if it
+/// has that.
+fn with_colors(x: Tensor<4>, f: impl FnOnce(Tensor<4>, Option<Tensor<4>>) -> Tensor<4>) -> Tensor<4> {
+    if x.dims()[1] == 3 {
+        return f(x, None);
+    }
+    let alpha = x.clone().narrow(1, 3, 1);
+    let colors = f(x.narrow(1, 0, 3), Some(alpha.clone()));
+    Tensor::cat(vec![colors, alpha], 1)
 }
 
 /// The placement between pixels that are counted from the corner.

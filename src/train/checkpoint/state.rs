@@ -71,6 +71,21 @@ impl<'a> Visitor<'a> {
         optimizer: &mut ModuleOptimizer,
         module: &M,
     ) -> Result<(), Error> {
+        self.optimizer_since(name, optimizer, module, 0)
+    }
+
+    /// The same of an optimizer that takes its first step only after `since` others.
+    ///
+    /// # Errors
+    ///
+    /// As [`optimizer`](Self::optimizer).
+    pub fn optimizer_since<M: Module>(
+        &mut self,
+        name: &str,
+        optimizer: &mut ModuleOptimizer,
+        module: &M,
+        since: u64,
+    ) -> Result<(), Error> {
         let path = self.file(name);
         match &mut self.action {
             Action::Name(names) => names.push(format!("{name}.bpk")),
@@ -78,7 +93,7 @@ impl<'a> Visitor<'a> {
                 .save(&path)
                 .map_err(|error| file_error("write", &path, error))?,
             Action::Read(steps) => {
-                check_optimizer(&path, module, *steps)?;
+                check_optimizer(&path, module, steps.saturating_sub(since))?;
                 let read = optimizer.clone().load(&path);
                 *optimizer = read.map_err(|error| file_error("read", &path, error))?;
             }

@@ -4,5 +4,6 @@ pub mod clip;
 pub mod dcgan;
 mod generator_run;
 pub mod stylegan2;
+pub mod vqgan;
 
 pub use generator_run::{Effort, GeneratorRun, RunFacts};

@@ -8,7 +8,10 @@ mod lines;
 pub use curves::{Curve, Group, Moment, read_curves};
 
 use super::{Error, Figures, Measuring, Schedule, StepFigures, checkpoint, file_error, io_error};
-use crate::data::{Links, read_regular, unfinished};
+use crate::{
+    art::pixel_from_values,
+    data::{Links, read_regular, unfinished},
+};
 use atomic_write_file::AtomicWriteFile;
 use burn::tensor::Tensor;
 use hold::{Hidden, Lock, clear_hidden};
@@ -373,7 +376,8 @@ impl<S: RunSettings> RunFolder<S> {
     }
 }
 
-/// Writes `images [n, 3, h, w]` in `[-1, 1]` as a square grid to the PNG file `path`.
+/// Writes `images [n, channels, h, w]` in `[-1, 1]` as a square grid to the PNG file `path`, with alpha where
+/// they have it.
 pub(super) fn write_grid(path: &Path, images: Tensor<4>) -> Result<(), Error> {
     let [n, c, h, w] = images.dims();
     let columns = (n as f64).sqrt().floor() as usize;
@@ -382,13 +386,22 @@ pub(super) fn write_grid(path: &Path, images: Tensor<4>) -> Result<(), Error> {
         .narrow(0, 0, rows * columns)
         .reshape([rows, columns, c, h, w])
         .permute([0, 3, 1, 4, 2]); // [rows, h, columns, w, c]
-    let bytes: Vec<u8> = grid
-        .into_data()
-        .iter::<f32>()
-        .map(|value| (value * 127.5 + 128.0).clamp(0.0, 255.0) as u8)
+    let values: Vec<f32> = grid.into_data().iter::<f32>().collect();
+    let at = |pixel: &[f32], channel: usize| pixel.get(channel).copied().unwrap_or(1.0);
+    let bytes = values
+        .chunks_exact(c)
+        .flat_map(|pixel| pixel_from_values(std::array::from_fn(|channel| at(pixel, channel))))
         .collect();
-    let picture = image::RgbImage::from_raw((columns * w) as u32, (rows * h) as u32, bytes)
-        .ok_or_else(|| file_error("write", path, format!("{c} channels, expected 3")))?;
+    let picture = image::RgbaImage::from_raw((columns * w) as u32, (rows * h) as u32, bytes)
+        .map(image::DynamicImage::from)
+        .map(|picture| {
+            if c == 4 {
+                picture
+            } else {
+                picture.into_rgb8().into()
+            }
+        })
+        .ok_or_else(|| file_error("write", path, "too large"))?;
     let mut png = std::io::Cursor::new(Vec::new());
     picture
         .write_to(&mut png, image::ImageFormat::Png)

@@ -11,11 +11,13 @@ mod ncnn;
 mod pytorch;
 pub mod safetensors;
 mod srvgg;
+mod vqgan;
 
 pub use clip::{ClipModel, ClipOptions};
 pub use inception::InceptionModel;
 pub use minilm::SentenceEncoder;
 pub use srvgg::SuperResolution;
+pub use vqgan::VqGanModel;
 
 use crate::networks::layers::ConfigError;
 use burn::tensor::{TensorData, bf16, f16};
@@ -80,6 +82,9 @@ pub enum Error {
     /// The tensors are not those of FID's Inception.
     #[error("this is no Inception that can be imported: {}", said(.0))]
     Inception(String),
+    /// The tensors or their description are those of no VQGAN that is known here.
+    #[error("this is no VQGAN that can be imported: {}", said(.0))]
+    VqGan(String),
     /// A safetensors file is not what `guise import` writes.
     #[error("the safetensors file {}", said(problem))]
     Safetensors {

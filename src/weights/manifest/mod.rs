@@ -13,6 +13,7 @@ use crate::{
         encoders::collection_clip::{ImageTowerConfig, TextTowerConfig},
         generators::GeneratorConfig,
         mapper::MapperConfig,
+        population::PopulationConfig,
         super_resolution::srvgg::SrvggNetCompactConfig,
     },
 };
@@ -67,7 +68,8 @@ pub struct Manifest {
 /// [`pipeline::self_check`](crate::pipeline::self_check).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SelfCheck {
-    /// A PNG of the avatars of the seeds 0 to 3 side by side, drawn with the manifest's `truncation_psi`.
+    /// A PNG of the avatars of the seeds 0 to 3 side by side, drawn with the manifest's `truncation_psi`; the
+    /// colors of transparent ones lie on middle gray.
     pub pictures: File,
     /// A step of guidance, if there is an image tower.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,6 +107,10 @@ pub struct Parts {
     /// Drafts avatars from embeddings of the towers; there is one only with them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mapper: Option<Part<MapperConfig>>,
+    /// Some of the collection's pictures as the image tower sees them, among which a drawn one is told how well
+    /// it fits; there is one only with towers, and bundles of before 2027 have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub population: Option<Part<PopulationConfig>>,
 }
 
 /// A network in a file.
@@ -389,6 +395,7 @@ impl Parts {
         files.extend(self.text_tower.as_ref().map(|part| ("text_tower", &part.file)));
         files.extend(self.vocabulary.as_ref().map(|file| ("vocabulary", file)));
         files.extend(self.mapper.as_ref().map(|part| ("mapper", &part.file)));
+        files.extend(self.population.as_ref().map(|part| ("population", &part.file)));
         files
     }
 
@@ -399,8 +406,8 @@ impl Parts {
         check(
             "parts.generator.config.img_channels",
             channels,
-            channels == 3,
-            "3",
+            matches!(channels, 3 | 4),
+            "3, or 4 with alpha",
         )?;
         if let Some(upscaler) = &self.upscaler {
             check_part("upscaler", upscaler)?;
@@ -432,10 +439,21 @@ impl Parts {
                 return Err(invalid("parts", names.join(", "), expected));
             }
         }
+        let towers = self.image_tower.as_ref().map(|image| image.config.embed_dim);
+        if let Some(population) = &self.population {
+            check_part("population", population)?;
+            let width = towers.map_or("no population without towers".into(), |width| width.to_string());
+            let found = population.config.embed_dim;
+            check(
+                "parts.population.config.embed_dim",
+                found,
+                Some(found) == towers,
+                &width,
+            )?;
+        }
         if let Some(mapper) = &self.mapper {
             check_part("mapper", mapper)?;
             let [_, width] = generator.config.latent_shape();
-            let towers = self.image_tower.as_ref().map(|image| image.config.embed_dim);
             for (field, value, expected) in [
                 ("embed_dim", mapper.config.embed_dim, towers),
                 ("w_dim", mapper.config.w_dim, Some(width)),

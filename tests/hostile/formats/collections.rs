@@ -106,7 +106,7 @@ fn prepared(files: &[(&str, &[u8])]) -> Result<(), String> {
     }
     let options = PrepareOptions {
         resolution: Some(16),
-        background: [255; 3],
+        background: guise::data::Background::Color([255; 3]),
         pixel_art: Default::default(),
         program: env!("CARGO_BIN_EXE_guise").into(),
     };

@@ -2,7 +2,7 @@
 
 use super::{Format, all, bytes, format};
 use burn::tensor::Device;
-use guise::weights::foreign::{ClipModel, ClipOptions, SentenceEncoder, SuperResolution};
+use guise::weights::foreign::{ClipModel, ClipOptions, SentenceEncoder, SuperResolution, VqGanModel};
 use std::io::{Cursor, Read, Write};
 use zip::{ZipArchive, ZipWriter, write::SimpleFileOptions};
 
@@ -51,6 +51,17 @@ pub fn formats() -> Vec<Format> {
         "upscale/realesr-animevideov3-x2.param",
     ]);
     let whole_bin = bin.clone();
+    let [checkpoint, yaml] = ["vqgan/taming/last.ckpt", "vqgan/taming/model.yaml"].map(bytes);
+    let [folder, json] = ["diffusion_pytorch_model.safetensors", "config.json"]
+        .map(|name| bytes(&format!("vqgan/diffusers/{name}")));
+    let taming = move |yaml: &[u8]| {
+        VqGanModel::from_taming(&checkpoint, yaml, "MIT".into(), "a test".into(), &Device::flex())
+    };
+    let diffusers = |weights: &[u8], json: &[u8]| {
+        VqGanModel::from_diffusers(weights, json, "MIT".into(), "a test".into(), &Device::flex())
+    };
+    let vqgan = diffusers(&folder, &json).unwrap().to_safetensors().unwrap();
+    let (weights_of_folder, described) = (folder.clone(), json.clone());
     let mut formats = vec![
         format(
             "safetensors",
@@ -83,6 +94,19 @@ pub fn formats() -> Vec<Format> {
             let encoder = SentenceEncoder::from_bert(contents, &weights)?;
             encoder.network(&Device::flex()).map(drop)
         }),
+        format("vqgan", vec![vqgan], |contents| {
+            let model = VqGanModel::from_safetensors(contents)?;
+            model.network(&Device::flex()).map(drop)
+        }),
+        format("vqgan-yaml", vec![yaml], move |contents| {
+            taming(contents).map(drop)
+        }),
+        format("vqgan-config", vec![json], move |contents| {
+            diffusers(&weights_of_folder, contents).map(drop)
+        }),
+        format("vqgan-weights", vec![folder], move |contents| {
+            diffusers(contents, &described).map(drop)
+        }),
         format("ncnn-param", params, move |contents| {
             SuperResolution::from_ncnn(contents, &whole_bin, "MIT".into(), "a test".into()).map(drop)
         }),
@@ -91,7 +115,10 @@ pub fn formats() -> Vec<Format> {
         }),
     ];
     for format in &mut formats {
-        if matches!(format.name, "upscaler" | "ncnn-bin" | "ncnn-param" | "pickle") {
+        if matches!(
+            format.name,
+            "upscaler" | "ncnn-bin" | "ncnn-param" | "pickle" | "vqgan-yaml"
+        ) {
             format.slowness = 4;
         }
     }

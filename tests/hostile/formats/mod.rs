@@ -257,5 +257,8 @@ fn read_manifest(json: &[u8]) -> Result<(), String> {
     if let Some(mapper) = &manifest.parts.mapper {
         let _ = load_part(&of(mapper, &contents), &contents, &Device::flex());
     }
+    if let Some(population) = &manifest.parts.population {
+        let _ = load_part(&of(population, &contents), &contents, &Device::flex());
+    }
     Ok(())
 }

@@ -80,6 +80,7 @@ pub fn words_files(manifest: &Manifest) -> Vec<&File> {
     [&image.file, &text.file, vocabulary]
         .into_iter()
         .chain(mapper)
+        .chain(parts.population.as_ref().map(|part| &part.file))
         .collect()
 }
 

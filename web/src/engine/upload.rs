@@ -12,13 +12,13 @@ use web_sys::{Blob, ImageBitmap, OffscreenCanvas, OffscreenCanvasRenderingContex
 /// A decoded picture takes four bytes a pixel, and phones have little memory.
 const MAX_MEGAPIXELS: usize = 40;
 
-/// The middle square of the picture in `file`, scaled to `side` x `side` pixels, on white where it is
-/// transparent.
+/// The middle square of the picture in `file`, scaled to `side` x `side` pixels, on a ground of this gray value
+/// where it is transparent.
 ///
 /// # Errors
 ///
 /// A sentence, for what is no picture, a damaged one or one that is too large.
-pub async fn read(file: &[u8], side: u32) -> Result<RgbaImage, String> {
+pub async fn read(file: &[u8], side: u32, ground: u8) -> Result<RgbaImage, String> {
     // A small file can hold an enormous picture, so its size is looked up before anything is decoded.
     let size = blob_size(file).map_err(|error| match error {
         ImageError::NotSupported => {
@@ -40,18 +40,18 @@ pub async fn read(file: &[u8], side: u32) -> Result<RgbaImage, String> {
     let blob = Blob::new_with_u8_array_sequence(&Array::of1(&Uint8Array::from(file))).map_err(damaged)?;
     let promise = scope().create_image_bitmap_with_blob(&blob).map_err(damaged)?;
     let bitmap: ImageBitmap = JsFuture::from(promise).await.map_err(damaged)?.unchecked_into();
-    let pixels = draw(&bitmap, side);
+    let pixels = draw(&bitmap, side, ground);
     bitmap.close();
     let pixels = pixels.map_err(|_| "This browser could not scale that picture.".to_string())?;
     Ok(RgbaImage::from_raw(side, side, pixels).expect("a canvas has four bytes for each pixel"))
 }
 
-fn draw(bitmap: &ImageBitmap, side: u32) -> Result<Vec<u8>, JsValue> {
+fn draw(bitmap: &ImageBitmap, side: u32, ground: u8) -> Result<Vec<u8>, JsValue> {
     let canvas = OffscreenCanvas::new(side, side)?;
     let context: OffscreenCanvasRenderingContext2d =
         canvas.get_context("2d")?.ok_or("no canvas")?.unchecked_into();
     let full = f64::from(side);
-    context.set_fill_style_str("white");
+    context.set_fill_style_str(&format!("rgb({ground} {ground} {ground})"));
     context.fill_rect(0.0, 0.0, full, full);
     context.set_image_smoothing_enabled(true);
     let [width, height] = [bitmap.width(), bitmap.height()].map(f64::from);

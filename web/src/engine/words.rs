@@ -4,14 +4,14 @@ use super::{Failure, facts::words_files, model::Model, say, unless_cancelled, up
 use crate::protocol::{Effort, JobId, Latent, Reply, Stage, Words as Sentence};
 use guise::{
     pipeline::{
-        Avatar, Cancel, Generate, Imagination, ImagineRequest, Lexicon, Quality, Targets, draft,
-        guide::{image_target, text_targets},
+        Avatar, Cancel, Generate, Imagination, ImagineRequest, Lexicon, Quality, Targets, Yardstick, draft,
+        guide::{ground, image_target, text_targets},
         imagine,
         imagine::Locked,
         lexicon::DENIED_WEIGHT,
         mixes, prompt,
     },
-    weights::bundle::{ImageTower, Mapper, TextTower, Tokenizer, load_part, load_vocabulary},
+    weights::bundle::{ImageTower, Mapper, Population, TextTower, Tokenizer, load_part, load_vocabulary},
 };
 
 /// How far variations go from their avatar, as a share of how far avatars by chance go from the average one.
@@ -23,6 +23,7 @@ pub struct Words {
     tokenizer: Tokenizer,
     lexicon: Option<Lexicon>,
     mapper: Option<Mapper>,
+    population: Option<Population>,
 }
 
 /// What to imagine.
@@ -83,7 +84,7 @@ impl Model {
             encoder: judge,
             mapper: mapper.filter(|_| wish.class.is_none()),
         };
-        let mut groups = vec![];
+        let (mut groups, mut yardstick) = (vec![], None);
         if let Some(words) = words.filter(|_| !prompts.is_empty()) {
             let lexicon = words.lexicon.as_ref();
             let understood = prompt::understand(lexicon, &words.text_tower, &words.tokenizer, &prompts);
@@ -91,16 +92,19 @@ impl Model {
                 let sentence = format!("Note: {}.", understood.remarks.join("; "));
                 say(&Reply::Remark { job, sentence }, None);
             }
-            groups.push(text_targets(
-                &words.text_tower,
-                &words.tokenizer,
-                &understood.prompts,
-            ));
+            let (tower, tokenizer, prompts) = (&words.text_tower, &words.tokenizer, &understood.prompts);
+            groups.push(text_targets(tower, tokenizer, prompts));
+            if let Some(population) = &words.population {
+                yardstick = Some(Yardstick::new(population, tower, tokenizer, prompts).await?);
+            }
         }
         if let (Some(judge), Some(file)) = (judge, &wish.picture) {
-            let side = self.source.manifest.parts.generator.config.resolution() as u32;
-            let picture = upload::read(file, side).await.map_err(Failure::Sentence)?;
-            groups.push(image_target(judge, &picture, 1.0, device));
+            let config = &self.source.manifest.parts.generator.config;
+            let (side, ground) = (config.resolution() as u32, ground(config.img_channels()));
+            let picture = upload::read(file, side, ground)
+                .await
+                .map_err(Failure::Sentence)?;
+            groups.push(image_target(judge, &picture, ground, 1.0, device));
         }
         let targets = match groups.is_empty() {
             true => None,
@@ -135,7 +139,8 @@ impl Model {
             self.call_assistants(&settings, request.count);
             let draft = draft(&networks, Some(targets), &request, device, &cancel, emit).await;
             trouble?;
-            return self.refine(job, judge, targets, draft?, &settings, &cancel).await;
+            let wish = (targets, yardstick.as_ref());
+            return self.refine(job, judge, wish, draft?, &settings, &cancel).await;
         }
         let avatars = imagine(&networks, None, &request, device, &cancel, emit).await;
         trouble?;
@@ -145,6 +150,7 @@ impl Model {
                 index,
                 latent: Latent::Drawn(latent),
                 score: None,
+                fits: vec![],
             };
             say(&drawn, None);
         }
@@ -174,6 +180,7 @@ impl Model {
                 index,
                 latent: Latent::Drawn(latent),
                 score: None,
+                fits: vec![],
             };
             say(&drawn, None);
         }
@@ -230,12 +237,17 @@ impl Model {
             Some(part) => Some(load_part(part, file(&part.file.name), &self.device).map_err(unusable)?),
             None => None,
         };
+        let population = match &parts.population {
+            Some(part) => Some(load_part(part, file(&part.file.name), &self.device).map_err(unusable)?),
+            None => None,
+        };
         let judge = load_part(image, file(&image.file.name), &self.device).map_err(unusable)?;
         let words = Words {
             text_tower: load_part(text, file(&text.file.name), &self.device).map_err(unusable)?,
             tokenizer: load_vocabulary(vocabulary, file(&vocabulary.name), &text.config).map_err(unusable)?,
             lexicon: Lexicon::new(&self.source.manifest.traits),
             mapper,
+            population,
         };
         Ok((judge, words))
     }

@@ -1,7 +1,7 @@
 //! The wall: what hangs there is called, its eight frames, and the controls under it.
 
 use super::{facts::Facts, share::Theme, studio::Studio};
-use crate::protocol::Words;
+use crate::protocol::{Fit, Words};
 use leptos::prelude::*;
 
 /// The eight frames.
@@ -93,11 +93,14 @@ fn Frame(studio: Studio, place: usize) -> impl IntoView {
         None => studio.look.with(|look| look.name(place)),
     };
     let score = studio.scores[place];
-    // A cosine means nothing to people, and the best come first anyway. The tests read it.
+    let fits = studio.fits[place];
+    // A cosine means nothing to people; the tests read it. What they see is the clause that fits worst, and all of
+    // them close up.
     let fit = move || {
-        score
-            .get()
-            .map(|score| view! { <span class="fit" hidden data-score=format!("{score:.3}")></span> })
+        let score = score.get()?;
+        let worst = fits.with(|fits| fits.iter().min_by_key(|fit| fit.percent).map(Fit::to_string));
+        let hidden = worst.is_none();
+        Some(view! { <span class="fit" hidden=hidden data-score=format!("{score:.3}")>{worst}</span> })
     };
     let picture = move || {
         avatar.get().map(|avatar| {

@@ -6,6 +6,7 @@ use super::{
     report::{Notice, Progress},
     studio::Studio,
 };
+use crate::protocol::Fit;
 use leptos::{
     html::{Button, Dialog},
     prelude::*,
@@ -59,6 +60,12 @@ fn Sheet(studio: Studio) -> impl IntoView {
     let close_up =
         move |read: fn(&Avatar) -> String| move || studio.close_up().as_ref().map(read).unwrap_or_default();
     let side = move || studio.close_up().map_or(0, |it| it.best().side);
+    let fits = move || {
+        let open = studio.look.with(|look| look.open);
+        let fits = open.and_then(|place| studio.fits.get(usize::from(place)));
+        let said = |fits: &Vec<Fit>| fits.iter().map(Fit::to_string).collect::<Vec<_>>().join(", ");
+        fits.map_or(String::new(), |fits| fits.with(said))
+    };
     // Drawn pixels stay squares, and all of pixel art; what the network has enlarged is smooth.
     let is_pixel_art = move || {
         studio
@@ -116,6 +123,11 @@ fn Sheet(studio: Studio) -> impl IntoView {
             <div class="plate">
                 <h2 id="viewer-title" tabindex="-1">{close_up(|it| format!("№ {}", it.name))}</h2>
                 <p class="size">{close_up(|it| format!("{0} × {0} pixels", it.best().side))}</p>
+                <Show when=move || !fits().is_empty()>
+                    <p class="fits" title="How many of the collection's own avatars fit less">
+                        {move || format!("Fit, beside the collection's own: {}", fits())}
+                    </p>
+                </Show>
                 <div class="actions">
                     <button
                         class="primary"

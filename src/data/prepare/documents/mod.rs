@@ -10,31 +10,16 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::super::data_uri::{self, is_inline};
 use super::super::files::{Links, open_regular, read_regular};
 use super::super::printable::readable;
-use super::super::traits::{CONTAINERS, Reading, Trait, key};
+use super::super::traits::{CONTAINERS, IMAGES, Reading, Trait, key};
 use super::MAX_FILE_BYTES;
 use raw::Raw;
 
-mod data_uri;
 mod raw;
 mod table;
 
-pub(super) use data_uri::{is_inline, unescaped};
-
-/// What a token says about where its picture is, from the clearest key to the vaguest, as [`key`] writes
-/// them.
-const IMAGES: &[&str] = &[
-    "filename",
-    "image",
-    "imagedata",
-    "imageurl",
-    "imageuri",
-    "svgimagedata",
-    "displayuri",
-    "artifacturi",
-    "thumbnailuri",
-];
 /// Numbers and names of a token.
 const IDS: &[&str] = &["edition", "tokenid", "id", "identifier"];
 /// Sentences about a picture, as image folders have them.
@@ -331,7 +316,7 @@ impl Token {
 }
 
 /// The picture that is inside the document at `path`, at these bytes of its text.
-pub(super) fn inline(path: &Path, place: &Range<usize>) -> Result<Vec<u8>, String> {
+pub(in super::super) fn inline(path: &Path, place: &Range<usize>) -> Result<Vec<u8>, String> {
     if place.len() > MAX_INLINE_BYTES {
         return Err(format!(
             "too big: a picture of {} bytes inside JSON, expected at most {} MiB; write it as a file",

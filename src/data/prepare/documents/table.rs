@@ -2,8 +2,9 @@
 
 use csv::ReaderBuilder;
 
+use super::super::super::data_uri::is_inline;
 use super::super::super::traits::{CONTAINERS, NOT_SEEN, Reading, key};
-use super::{IDS, TEXTS, Token, is_inline, named};
+use super::{IDS, TEXTS, Token, named};
 
 /// What a column is about.
 enum Column {

@@ -6,11 +6,7 @@
 //! summand for a channel, and `guise import clip` multiplies them into the convolution before. What is left
 //! is a convolution with a bias.
 
-use super::transformer::attend;
-use crate::{
-    networks::layers::{Linear, lazy_full, lazy_normal},
-    ops::conv2d::conv2d,
-};
+use crate::networks::layers::{Convolution, Linear, attend, lazy_normal};
 use burn::{
     module::{Module, Param},
     tensor::{Device, Tensor, activation::relu, module::avg_pool2d, ops::AvgPoolOptions},
@@ -58,9 +54,9 @@ impl ModifiedResNetConfig {
         });
         let half = self.width / 2;
         ModifiedResNet {
-            conv1: Convolution::init([3, half], 3, device),
-            conv2: Convolution::init([half, half], 3, device),
-            conv3: Convolution::init([half, self.width], 3, device),
+            conv1: convolution([3, half], 3, device),
+            conv2: convolution([half, half], 3, device),
+            conv3: convolution([half, self.width], 3, device),
             layer1,
             layer2,
             layer3,
@@ -70,29 +66,10 @@ impl ModifiedResNetConfig {
     }
 }
 
-/// A convolution and the batch norm that followed it.
-#[derive(Module, Debug)]
-pub struct Convolution {
-    /// `[c_out, c_in, kernel, kernel]`.
-    pub weight: Param<Tensor<4>>,
-    /// `[c_out]`.
-    pub bias: Param<Tensor<1>>,
-}
-
-impl Convolution {
-    fn init([c_in, c_out]: [usize; 2], kernel: usize, device: &Device) -> Self {
-        let deviation = (2.0 / (c_in * kernel * kernel) as f64).sqrt();
-        Self {
-            weight: lazy_normal([c_out, c_in, kernel, kernel], deviation, device),
-            bias: lazy_full([c_out], 0.0, device),
-        }
-    }
-
-    /// `x [n, c_in, h, w] -> [n, c_out, h / stride, w / stride]`.
-    fn forward(&self, x: Tensor<4>, stride: usize) -> Tensor<4> {
-        let [c_out, _, kernel, _] = self.weight.dims();
-        conv2d(x, self.weight.val(), stride, kernel / 2) + self.bias.val().reshape([1, c_out, 1, 1])
-    }
+/// A convolution and the batch norm that followed it, without values until they are read.
+fn convolution([c_in, c_out]: [usize; 2], kernel: usize, device: &Device) -> Convolution {
+    let deviation = (2.0 / (c_in * kernel * kernel) as f64).sqrt();
+    Convolution::lazy([c_in, c_out], kernel, deviation, device)
 }
 
 /// The mean of every square of `factor` by `factor` pixels.
@@ -121,21 +98,21 @@ impl Bottleneck {
     fn init([c_in, channels]: [usize; 2], stride: usize, device: &Device) -> Self {
         let c_out = channels * EXPANSION;
         Self {
-            conv1: Convolution::init([c_in, channels], 1, device),
-            conv2: Convolution::init([channels, channels], 3, device),
-            conv3: Convolution::init([channels, c_out], 1, device),
-            downsample: (stride > 1 || c_in != c_out).then(|| Convolution::init([c_in, c_out], 1, device)),
+            conv1: convolution([c_in, channels], 1, device),
+            conv2: convolution([channels, channels], 3, device),
+            conv3: convolution([channels, c_out], 1, device),
+            downsample: (stride > 1 || c_in != c_out).then(|| convolution([c_in, c_out], 1, device)),
             stride,
         }
     }
 
     /// `x [n, c_in, h, w] -> [n, 4 channels, h / stride, w / stride]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let y = relu(self.conv1.forward(x.clone(), 1));
-        let y = relu(self.conv2.forward(y, 1));
-        let y = self.conv3.forward(pooled(y, self.stride), 1);
+        let y = relu(self.conv1.forward(x.clone(), 1, 0));
+        let y = relu(self.conv2.forward(y, 1, 1));
+        let y = self.conv3.forward(pooled(y, self.stride), 1, 0);
         let x = match &self.downsample {
-            Some(downsample) => downsample.forward(pooled(x, self.stride), 1),
+            Some(downsample) => downsample.forward(pooled(x, self.stride), 1, 0),
             None => x,
         };
         relu(x + y)
@@ -237,9 +214,9 @@ impl ModifiedResNet {
 
     /// `x [n, 3, resolution, resolution]`, normalized pixels, to `[n, embed_dim]` of any length.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
-        let x = relu(self.conv1.forward(x, 2));
-        let x = relu(self.conv2.forward(x, 1));
-        let x = relu(self.conv3.forward(x, 1));
+        let x = relu(self.conv1.forward(x, 2, 1));
+        let x = relu(self.conv2.forward(x, 1, 1));
+        let x = relu(self.conv3.forward(x, 1, 1));
         let blocks = [&self.layer1, &self.layer2, &self.layer3, &self.layer4]
             .into_iter()
             .flatten();

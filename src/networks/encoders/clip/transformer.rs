@@ -4,12 +4,12 @@
 //! Names and shapes of the parameters are those of OpenAI's release, with the queries, keys and values of all
 //! heads in one matrix.
 
-use crate::networks::layers::{LayerNorm, Linear, lazy_full, lazy_normal};
+use crate::networks::layers::{LayerNorm, Linear, attend, lazy_full, lazy_normal};
 use burn::{
     module::{Module, Param},
     tensor::{
         Device, Tensor,
-        activation::{gelu, sigmoid, softmax},
+        activation::{gelu, sigmoid},
     },
 };
 use serde::{Deserialize, Serialize};
@@ -69,17 +69,6 @@ impl TransformerConfig {
                 .collect(),
         }
     }
-}
-
-/// `softmax(q k^T / sqrt(d) + mask) v` for every head, `[n, heads, length, d]` each.
-pub(super) fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: Option<Tensor<2>>) -> Tensor<4> {
-    let d = q.dims()[3];
-    let scores = (q / (d as f64).sqrt()).matmul(k.transpose()); // [n, heads, queries, keys]
-    let scores = match mask {
-        Some(mask) => scores + mask.unsqueeze(),
-        None => scores,
-    };
-    softmax(scores, 3).matmul(v)
 }
 
 /// Self-attention with several heads.

@@ -56,7 +56,7 @@ pub struct DcganConfig {
     pub z_dim: usize,
     /// Side of the pictures in pixels, from 16 to 1024: 3, 4, 5 or 7 times a power of two.
     pub resolution: usize,
-    /// Channels of the pictures; 3 for RGB.
+    /// Channels of the pictures: 3 for RGB, 4 with alpha.
     pub img_channels: usize,
     /// Channels of the generator's last map before the picture.
     pub ngf: usize,

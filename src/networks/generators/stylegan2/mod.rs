@@ -43,7 +43,7 @@ pub struct StyleGan2Config {
     /// Side of the pictures in pixels, 16 to 1024: 3, 4, 5 or 7 times a power of two. The paper has powers of
     /// two, whose smallest maps are 4x4; those of 24 pixels are 3x3, see [`base`](Self::base).
     pub resolution: usize,
-    /// Channels of the pictures; 3 for RGB.
+    /// Channels of the pictures: 3 for RGB, 4 with alpha.
     pub img_channels: usize,
     /// A block of side `r` has `channel_base / r` channels, at most [`channel_max`](Self::channel_max).
     pub channel_base: usize,

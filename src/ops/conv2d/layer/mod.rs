@@ -47,6 +47,29 @@ pub fn conv2d_act(
     conv2d_layer(x, weight, stride, padding, layer)
 }
 
+/// `conv(x, weight) + bias` for `x [n, c_in, h, w]`, `weight [c_out, c_in, kh, kw]` and `bias [c_out]`.
+///
+/// # Panics
+/// As [`conv2d`], and when `bias` has not one value for each output channel.
+pub fn conv2d_bias(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    stride: usize,
+    padding: usize,
+    bias: Tensor<1>,
+) -> Tensor<4> {
+    let [c_out, ..] = weight.dims();
+    assert_eq!(bias.dims(), [c_out], "one bias for each channel");
+    let layer = Layer {
+        styles: None,
+        scale: None,
+        noise: None,
+        bias,
+        gain: None,
+    };
+    conv2d_layer(x, weight, stride, padding, layer)
+}
+
 /// What surrounds a convolution of `x [n, c_in, h, w]` to `c_out` channels.
 pub(crate) struct Layer {
     /// `[n, c_in]`: factors of the input.

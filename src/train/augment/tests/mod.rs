@@ -1,5 +1,6 @@
 //! What is drawn, and what it does to a batch as a whole.
 
+mod alpha;
 mod references;
 
 use super::{
@@ -9,17 +10,6 @@ use super::{
 use crate::{ops::random, train::streams::stream};
 use burn::tensor::Device;
 use clap::ValueEnum;
-
-/// A picture that stays as it is.
-fn unchanged() -> View {
-    View {
-        placement: identity(),
-        color: identity(),
-        gains: [1.0; wavelets::BANDS],
-        noise: (0.0, 0),
-        cutout: None,
-    }
-}
 
 fn pictures(n: usize, side: usize, device: &Device) -> Tensor<4> {
     random::seed(5);
@@ -136,7 +126,7 @@ fn a_picture_is_augmented_as_if_it_were_alone() {
         assert!(differences.iter().all(|difference| difference.abs() < 1e-5));
     }
     // Where only one operation happens, nothing else may touch the others.
-    let mut views = vec![unchanged(); 12];
+    let mut views = vec![View::unchanged(); 12];
     views[7].gains = [1.0, 0.5, 1.0, 1.0];
     views[3].placement = matrices::rotation(0.3);
     let some = values(Augmentation { views }.apply(x.clone()));

@@ -81,7 +81,7 @@ fn blits_move_pixels_exactly() {
         ];
         let view = View {
             placement: product(&product(&steps[0], &steps[1]), &steps[2]),
-            ..unchanged()
+            ..View::unchanged()
         };
         compare(view, side, 0.0, |plane| {
             let last = plane.side - 1;
@@ -166,7 +166,7 @@ fn geometry_goes_through_the_wavelet() {
     ] {
         let view = View {
             placement,
-            ..unchanged()
+            ..View::unchanged()
         };
         compare(view, 6, 1e-5, |plane| warped(plane, &placement));
     }
@@ -175,7 +175,7 @@ fn geometry_goes_through_the_wavelet() {
     assert_ne!(placement, identity());
     let view = View {
         placement,
-        ..unchanged()
+        ..View::unchanged()
     };
     compare(view, 16, 1e-5, Plane::clone);
 }
@@ -224,7 +224,7 @@ fn colors_are_what_each_step_makes_of_them() {
     );
     let view = View {
         color: matrix,
-        ..unchanged()
+        ..View::unchanged()
     };
     let x = pictures(1, 4, &Device::flex());
     let (before, found) = (planes(&x), planes(&Augmentation { views: vec![view] }.apply(x)));
@@ -268,7 +268,10 @@ fn bands_are_octaves_and_filter_both_axes() {
 
     let gains: [f64; BANDS] = [0.7, 1.9, 0.2, 1.4];
     let weight = |k: usize| (0..BANDS).map(|band| gains[band] * filters[band][k]).sum::<f64>();
-    let view = View { gains, ..unchanged() };
+    let view = View {
+        gains,
+        ..View::unchanged()
+    };
     compare(view, 8, 1e-5, |plane| {
         plane.map(|row, column| {
             let mut sum = 0.0;
@@ -300,7 +303,7 @@ fn noise_is_as_strong_as_was_drawn() {
     let noisy = |deviation: f64, seed: u64| {
         let view = View {
             noise: (deviation, seed),
-            ..unchanged()
+            ..View::unchanged()
         };
         let x = pictures(1, 64, &Device::flex());
         values(Augmentation { views: vec![view] }.apply(x.clone()) - x)
@@ -326,7 +329,7 @@ fn a_box_of_half_the_side_is_erased() {
     for [x, y] in [[0.5, 0.5], [0.0, 0.9], [0.31, 0.67]] {
         let view = View {
             cutout: Some([x, y]),
-            ..unchanged()
+            ..View::unchanged()
         };
         compare(view, 8, 0.0, |plane| {
             plane.map(|row, column| {

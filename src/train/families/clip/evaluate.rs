@@ -76,7 +76,7 @@ pub(super) fn evaluate(
     for pictures in captions.held_out.chunks(BATCH) {
         let mut values = Vec::with_capacity(pictures.len() * CHANNELS * side * side);
         for picture in pictures {
-            values.extend(dataset.read(picture.index)?.into_iter().map(scaled));
+            values.extend(dataset.read_on_gray(picture.index)?.into_iter().map(scaled));
         }
         let shape = [pictures.len(), CHANNELS, side, side];
         let images = Tensor::<4>::from_data(TensorData::new(values, shape), device);

@@ -231,7 +231,7 @@ fn batch(
     let mut chosen: Vec<(usize, &Phrase)> = Vec::with_capacity(places.len());
     for &place in places {
         let (index, phrases) = &captions.training[place];
-        values.extend(flawed(&dataset.read(*index)?, side, &mut rng));
+        values.extend(flawed(&dataset.read_on_gray(*index)?, side, &mut rng));
         let phrase = phrases.choose(&mut rng).expect("every picture has its caption");
         chosen.push((*index, phrase));
     }

@@ -103,11 +103,8 @@ impl DcganTrainer {
     /// When the run was opened to be read only.
     pub fn open(run: DcganRun, dataset: Dataset, device: &Device) -> Result<Self, Error> {
         let settings = run.settings.clone();
-        check(
-            &dataset,
-            settings.network.resolution,
-            settings.recipe.batch_size(),
-        )?;
+        let shape = [settings.network.resolution, settings.network.img_channels];
+        check(&dataset, shape, settings.recipe.batch_size())?;
         Self::resume(run, dataset, device, || DcganState::init(&settings, device))
     }
 }

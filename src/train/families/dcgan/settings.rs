@@ -173,7 +173,10 @@ impl DcganSettings {
             dataset: TrainedOn::new(dataset, data),
             provenance: dataset.provenance().clone(),
             hardware: String::new(),
-            network: kind.network(resolution),
+            network: DcganConfig {
+                img_channels: dataset.channels(),
+                ..kind.network(resolution)
+            },
             recipe,
         }
     }
@@ -221,8 +224,8 @@ impl RunSettings for DcganSettings {
         self.dataset.validate()?;
         self.network.validate().map_err(|error| error.to_string())?;
         self.kind.check_resolution(self.network.resolution)?;
-        // Datasets are RGB.
-        bounds::within("img_channels", self.network.img_channels, 3, 3)?;
+        // Datasets are RGB, or RGB with alpha.
+        bounds::within("img_channels", self.network.img_channels, 3, 4)?;
         self.recipe.validate()
     }
 }

@@ -55,7 +55,7 @@ impl StyleGan2Trainer {
         run.settings.validate().map_err(Error::Settings)?;
         check(
             &dataset,
-            run.settings.network.resolution,
+            [run.settings.network.resolution, run.settings.network.img_channels],
             run.settings.recipe.batch_size,
         )?;
         run.settings.check_classes(&dataset)?;

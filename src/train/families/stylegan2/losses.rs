@@ -3,30 +3,32 @@
 use crate::{networks::generators::stylegan2::Discriminator, train::augment::Augmentation};
 use burn::{module::Module, tensor::Tensor};
 
-/// The R1 penalty `E|grad D(A(real))|^2 / 2`, where `A` is the augmentation, and a stand-in with the same
-/// gradient for the weights.
+/// The penalty `E|grad D(A(x))|^2 / 2`, where `A` is the augmentation, and a stand-in with the same gradient for
+/// the weights: R1 where the `pictures` x are real ones, R2 where they were generated.
 ///
-/// `real [n, c, h, w]`, of `classes [n, classes]` where there are classes, lives on a device with autodiff.
+/// `pictures [n, c, h, w]`, of `classes [n, classes]` where there are classes, live on a device with autodiff.
 /// With `v = grad_x D(A(x))` held constant, the weight gradient of `|v|^2 / 2` is that of the directional
 /// derivative of `D(A(x))` along `v`, which the tangent pass gives exactly; differentiating twice is not
 /// needed.
-pub fn r1_penalty(
+pub fn gradient_penalty(
     discriminator: &Discriminator,
-    real: Tensor<4>,
+    pictures: Tensor<4>,
     classes: Option<Tensor<2>>,
     augmentation: &Augmentation,
 ) -> (f64, Tensor<1>) {
-    let real = real.detach().require_grad();
+    let pictures = pictures.detach().require_grad();
     let gradients = discriminator
         .clone()
         .no_grad()
-        .forward(augmentation.apply(real.clone()), classes.clone())
+        .forward(augmentation.apply(pictures.clone()), classes.clone())
         .sum()
         .backward();
-    let v = real.grad(&gradients).expect("the logits depend on the pictures");
+    let v = pictures
+        .grad(&gradients)
+        .expect("the logits depend on the pictures");
     let n = v.dims()[0] as f64;
     let penalty = v.clone().square().sum().into_scalar::<f32>() as f64 / (2.0 * n);
-    let (seen, direction) = (augmentation.apply(real.detach()), augmentation.along(v));
+    let (seen, direction) = (augmentation.apply(pictures.detach()), augmentation.along(v));
     let (_, tangent) = discriminator.forward_tangent(seen, direction, classes);
     (penalty, tangent.mean())
 }
@@ -63,8 +65,8 @@ mod tests {
         let real = random::normal([4, 3, 16, 16], 0.5, &device);
         let draw = |pipe| Augmentation::draw(pipe, 0.7, 4, 16, &mut stream(1, "augment", 0));
         let augmentation = draw(AugPipe::Bgcfnc);
-        let (penalty, surrogate) = r1_penalty(&discriminator, real.clone(), None, &augmentation);
-        let without = r1_penalty(&discriminator, real.clone(), None, &draw(AugPipe::None)).0;
+        let (penalty, surrogate) = gradient_penalty(&discriminator, real.clone(), None, &augmentation);
+        let without = gradient_penalty(&discriminator, real.clone(), None, &draw(AugPipe::None)).0;
         assert!(
             (penalty - without).abs() > 0.01 * penalty,
             "it is another penalty than without"

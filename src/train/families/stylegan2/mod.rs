@@ -16,7 +16,7 @@ mod step;
 pub use course::Course;
 pub use gamma::{OnCollapse, R1Gamma, Raises};
 pub use grow::GrownFrom;
-pub use losses::r1_penalty;
+pub use losses::gradient_penalty;
 pub use preset::Preset;
 pub use race::{Lane, Moment as RaceMoment, Race};
 pub use rehearsal::{Parity, Rehearsal};
@@ -180,7 +180,8 @@ impl StyleGan2Trainer {
     /// When the run was opened to be read only.
     pub fn open(run: Run, dataset: Dataset, device: &Device) -> Result<Self, Error> {
         let settings = run.settings.clone();
-        check(&dataset, settings.network.resolution, settings.recipe.batch_size)?;
+        let shape = [settings.network.resolution, settings.network.img_channels];
+        check(&dataset, shape, settings.recipe.batch_size)?;
         settings.check_classes(&dataset)?;
         Self::resume(run, dataset, device, || TrainState::init(&settings, device))
     }

@@ -108,7 +108,8 @@ impl Race {
     ) -> Result<Option<Self>, Error> {
         bounds::more_than_zero("race_kimg", kimg).map_err(Error::Settings)?;
         let recipe = &settings.recipe;
-        check(dataset, settings.network.resolution, recipe.batch_size)?;
+        let shape = [settings.network.resolution, settings.network.img_channels];
+        check(dataset, shape, recipe.batch_size)?;
         let start = Instant::now();
         let track = Track::new(settings, kimg, dataset, device)?;
         let mut race = Self {

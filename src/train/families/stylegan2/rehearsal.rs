@@ -115,6 +115,7 @@ impl Step {
                 stats.real_logit,
                 stats.fake_logit,
                 stats.r1_penalty.unwrap_or(0.0),
+                stats.r2_penalty.unwrap_or(0.0),
             ]
         };
         let pairs = figures(&self.stats).into_iter().zip(figures(&expected.stats));
@@ -241,6 +242,7 @@ fn settings(seed: u64) -> TrainSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::Objective;
 
     #[test]
     fn the_same_device_twice_is_the_same_step() {
@@ -256,23 +258,52 @@ mod tests {
     #[test]
     fn a_step_in_parts_is_the_step_at_once() {
         let device = Device::flex();
-        let settings = |accumulate: usize| {
-            let mut settings = settings(4);
-            let recipe = &mut settings.recipe;
-            (recipe.batch_size, recipe.noise) = (24, false);
-            recipe.course.accumulate = accumulate;
-            settings
-        };
-        let at_once = Step::of(&settings(1), &device).unwrap();
-        assert!(at_once.stats.r1_penalty.is_some_and(|penalty| penalty > 0.0));
-        for accumulate in [2, 3, 6] {
-            let in_parts = Step::of(&settings(accumulate), &device).unwrap();
-            let parity = in_parts.parity(&at_once);
-            assert!(
-                parity.losses < 1e-5 && parity.weights < 1e-4 && parity.holds(),
-                "{accumulate}: {parity:?}"
-            );
+        for objective in [Objective::NonSaturating, Objective::Relativistic] {
+            let settings = |accumulate: usize| {
+                let mut settings = settings(4);
+                let recipe = &mut settings.recipe;
+                (recipe.batch_size, recipe.noise, recipe.objective) = (24, false, objective);
+                recipe.course.accumulate = accumulate;
+                settings
+            };
+            let at_once = Step::of(&settings(1), &device).unwrap();
+            assert!(at_once.stats.r1_penalty.is_some_and(|penalty| penalty > 0.0));
+            for accumulate in [2, 3, 6] {
+                let in_parts = Step::of(&settings(accumulate), &device).unwrap();
+                let parity = in_parts.parity(&at_once);
+                assert!(
+                    parity.losses < 1e-5 && parity.weights < 1e-4 && parity.holds(),
+                    "{objective:?}, {accumulate}: {parity:?}"
+                );
+            }
         }
+    }
+
+    /// Both objectives judge the same pictures. Generated ones have their penalty in one of them, and without its
+    /// weight the discriminator would take another step.
+    #[test]
+    fn a_relativistic_step_has_its_losses_and_both_penalties() {
+        let device = Device::flex();
+        let step = |objective, r1_gamma: f64| {
+            let mut settings = settings(4);
+            settings.recipe.objective = objective;
+            settings.recipe.r1_gamma = Some(r1_gamma.into());
+            Step::of(&settings, &device).unwrap()
+        };
+        let plain = step(Objective::NonSaturating, 1.0);
+        let relative = step(Objective::Relativistic, 1.0);
+        assert_eq!(plain.stats.real_logit, relative.stats.real_logit);
+        let loss = relative.stats.discriminator_loss;
+        // Of a mean over pairs the convex loss is less than the mean over the losses of pairs.
+        let pair = relative.stats.fake_logit - relative.stats.real_logit;
+        assert!(loss > (1.0 + pair.exp()).ln() && loss < plain.stats.discriminator_loss);
+        assert_eq!(plain.stats.r2_penalty, None);
+        let [r1, r2] = [relative.stats.r1_penalty, relative.stats.r2_penalty].map(Option::unwrap);
+        assert!(r1 > 0.0 && r2 > 0.0 && r1 != r2);
+        let unweighted = step(Objective::Relativistic, 1e-9);
+        let name = "discriminator.from_rgb.weight";
+        assert_ne!(relative.after[name], unweighted.after[name]);
+        assert_eq!(step(Objective::Relativistic, 0.0).stats.r2_penalty, None);
     }
 
     /// The discriminator keeps every bit for as long as it waits, and the generator learns.

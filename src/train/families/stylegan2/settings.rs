@@ -10,7 +10,9 @@ use super::{
 use crate::{
     data::{Dataset, Provenance},
     networks::generators::{GeneratorConfig, stylegan2::StyleGan2Config},
-    train::{AugPipe, Effort, Measuring, RunFacts, RunFolder, RunSettings, Schedule, TrainedOn, bounds},
+    train::{
+        AugPipe, Effort, Measuring, Objective, RunFacts, RunFolder, RunSettings, Schedule, TrainedOn, bounds,
+    },
 };
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -55,7 +57,11 @@ pub struct Recipe {
     /// Adam's step size for both networks.
     #[arg(long, value_name = "SIZE", default_value_t = Self::default().learning_rate)]
     pub learning_rate: f64,
-    /// Weight of the R1 penalty, `r1_gamma / 2 E|grad D|^2`. More keeps shapes whole and varied, less draws
+    /// What the two networks are asked for.
+    #[arg(long, value_enum, default_value_t, conflicts_with = "resume")]
+    #[serde(default)]
+    pub objective: Objective,
+    /// Weight of the R1 penalty, and of R2 where the objective has one, `r1_gamma / 2 E|grad D|^2`. More keeps shapes whole and varied, less draws
     /// finer details. With `auto` several weights are tried first, on pictures of half the side, and the best
     /// of them is taken [default: 0.045 resolution^2 / batch_size].
     #[arg(long, value_name = "WEIGHT|auto")]
@@ -119,6 +125,7 @@ impl Default for Recipe {
             total_kimg: 300.0,
             batch_size: 16,
             learning_rate: 0.003,
+            objective: Objective::NonSaturating,
             r1_gamma: None,
             on_collapse: OnCollapse::Warn,
             course: Course::default(),
@@ -253,6 +260,7 @@ impl TrainSettings {
                     ..smaller.settings.network.clone()
                 },
                 None => StyleGan2Config {
+                    img_channels: dataset.channels(),
                     classes: classes_of(dataset),
                     ..StyleGan2Config::small(resolution)
                 },
@@ -321,8 +329,8 @@ impl RunSettings for TrainSettings {
     fn validate(&self) -> Result<(), String> {
         self.dataset.validate()?;
         self.network.validate().map_err(|error| error.to_string())?;
-        // Datasets are RGB.
-        bounds::within("img_channels", self.network.img_channels, 3, 3)?;
+        // Datasets are RGB, or RGB with alpha.
+        bounds::within("img_channels", self.network.img_channels, 3, 4)?;
         self.recipe.validate()?;
         if self.classes.is_some() == self.network.classes.is_empty() {
             return Err(format!(

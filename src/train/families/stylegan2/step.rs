@@ -4,7 +4,7 @@
 use super::{
     classes::{DrawnClasses, every_class},
     gamma::Raises,
-    losses::r1_penalty,
+    losses::gradient_penalty,
     parts::Parts,
     settings::TrainSettings,
 };
@@ -17,7 +17,7 @@ use crate::{
     train::{
         RunSettings, StepFigures,
         augment::{AdaptiveP, AugPipe, Augmentation},
-        discriminator_loss, ema_step, generator_loss,
+        ema_step,
         streams::stream,
     },
 };
@@ -51,16 +51,19 @@ pub struct TrainState {
 /// What a step measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct StepStats {
-    /// See [`generator_loss`].
+    /// See [`Objective::generator_loss`](crate::train::Objective::generator_loss).
     pub generator_loss: f64,
-    /// See [`discriminator_loss`].
+    /// See [`Objective::discriminator_loss`](crate::train::Objective::discriminator_loss).
     pub discriminator_loss: f64,
     /// Mean logit of real pictures.
     pub real_logit: f64,
     /// Mean logit of generated pictures.
     pub fake_logit: f64,
-    /// See [`r1_penalty`]; none in most steps.
+    /// The [penalty](gradient_penalty) of real pictures; none in most steps.
     pub r1_penalty: Option<f64>,
+    /// That of generated pictures, where the objective has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r2_penalty: Option<f64>,
     /// The paper's `r_t`: real pictures that the discriminator took for real, less those that it did not, as
     /// a share of all; figures of before it was measured have none. Towards one it knows the collection by
     /// heart.
@@ -77,12 +80,13 @@ impl StepFigures for StepStats {
             self.generator_loss,
             self.discriminator_loss,
             self.r1_penalty.unwrap_or(0.0),
+            self.r2_penalty.unwrap_or(0.0),
         ]
         .iter()
         .all(|value| value.is_finite())
     }
 
-    /// The penalty's is over the steps that have one.
+    /// Penalties are over the steps that have one.
     fn mean(steps: &[Self]) -> Self {
         let mean = |values: &mut dyn Iterator<Item = f64>| {
             let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
@@ -95,6 +99,7 @@ impl StepFigures for StepStats {
             real_logit: all(|stats| stats.real_logit),
             fake_logit: all(|stats| stats.fake_logit),
             r1_penalty: mean(&mut steps.iter().filter_map(|stats| stats.r1_penalty)),
+            r2_penalty: mean(&mut steps.iter().filter_map(|stats| stats.r2_penalty)),
             real_sign: mean(&mut steps.iter().filter_map(|stats| stats.real_sign)),
             augment_p: mean(&mut steps.iter().filter_map(|stats| stats.augment_p)),
         }
@@ -180,6 +185,7 @@ impl TrainState {
             parts.augmentations(Augmentation::draw(pipe, p, n, side, &mut draws))
         };
         let of_real = augmentation();
+        let objective = recipe.objective;
         stats.augment_p = (pipe != AugPipe::None).then_some(p);
 
         let real_classes = parts.split_some(told(real_classes));
@@ -187,6 +193,9 @@ impl TrainState {
         let generator = self.generator.valid();
         let mut sum = GradientsAccumulator::new();
         let mut signs = 0.0;
+        let r1_gamma = self.r1_gamma(settings);
+        let is_penalized = step.is_multiple_of(recipe.r1_interval as u64) && r1_gamma > 0.0;
+        let mut penalized = vec![];
         let pictures = real.iter().zip(&of_real).zip(&real_classes);
         for ((((real, of_real), real_class), of_fake), latents) in pictures.zip(augmentation()).zip(latents) {
             let fake_class = latents.class.clone();
@@ -194,11 +203,14 @@ impl TrainState {
             let real_logits = self
                 .discriminator
                 .forward(of_real.apply(real.clone()), real_class.clone());
+            if is_penalized && objective.penalizes_fakes() {
+                penalized.push((fake.clone(), fake_class.clone(), of_fake.clone()));
+            }
             let fake_logits = self.discriminator.forward(of_fake.apply(fake), fake_class);
             signs += scalar(real_logits.clone().sign().sum());
             stats.real_logit += share * scalar(real_logits.clone().mean());
             stats.fake_logit += share * scalar(fake_logits.clone().mean());
-            let loss = discriminator_loss(real_logits, fake_logits);
+            let loss = objective.discriminator_loss(real_logits, fake_logits);
             stats.discriminator_loss += share * scalar(loss.clone());
             if !stats.is_finite() {
                 return (self, stats);
@@ -221,20 +233,35 @@ impl TrainState {
             .discriminator_optimizer
             .step(rate, self.discriminator, sum.grads());
 
-        let r1_gamma = self.r1_gamma(settings);
-        if step.is_multiple_of(recipe.r1_interval as u64) && r1_gamma > 0.0 {
-            let mut penalties = 0.0;
-            for ((real, class), of_real) in real.into_iter().zip(real_classes).zip(&of_real) {
-                let (real, class) = (Tensor::from_inner(real), class.map(Tensor::from_inner));
-                let (penalty, surrogate) = r1_penalty(&self.discriminator, real, class, of_real);
-                penalties += share * penalty;
-                stats.r1_penalty = Some(penalties);
-                if !stats.is_finite() {
-                    return (self, stats);
+        if is_penalized {
+            // R1 is the penalty of real pictures, R2 that of generated ones.
+            let of_real = real
+                .iter()
+                .cloned()
+                .zip(real_classes.iter().cloned())
+                .zip(of_real.clone());
+            let of_real: Vec<_> = of_real
+                .map(|((real, class), of_real)| (real, class, of_real))
+                .collect();
+            for (pictures, is_real) in [(of_real, true), (penalized, false)] {
+                let mut penalties = 0.0;
+                for (pictures, class, augmentation) in pictures {
+                    let (pictures, class) = (Tensor::from_inner(pictures), class.map(Tensor::from_inner));
+                    let (penalty, surrogate) =
+                        gradient_penalty(&self.discriminator, pictures, class, &augmentation);
+                    penalties += share * penalty;
+                    *(if is_real {
+                        &mut stats.r1_penalty
+                    } else {
+                        &mut stats.r2_penalty
+                    }) = Some(penalties);
+                    if !stats.is_finite() {
+                        return (self, stats);
+                    }
+                    let loss = surrogate * (r1_gamma * recipe.r1_interval as f64 * share);
+                    let gradients = GradientsParams::from_grads(loss.backward(), &self.discriminator);
+                    sum.accumulate(&self.discriminator, gradients);
                 }
-                let loss = surrogate * (r1_gamma * recipe.r1_interval as f64 * share);
-                let gradients = GradientsParams::from_grads(loss.backward(), &self.discriminator);
-                sum.accumulate(&self.discriminator, gradients);
             }
             self.discriminator = self
                 .discriminator_optimizer
@@ -246,12 +273,20 @@ impl TrainState {
         let discriminator = self.discriminator.clone().no_grad();
         let mut sum = GradientsAccumulator::new();
         let mut all_w = vec![];
-        for (of_fake, latents) in augmentation().into_iter().zip(latents) {
+        let reals = real.into_iter().zip(real_classes).zip(of_real);
+        for ((of_fake, latents), ((real, real_class), of_real)) in
+            augmentation().into_iter().zip(latents).zip(reals)
+        {
             let class = latents.class.clone();
             let (w, ws) = latents.ws(&self.generator);
             all_w.push(w.detach());
             let fake = of_fake.apply(self.generator.synthesis.forward(ws, noise));
-            let loss = generator_loss(discriminator.forward(fake, class));
+            // Constants to the generator, judged by the discriminator as it is now.
+            let real_logits = || {
+                let judge = discriminator.valid();
+                Tensor::from_inner(judge.forward(of_real.apply(real), real_class))
+            };
+            let loss = objective.generator_loss(real_logits, discriminator.forward(fake, class));
             stats.generator_loss += share * scalar(loss.clone());
             if !stats.is_finite() {
                 return (self, stats);

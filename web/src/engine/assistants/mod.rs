@@ -14,7 +14,7 @@ use crate::{
     protocol::{JobId, Reply},
 };
 use guise::{
-    pipeline::{GuideSettings, guide::PlainTarget, shares::split},
+    pipeline::{GuideSettings, Yardstick, guide::PlainTarget, shares::split},
     weights::manifest::Manifest,
 };
 use js_sys::{ArrayBuffer, Reflect};
@@ -60,6 +60,8 @@ pub struct Task {
     pub targets: Vec<PlainTarget>,
     /// How.
     pub settings: GuideSettings,
+    /// By which to tell how well they fit.
+    pub yardstick: Option<Yardstick>,
 }
 
 /// The assistants of an engine. Dropping this ends them.

@@ -4,7 +4,7 @@ use super::{
     super::{Failure, model::Model, now_ms, say},
     Assistants, Order, Task,
 };
-use crate::protocol::{JobId, Latent, Reply, Request, Stage};
+use crate::protocol::{Fit, JobId, Latent, Reply, Request, Stage};
 use burn::tensor::{Tensor, TensorData};
 use futures::{
     StreamExt,
@@ -14,7 +14,7 @@ use futures::{
 use gloo_timers::future::TimeoutFuture;
 use guise::{
     pipeline::{
-        Avatar, Cancel, Draft, Error, Event, GuideSettings, Targets, guide,
+        Avatar, Cancel, Draft, Error, Event, GuideSettings, Targets, Yardstick, guide,
         shares::{Whole, split},
     },
     weights::bundle::ImageTower,
@@ -37,7 +37,7 @@ impl Model {
         &self,
         job: JobId,
         judge: &ImageTower,
-        targets: &Targets,
+        (targets, yardstick): (&Targets, Option<&Yardstick>),
         draft: Draft,
         settings: &GuideSettings,
         cancel: &Cancel,
@@ -59,6 +59,7 @@ impl Model {
                 latents: read(some).await?,
                 targets: targets.to_plain().await?,
                 settings: settings.clone(),
+                yardstick: yardstick.cloned(),
             };
             shift.give(part, assistant, task);
         }
@@ -96,12 +97,18 @@ impl Model {
                     )
                     .await;
                     trouble?;
-                    for (index, Avatar { latent, score }) in range.zip(avatars?) {
+                    for (index, avatar) in range.zip(avatars?) {
+                        let Avatar {
+                            latent,
+                            score,
+                            embedding,
+                        } = avatar;
                         let drawn = Reply::Drawn {
                             job,
                             index,
                             latent: Latent::Drawn(latent),
                             score: Some(score),
+                            fits: yardstick.map_or(vec![], |yardstick| fits(yardstick, &embedding)),
                         };
                         say(&drawn, None);
                     }
@@ -120,6 +127,7 @@ impl Model {
             latents,
             targets,
             settings,
+            yardstick,
         } = task;
         let judge = self
             .judge
@@ -135,8 +143,19 @@ impl Model {
             scores: vec![0.0; shape[0]],
         };
         let targets = Targets::from_plain(targets, &self.device)?;
-        self.refine(job, judge, &targets, draft, &settings, &cancel).await
+        let wish = (&targets, yardstick.as_ref());
+        self.refine(job, judge, wish, draft, &settings, &cancel).await
     }
+}
+
+/// How well the picture with this embedding fits, as the page is told.
+fn fits(yardstick: &Yardstick, embedding: &[f32]) -> Vec<Fit> {
+    let fits = yardstick.fits(embedding).into_iter();
+    fits.map(|fit| Fit {
+        clause: fit.clause,
+        percent: fit.percent,
+    })
+    .collect()
 }
 
 /// What the engine does next.
@@ -238,6 +257,7 @@ impl Work {
                 index,
                 latent,
                 score,
+                fits,
             } if of == job => {
                 if let Some(index) = self.whole.place(part, index) {
                     let drawn = Reply::Drawn {
@@ -245,6 +265,7 @@ impl Work {
                         index,
                         latent,
                         score,
+                        fits,
                     };
                     say(&drawn, None);
                 }

@@ -10,7 +10,7 @@ use super::{
     Studio,
     history::Step,
 };
-use crate::protocol::{DeviceInUse, JobId, Latent, Reply, Stage};
+use crate::protocol::{DeviceInUse, Fit, JobId, Latent, Reply, Stage};
 use js_sys::ArrayBuffer;
 use leptos::prelude::*;
 
@@ -80,8 +80,9 @@ impl Studio {
                 index,
                 latent,
                 score,
+                fits,
             } if job == newest => {
-                self.finish(index, latent, score);
+                self.finish(index, latent, (score, fits));
             }
             Reply::Scores { job, scores } if job == newest => {
                 for (shown, score) in self.scores.iter().zip(scores) {
@@ -150,7 +151,7 @@ impl Studio {
     }
 
     /// Takes note of what the avatar at a place was drawn from in the end, and how well it fits.
-    fn finish(self, place: usize, latent: Latent, score: Option<f32>) {
+    fn finish(self, place: usize, latent: Latent, (score, fits): (Option<f32>, Vec<Fit>)) {
         let width = self
             .facts
             .with_untracked(|facts| facts.as_ref().map_or(0, |facts| facts.model.latent_shape.1));
@@ -165,6 +166,7 @@ impl Studio {
             }
         });
         self.scores[place].set(score);
+        self.fits[place].set(fits);
     }
 
     fn progress(self, stage: Stage, done: u64, total: u64) {

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     link::Link,
-    protocol::{DeviceInUse, DeviceWish, JobId, ModelCard, Request, Stage, WayOn},
+    protocol::{DeviceInUse, DeviceWish, Fit, JobId, ModelCard, Request, Stage, WayOn},
 };
 use js_sys::ArrayBuffer;
 use leptos::prelude::*;
@@ -34,6 +34,8 @@ pub struct Studio {
     pub frames: [RwSignal<Option<Avatar>, LocalStorage>; FRAMES as usize],
     /// How well what hangs there fits the words: the cosine of the two, -1 to 1.
     pub scores: [RwSignal<Option<f32>>; FRAMES as usize],
+    /// How well it fits each clause of the words; empty until it is done, and where the model cannot tell.
+    pub fits: [RwSignal<Vec<Fit>>; FRAMES as usize],
     /// What the engine does.
     pub activity: RwSignal<Option<Activity>>,
     /// What stands once the engine is ready.
@@ -86,6 +88,7 @@ impl Studio {
             upload: RwSignal::new_local(None),
             frames: std::array::from_fn(|_| RwSignal::new_local(None)),
             scores: std::array::from_fn(|_| RwSignal::new(None)),
+            fits: std::array::from_fn(|_| RwSignal::new(vec![])),
             activity: RwSignal::new(None),
             facts: RwSignal::new(None),
             models: RwSignal::new(vec![]),
@@ -145,6 +148,7 @@ impl Studio {
         let job = self.next_job();
         self.wall.set(job);
         self.scores.iter().for_each(|score| score.set(None));
+        self.fits.iter().for_each(|fits| fits.set(vec![]));
         self.begin(Stage::Sample, "Drawing.");
         let (seed, count, truncation_psi) = (look.seed.into(), look.count(), look.truncation_psi());
         if let Some(latents) = look.to_draw() {

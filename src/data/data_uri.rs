@@ -17,7 +17,7 @@ const FORGIVING: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// Whether `image` is the picture itself and not where it is.
-pub(in super::super) fn is_inline(image: &str) -> bool {
+pub(super) fn is_inline(image: &str) -> bool {
     payload(image).is_some() || image.starts_with('<')
 }
 
@@ -63,7 +63,7 @@ pub(super) fn decode(image: &str) -> Result<Vec<u8>, String> {
 }
 
 /// The bytes of percent-encoded text; a sign that encodes nothing stands for itself.
-pub(in super::super) fn unescaped(text: &str) -> Vec<u8> {
+pub(super) fn unescaped(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {

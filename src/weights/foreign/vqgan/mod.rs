@@ -1,0 +1,220 @@
+//! VQGANs of others: the authors' checkpoints and diffusers' folders in, safetensors out and in.
+
+mod described;
+mod names;
+
+use super::{
+    Error, Found, pytorch,
+    safetensors::{self, About},
+    shortened,
+};
+use crate::{
+    networks::{
+        NetworkConfig,
+        generators::vqgan::{VqGan, VqGanConfig},
+    },
+    weights::{Tensors, apply, shapes},
+};
+use burn::{
+    module::Module,
+    tensor::{Device, TensorData},
+};
+use names::Names;
+
+/// The architecture's name in a safetensors file.
+const ARCHITECTURE: &str = "VQGAN";
+
+fn fail(problem: impl Into<String>) -> Error {
+    Error::VqGan(problem.into())
+}
+
+/// A VQGAN on the host.
+#[derive(Debug, Clone)]
+pub struct VqGanModel {
+    /// The shape of the network.
+    pub config: VqGanConfig,
+    /// Its weights by the names of its parameters.
+    pub tensors: Tensors,
+    /// The license of the weights, an SPDX expression.
+    pub license: String,
+    /// Where the weights come from, in words.
+    pub source: String,
+}
+
+impl VqGanModel {
+    /// Reads what taming-transformers writes: a checkpoint such as `last.ckpt`, and the `model.yaml` that says
+    /// what network it is of. The networks of its losses are left out.
+    ///
+    /// No memory is taken on `device`: the network is only described there, to compare names and shapes.
+    ///
+    /// # Errors
+    ///
+    /// When a file is damaged, describes another kind of network, or the two contradict each other.
+    pub fn from_taming(
+        checkpoint: &[u8],
+        yaml: &[u8],
+        license: String,
+        source: String,
+        device: &Device,
+    ) -> Result<Self, Error> {
+        let config = described::by_taming(yaml)?;
+        Self::new(
+            config,
+            Names::Taming,
+            read(checkpoint)?,
+            (license, source),
+            device,
+        )
+    }
+
+    /// Reads what diffusers writes for a `VQModel`: its weights, as safetensors or a PyTorch file, and its
+    /// `config.json`.
+    ///
+    /// No memory is taken on `device`, as with [`from_taming`](Self::from_taming).
+    ///
+    /// # Errors
+    ///
+    /// When a file is damaged, describes another kind of network, or the two contradict each other.
+    pub fn from_diffusers(
+        weights: &[u8],
+        json: &[u8],
+        license: String,
+        source: String,
+        device: &Device,
+    ) -> Result<Self, Error> {
+        let config = described::by_diffusers(json)?;
+        Self::new(
+            config,
+            Names::Diffusers,
+            read(weights)?,
+            (license, source),
+            device,
+        )
+    }
+
+    fn new(
+        config: VqGanConfig,
+        names: Names,
+        found: Found,
+        (license, source): (String, String),
+        device: &Device,
+    ) -> Result<Self, Error> {
+        config.validate()?;
+        let tensors = names_of_ours(&config, names, found, device)?;
+        Ok(Self {
+            config,
+            tensors,
+            license,
+            source,
+        })
+    }
+
+    /// Writes the model as a safetensors file, whose metadata holds everything but the weights.
+    pub fn to_safetensors(&self) -> Result<Vec<u8>, Error> {
+        let about = About {
+            config: self.config.clone(),
+            license: self.license.clone(),
+            source: self.source.clone(),
+        };
+        safetensors::write(&self.tensors, about.to_metadata(ARCHITECTURE)?)
+    }
+
+    /// Reads a file that [`to_safetensors`](Self::to_safetensors) wrote.
+    ///
+    /// # Errors
+    ///
+    /// When the file is damaged, of another architecture, or lacks its license.
+    pub fn from_safetensors(bytes: &[u8]) -> Result<Self, Error> {
+        let (tensors, metadata) = safetensors::read(bytes)?;
+        let about: About<VqGanConfig> = About::from_metadata(metadata, ARCHITECTURE, "guise import vqgan")?;
+        about.config.validate()?;
+        Ok(Self {
+            config: about.config,
+            tensors,
+            license: about.license,
+            source: about.source,
+        })
+    }
+
+    /// The network on `device`, with frozen weights.
+    ///
+    /// # Errors
+    ///
+    /// When the weights are not those of this network.
+    pub fn network(&self, device: &Device) -> Result<VqGan, Error> {
+        Ok(apply(self.config.init(device).no_grad(), &self.tensors)?)
+    }
+}
+
+/// The tensors of a file, safetensors or PyTorch's.
+fn read(bytes: &[u8]) -> Result<Found, Error> {
+    match pytorch::is_one(bytes) {
+        true => pytorch::read(bytes),
+        false => Ok(safetensors::read_any(bytes)?.0),
+    }
+}
+
+/// Those of `found` that the network of this shape has, by our names. What is wrong is said in the file's own
+/// names.
+fn names_of_ours(
+    config: &VqGanConfig,
+    names: Names,
+    found: Found,
+    device: &Device,
+) -> Result<Tensors, Error> {
+    let mut found: Found = found
+        .into_iter()
+        .filter(|(key, _)| !names.is_beside(key))
+        .map(|(key, value)| (names.today(&key), value))
+        .collect();
+    check_codebook(config, names, &found)?;
+    let (mut tensors, mut missing) = (Tensors::new(), vec![]);
+    for (name, expected) in shapes(&config.init(device)) {
+        let key = names.of(&name, config);
+        let Some(value) = found.remove(&key) else {
+            missing.push(key);
+            continue;
+        };
+        let data = value.map_err(|problem| fail(format!("the tensor {} {problem}", shortened(&key))))?;
+        tensors.insert(name, of_shape(&key, data, expected)?);
+    }
+    let unexpected: Vec<String> = found.into_keys().collect();
+    if missing.is_empty() && unexpected.is_empty() {
+        return Ok(tensors);
+    }
+    Err(crate::weights::Error::Names { missing, unexpected }.into())
+}
+
+/// The codebook tells most about whether weights and description belong together, so it comes first.
+fn check_codebook(config: &VqGanConfig, names: Names, found: &Found) -> Result<(), Error> {
+    let key = names.of("codebook", config);
+    let Some(Ok(data)) = found.get(&key) else {
+        return Ok(());
+    };
+    let (size, dim) = (config.codebook_size, config.codebook_dim);
+    match data.shape()[..] == [size, dim] {
+        true => Ok(()),
+        false => Err(fail(format!(
+            "{key} has shape {:?}, and {} says [{size}, {dim}], which is {}: take the description that was \
+             written with these weights",
+            &data.shape()[..],
+            names.description(),
+            names.codebook_fields()
+        ))),
+    }
+}
+
+/// A tensor of the shape that the network has. diffusers has matrices for 1x1 convolutions.
+fn of_shape(key: &str, data: TensorData, expected: Vec<usize>) -> Result<TensorData, Error> {
+    let found = data.shape().to_vec();
+    let is_matrix = expected.len() == 4 && expected[2..] == [1, 1] && found == expected[..2];
+    match found == expected || is_matrix {
+        true => Ok(TensorData::new(data.iter::<f32>().collect(), expected)),
+        false => Err(crate::weights::Error::Shape {
+            name: key.to_owned(),
+            expected,
+            actual: found,
+        }
+        .into()),
+    }
+}

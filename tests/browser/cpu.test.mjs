@@ -167,7 +167,10 @@ test("a link leads to the same pictures, and a broken one is said to be broken",
   for (const broken of ["#seed=1e3&variety=0.5", "#seed=4294967289&variety=0.50", "#seed=1&variety=1.01", "#<img src=x>"]) {
     await page.close();
     page = await visit(context, site.url + broken);
-    await page.waitForFunction(() => /^#seed=\d+&variety=\d\.\d\d$/.test(location.hash));
+    await page.waitForFunction(
+      (broken) => location.hash !== broken && /^#seed=\d+&variety=\d\.\d\d$/.test(location.hash),
+      broken,
+    );
     assert.ok(!page.url().endsWith(broken));
   }
   await drawn(page);

@@ -3,10 +3,12 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readFile, readdir, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { BUNDLE, drawn, guided, launch, newVisitor, openSite, visit } from "./harness.mjs";
+import { serve } from "../../tools/serve.mjs";
+import { BUNDLE, drawn, guided, guise, launch, newVisitor, openSite, root, visit } from "./harness.mjs";
 
 let browser, site, context, page;
 
@@ -184,4 +186,29 @@ test("what is kept on the device is said, and can be cleared", async () => {
   // It goes on, and keeps again what it takes.
   await page.reload();
   await drawn(page);
+});
+
+test("a site that guise wrote works without a network as well, its licenses among it", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "guise-made-"));
+  await guise(["site", BUNDLE, join(root, "models/pixel-art"), "--out", join(dir, "site"), "--page", join(root, "dist")]);
+  const server = await serve(join(dir, "site"), { base: "/made/" });
+  const url = `http://127.0.0.1:${server.address().port}/made/`;
+  try {
+    page = await visit(context, `${url}#seed=7&variety=0.70`);
+    await drawn(page);
+    await kept(page);
+    await page.close();
+    await context.setOffline(true);
+    page = await visit(context, `${url}#model=bundle-tiny&seed=7&variety=0.70`);
+    await drawn(page);
+    await page.locator("#model button").click();
+    await page.getByRole("dialog").getByText("Pixel people").waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("link", { name: "Licenses" }).click();
+    await page.getByText("May you use what it draws?").first().waitFor();
+  } finally {
+    server.closeAllConnections();
+    server.close();
+    await rm(dir, { recursive: true });
+  }
 });

@@ -140,13 +140,12 @@ fn ten_thousand_tokens_of_which_some_fail_take_little_memory() {
         if request.path.starts_with("/png/") && number % 1000 == 7 {
             return Reply::status(410);
         }
-        let is_first = request.headers.get("x").is_none();
         let hash = request
             .path
             .bytes()
             .fold(0u32, |sum, byte| sum.wrapping_mul(31) + u32::from(byte));
-        if is_first && hash % 20 == 0 && !second_time(&request.path) {
-            return if hash % 40 == 0 {
+        if hash.is_multiple_of(20) && !second_time(&request.path) {
+            return if hash.is_multiple_of(40) {
                 Reply::status(502)
             } else {
                 Reply::Silence

@@ -13,7 +13,7 @@ fn word(number: u64) -> String {
 /// A text as Solidity returns it.
 fn text(text: &str) -> String {
     let mut hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
-    while hex.len() % 64 != 0 {
+    while !hex.len().is_multiple_of(64) {
         hex.push('0');
     }
     word(0x20) + &word(text.len() as u64) + &hex
@@ -85,7 +85,7 @@ impl Endpoint {
             offsets += &word((count * 32 + tuples.len() / 2) as u64);
             let mut bytes = answer.clone().unwrap_or_default();
             tuples += &(word(answer.is_some().into()) + &word(0x40) + &word(bytes.len() as u64 / 2));
-            while bytes.len() % 64 != 0 {
+            while !bytes.len().is_multiple_of(64) {
                 bytes.push('0');
             }
             tuples += &bytes;

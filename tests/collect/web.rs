@@ -103,12 +103,12 @@ fn what_stays_is_asked_for_once() {
 
 #[test]
 fn a_server_is_left_alone_for_as_long_as_it_asks() {
-    let server = after(vec![Reply::status_with(429, &[("Retry-After", "1")])]);
+    let server = after(vec![Reply::status_with(429, &[("Retry-After", "3")])]);
     let bench = Bench::new().tokens("1");
     let start = Instant::now();
     assert_eq!(bench.collect(&server.url("/json/{id}.json")).missing, 0);
     assert!(
-        start.elapsed() >= Duration::from_millis(950),
+        start.elapsed() >= Duration::from_millis(2900),
         "{:?}",
         start.elapsed()
     );
@@ -130,17 +130,15 @@ fn no_server_is_asked_more_often_than_agreed() {
 
 #[test]
 fn an_answer_that_never_ends_is_given_up() {
-    for endless in [Reply::Drip] {
-        let server = after(vec![endless.clone(), endless]);
-        let mut bench = Bench::new().tokens("1");
-        (bench.options.timeout, bench.options.retries) = (0.3, 1);
-        bench.collect(&server.url("/json/{id}.json"));
-        assert!(
-            bench.reason().contains("within 0.3 seconds"),
-            "{}",
-            bench.reason()
-        );
-    }
+    let server = after(vec![Reply::Drip, Reply::Drip]);
+    let mut bench = Bench::new().tokens("1");
+    (bench.options.timeout, bench.options.retries) = (0.3, 1);
+    bench.collect(&server.url("/json/{id}.json"));
+    assert!(
+        bench.reason().contains("within 0.3 seconds"),
+        "{}",
+        bench.reason()
+    );
 }
 
 /// A server whose pictures lead on `hops` times.

@@ -3,6 +3,7 @@
 
 mod pixel_art;
 mod place;
+mod rights;
 mod towers;
 mod transparency;
 
@@ -408,14 +409,6 @@ fn what_must_not_be_published_is_refused_and_leaves_nothing() {
     let with = |extra: &[&'static str]| [&publish[..], extra].concat();
 
     fails(&with(&["--license", " "]), "the collection states no license");
-    fails(
-        &with(&["--license", "Holders have commercial rights"]),
-        "nobody for all of them",
-    );
-    fails(
-        &with(&["--license", "unknown", "--i-have-the-rights", " "]),
-        "--i-have-the-rights is empty",
-    );
     fails(
         &with(&["--quantization", "q4_0"]),
         "expected at least 35 dB: choose a finer --quantization",

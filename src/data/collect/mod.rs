@@ -350,5 +350,5 @@ fn write_provenance(
     json.push(b'\n');
     record::write(&path, &json)?;
     // As the file will be read: without what cannot be seen.
-    Provenance::parse(&String::from_utf8_lossy(&json)).map_err(|reason| Error::Setting(reason))
+    Provenance::parse(&String::from_utf8_lossy(&json)).map_err(Error::Setting)
 }

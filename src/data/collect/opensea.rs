@@ -81,7 +81,7 @@ impl OpenSea {
         let contracts = found.contracts.unwrap_or_default();
         let mut said = Json::new();
         let mut say = |name: &str, value: Option<Value>| {
-            if let Some(value) = value.filter(|value| !value.is_null() && *value != Value::from("")) {
+            if let Some(value) = value.filter(|value| !value.is_null() && value.as_str() != Some("")) {
                 said.insert(name.into(), value);
             }
         };

@@ -24,7 +24,7 @@ pub(super) enum News {
     /// The next tokens; nothing behind the last.
     Listed(Result<Option<Vec<Token>>, Failure>),
     /// What became of a token. An error ends the run.
-    Fetched(Result<Outcome, Failure>),
+    Fetched(Box<Result<Outcome, Failure>>),
 }
 
 /// Threads at work. They are not waited for: when nobody listens any more they end with what they are doing,
@@ -54,7 +54,7 @@ impl Workers {
                 let next = || lock(&open).recv().ok();
                 while let Some((token, known)) = next() {
                     let outcome = unharmed(|| token::fetch(&reach, &folder, token, known, &terms));
-                    if tell.send(News::Fetched(outcome)).is_err() {
+                    if tell.send(News::Fetched(Box::new(outcome))).is_err() {
                         break;
                     }
                 }

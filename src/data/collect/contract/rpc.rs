@@ -68,9 +68,9 @@ impl Rpc {
         calls: &[Vec<u8>],
     ) -> Result<Vec<Returned>, Failure> {
         let mut returned = vec![];
-        let mut pieces = vec![0..calls.len()];
-        while let Some(piece) = pieces.pop() {
-            let some = &calls[piece.clone()];
+        let mut pieces = vec![(0, calls.len())];
+        while let Some((start, end)) = pieces.pop() {
+            let some = &calls[start..end];
             if let [one] = some {
                 match self.call(reach, address, one) {
                     Err(failure) if failure.passes => return Err(failure),
@@ -81,9 +81,9 @@ impl Rpc {
                     Some(Ok(mut all)) => returned.append(&mut all),
                     Some(Err(failure)) if failure.passes || failure.is_ours => return Err(failure),
                     _ => {
-                        let middle = piece.start + some.len() / 2;
-                        pieces.push(middle..piece.end);
-                        pieces.push(piece.start..middle);
+                        let middle = start + some.len() / 2;
+                        pieces.push((middle, end));
+                        pieces.push((start, middle));
                     }
                 }
             }

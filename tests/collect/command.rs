@@ -171,8 +171,8 @@ fn ten_thousand_tokens_of_which_some_fail_take_little_memory() {
         libc::getrusage(libc::RUSAGE_CHILDREN, &mut used);
         used.ru_maxrss
     };
-    // All pictures together have 200 MB.
-    assert!(used < 100_000, "{used} KB at most");
+    // All pictures together have 200 MB, and a program with the GPU path takes some 100 by itself.
+    assert!(used < 160_000, "{used} KB at most");
 }
 
 /// Whether this path was asked for before.

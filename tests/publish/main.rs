@@ -305,16 +305,8 @@ fn seeds_go_to_files_of_their_own() {
     let dir = TempDir::new().unwrap();
     let bundle = tiny_bundle(dir.path());
     let out = format!("{}/avatars/", utf8(dir.path()));
-    let args = [
-        "generate",
-        "--model",
-        utf8(&bundle),
-        "--out",
-        &out,
-        "--truncation-psi",
-        "1",
-        "--seeds",
-    ];
+    let mut args = vec!["generate", "--model", utf8(&bundle), "--out", &out];
+    args.extend(["--truncation-psi", "1", "--seeds"]);
     succeeds(&[&args[..], &["7,100-101"]].concat());
     let avatars = dir.path().join("avatars");
     assert_eq!(names(&avatars), ["seed0007.png", "seed0100.png", "seed0101.png"]);

@@ -51,7 +51,7 @@ impl Looks {
         let bar = progress::bar(places.len() as u64, "pictures of the collection");
         let mut values = vec![];
         for batch in places.chunks(BATCH) {
-            values.extend(features(&network, dataset.images(batch)?, side, device));
+            values.extend(features(&network, dataset.colors(batch)?, side, device));
             bar.inc(batch.len() as u64);
         }
         bar.finish_and_clear();

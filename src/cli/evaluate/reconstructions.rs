@@ -85,12 +85,16 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         args.data.display(),
         args.model.display()
     );
-    ensure!(
-        config.img_channels == 3,
-        "{} is of pictures with {} channels, expected 3",
-        args.model.display(),
-        config.img_channels
-    );
+    for (path, channels) in [
+        (&args.model, config.img_channels),
+        (&args.data, dataset.channels()),
+    ] {
+        ensure!(
+            channels == 3,
+            "{} is of pictures with {channels} channels, expected 3",
+            path.display()
+        );
+    }
     let bytes = |n: usize| {
         let maps = config.map_numbers(side, side).saturating_mul(F32 * MAPS_AT_ONCE);
         maps.saturating_mul(n as u64).saturating_add(ANYHOW)

@@ -50,7 +50,7 @@ pub(super) fn pack_population(
     let bar = progress::bar(places.len() as u64, "pictures of the collection");
     let mut embeddings = vec![];
     for batch in places.chunks(BATCH) {
-        let images = TensorData::new(dataset.images(batch)?, [batch.len(), 3, side, side]);
+        let images = TensorData::new(dataset.colors(batch)?, [batch.len(), 3, side, side]);
         embeddings.push(tower.forward(Tensor::from_data(images, device)));
         bar.inc(batch.len() as u64);
     }

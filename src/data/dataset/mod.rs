@@ -289,6 +289,23 @@ impl Dataset {
         Ok(values)
     }
 
+    /// The same for whatever knows colors only: `[3, side, side]` each, on middle gray where they are transparent.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    ///
+    /// # Panics
+    /// As [`read`](Self::read).
+    pub fn colors(&self, places: &[usize]) -> Result<Vec<f32>, Error> {
+        let area = self.resolution().pow(2);
+        let values = self.images(places)?;
+        let pictures = values.chunks_exact(self.channels() * area);
+        Ok(pictures
+            .flat_map(|picture| &picture[..3 * area])
+            .copied()
+            .collect())
+    }
+
     /// The picture's caption; empty when the dataset has none for it.
     ///
     /// # Panics

@@ -197,6 +197,9 @@ fn alpha_is_a_channel_where_every_picture_has_it() {
     );
     let (planes, colors) = (dataset.read(1).unwrap(), dataset.read_on_gray(1).unwrap());
     let values = dataset.images(&[0, 1]).unwrap();
+    let without_alpha = dataset.colors(&[0, 1]).unwrap();
+    assert_eq!(without_alpha[..3 * 64], values[..3 * 64]);
+    assert_eq!(without_alpha[3 * 64..], values[4 * 64..7 * 64]);
     assert_eq!(
         (planes.len(), colors.len(), values.len()),
         (4 * 64, 3 * 64, 2 * 4 * 64)

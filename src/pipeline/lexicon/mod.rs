@@ -174,9 +174,11 @@ impl Lexicon {
         if !all.is_empty() {
             self.add(text, Sense::Thing(index, all));
         }
-        self.add(&noun, Sense::Thing(index, noun_only));
+        // A color by itself is one wherever it stands, also in "red and pink gradient".
+        if TABLE.color(&noun).is_none() {
+            self.add(&noun, Sense::Thing(index, noun_only));
+        }
         for (text, narrows) in [(before, before_only), (after, after_only)] {
-            // A color by itself is one wherever it stands.
             if text.contains([' ', '-']) && !narrows.is_empty() && TABLE.color(&text).is_none() {
                 self.add(&text, Sense::Kind(narrows));
             }

@@ -289,6 +289,13 @@ fn any_collection_has_words() {
         ),
         known("glasses", "glasses", &["square glasses"], &colors, false),
         known("body", "body", &[], &["cosmic", "dark green"], false),
+        known(
+            "accessory",
+            "accessory",
+            &["red tie", "red and pink gradient", "purple stripes"],
+            &[],
+            true,
+        ),
     ])
     .unwrap();
     for (text, expected) in [
@@ -296,6 +303,7 @@ fn any_collection_has_words() {
         ("SHARK, blue glasses", "shark head, light blue glasses"),
         ("a cosmic body", "cosmic body"),
         ("red panda", "red panda head"),
+        ("red glasses, red tie", "red glasses, red tie"),
         (
             "green body cotton candy head",
             "dark green body, cotton candy head",

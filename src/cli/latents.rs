@@ -40,10 +40,9 @@ pub(super) fn read_latents(path: &Path, [layers, width]: [usize; 2]) -> anyhow::
             "its {NAME} are {:?}, expected [{layers}, {width}]: they are of another model",
             data.shape().as_slice()
         );
-        Ok(data
-            .convert::<f32>()
+        data.convert::<f32>()
             .try_to_vec::<f32>()
-            .map_err(|error| anyhow!("{error}"))?)
+            .map_err(|error| anyhow!("{error}"))
     };
     read().with_context(|| format!("cannot use {}", path.display()))
 }

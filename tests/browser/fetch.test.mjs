@@ -39,7 +39,8 @@ const ask = async (sentence) => {
   await page.keyboard.press("Enter");
 };
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
-const words = () => megabytes(bytes.text_tower + bytes.image_tower + bytes.vocabulary + bytes.mapper);
+const words = () =>
+  megabytes(bytes.text_tower + bytes.image_tower + bytes.vocabulary + bytes.mapper + bytes.population);
 const question = () => page.locator(".prompt .notice").filter({ hasText: "Your connection seems to be slow or metered" });
 
 test("a first visit fetches what draws, says what words and enlarging will fetch, and fetches it then", async () => {
@@ -56,7 +57,7 @@ test("a first visit fetches what draws, says what words and enlarging will fetch
   await ask("pink hair");
   await guided(page, 120_000);
   assert.equal(await question().isVisible(), false, "nobody is asked on a good connection");
-  assert.equal(parts().length, 6);
+  assert.equal(parts().length, 7);
   assert.equal(await page.locator(".cost").textContent(), "");
   // A second visit has all of it, and has nothing to say.
   await page.close();

@@ -40,7 +40,7 @@ test("a second visit fetches no part of the model again", async () => {
   page = await visit(context, site.url);
   await drawn(page);
   assert.deepEqual(parts(), []);
-  await footer.getByText(/nothing of it was fetched again/).waitFor();
+  await page.locator("footer").getByText(/nothing of it was fetched again/).waitFor();
 });
 
 test("a part that was damaged in storage is fetched again", async () => {

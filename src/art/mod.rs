@@ -1,6 +1,6 @@
 //! What the pictures of a collection are made of: which sides they have, and of pixel art the grid and the
-//! palette, how colors are compared, and what becomes of transparency. Everything else knows them by these types: prepare finds them, runs
-//! and bundles keep them, and drawing goes by them.
+//! palette, how colors are compared, and what becomes of transparency. Everything else knows them by these
+//! types: prepare finds them, runs and bundles keep them, and drawing goes by them.
 
 mod color;
 mod oklab;

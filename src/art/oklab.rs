@@ -1,7 +1,7 @@
 //! Colors as the eye compares them.
 
-/// From sRGB to Oklab: lightness, 0 to 1, and two axes of hue, green to red and blue to yellow (Björn Ottosson,
-/// "A perceptual color space for image processing", 2020). Equal distances look about equal.
+/// From sRGB to Oklab: lightness, 0 to 1, and two axes of hue, green to red and blue to yellow (Björn
+/// Ottosson, "A perceptual color space for image processing", 2020). Equal distances look about equal.
 pub fn oklab(color: [u8; 3]) -> [f32; 3] {
     let [r, g, b] = color.map(|value| match f32::from(value) / 255.0 {
         dark if dark <= 0.04045 => dark / 12.92,

@@ -1,8 +1,8 @@
 //! How pictures with transparency are computed with.
 //!
-//! Networks see such a picture as it lies on middle gray, which is zero, with its alpha as a fourth channel. So
-//! one color stands beneath everything that is wholly transparent, and it is the one that a network draws by
-//! itself; where pictures are resampled, moved or averaged, no invisible color gets into visible ones; and
+//! Networks see such a picture as it lies on middle gray, which is zero, with its alpha as a fourth channel.
+//! So one color stands beneath everything that is wholly transparent, and it is the one that a network draws
+//! by itself; where pictures are resampled, moved or averaged, no invisible color gets into visible ones; and
 //! whatever looks at colors alone takes the first three channels.
 
 /// A pixel of a file, as red, green, blue and alpha from 0 to 255, as networks see it: four values in `[-1,
@@ -48,7 +48,8 @@ pub fn ground(channels: usize) -> u8 {
     }
 }
 
-/// A pixel of a file on a ground of this color, as a browser lays it: channels are blended as they are stored.
+/// A pixel of a file on a ground of this color, as a browser lays it: channels are blended as they are
+/// stored.
 pub fn laid_on(ground: [u8; 3], [red, green, blue, alpha]: [u8; 4]) -> [u8; 3] {
     let blend = |over: u8, under: u8| {
         let [over, under, alpha] = [over, under, alpha].map(u32::from);

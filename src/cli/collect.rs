@@ -20,12 +20,13 @@ const STOPPED: u8 = 130;
 
 /// Fetch a collection with its traits: from OpenSea, a contract, IPFS, Arweave, the web or a folder.
 ///
-/// SOURCE is `opensea:SLUG` or a collection's address there (with a key in OPENSEA_API_KEY or --api-key-file),
-/// `erc721:CHAIN:ADDRESS` (with --rpc; ERC-1155 as well), `ipfs://CID/{id}`, `ar://ID/{id}.json` or
-/// `https://HOST/{id}.json` (with --tokens), an address of a JSON that lists tokens, a folder of IPFS, a
-/// `data:` URI, or a folder of pictures with JSON or CSV beside them. Given again, the same command goes on
-/// where it was interrupted, or fetches what is new. What could not be had is listed in failed.jsonl, with the
-/// exit code 3. Collect what you have the right to use: where each file came from is in provenance.jsonl.
+/// SOURCE is `opensea:SLUG` or a collection's address there (with a key in OPENSEA_API_KEY or
+/// --api-key-file), `erc721:CHAIN:ADDRESS` (with --rpc; ERC-1155 as well), `ipfs://CID/{id}`,
+/// `ar://ID/{id}.json` or `https://HOST/{id}.json` (with --tokens), an address of a JSON that lists tokens, a
+/// folder of IPFS, a `data:` URI, or a folder of pictures with JSON or CSV beside them. Given again, the same
+/// command goes on where it was interrupted, or fetches what is new. What could not be had is listed in
+/// failed.jsonl, with the exit code 3. Collect what you have the right to use: where each file came from is
+/// in provenance.jsonl.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// What to collect.

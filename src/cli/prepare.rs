@@ -40,8 +40,8 @@ pub(super) struct Args {
     /// side, also where JPEG has blurred them.
     #[arg(long, value_name = "auto|off|N", default_value = "auto", value_parser = parse_pixel_art)]
     pixel_art: PixelArtChoice,
-    /// What shows through transparent pixels: `white`, `black` or `#rrggbb`. With `keep` nothing does: where any
-    /// picture is transparent, all keep their alpha, and what is trained on them draws it.
+    /// What shows through transparent pixels: `white`, `black` or `#rrggbb`. With `keep` nothing does: where
+    /// any picture is transparent, all keep their alpha, and what is trained on them draws it.
     #[arg(long, value_name = "COLOR|keep", default_value = "white", value_parser = parse_background)]
     background: Background,
 }

@@ -44,8 +44,8 @@ pub(super) struct Args {
     /// The safetensors file to write.
     #[arg(long, value_name = "FILE", value_parser = writable)]
     out: PathBuf,
-    /// A PNG file for the picture as the model is shown it, the avatar that the search began at, and the one that
-    /// was found.
+    /// A PNG file for the picture as the model is shown it, the avatar that the search began at, and the one
+    /// that was found.
     #[arg(long, value_name = "FILE", value_parser = writable)]
     sheet: Option<PathBuf>,
     /// Where it is looked for.

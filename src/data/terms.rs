@@ -1,15 +1,15 @@
 //! What a license lets people do with a model, told apart in plain words.
 
-/// What the stated license of a collection is, as far as it matters to somebody who trains on it.
+/// What the stated license of a collection is, as far as it matters for training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Terms {
-    /// CC0: nobody reserves any rights.
+    /// CC0: no rights are reserved.
     PublicDomain,
     /// CC BY: everything is allowed to those who name the artist.
     Attribution,
     /// Another license of Creative Commons, which asks for more than that.
     Conditions,
-    /// Whoever holds a token may use its picture, commercially as well. Nobody else may.
+    /// The holder of a token may use its picture, commercially as well, and no one else may.
     HolderCommercial,
     /// Something else is stated.
     Stated,
@@ -93,7 +93,7 @@ impl Terms {
                  changed): read whether they allow a model, and publish it under the same conditions"
             }
             Self::HolderCommercial => {
-                "holders have commercial rights: each for the picture of the own token, and nobody for all of them. A \
+                "holders have commercial rights: each for the picture of their own token, and no one for all of them. A \
                  model of the whole collection needs the artist's permission"
             }
             Self::Stated => "the collection states terms of its own: read whether they allow a model",

@@ -5,9 +5,9 @@ use burn::tensor::Tensor;
 /// `images [n, 4, h, w]`, whose colors lie on middle gray as `art` has them, to
 /// `[n, 3, h, w]`; pictures without alpha stay as they are.
 ///
-/// A color that is stronger than its alpha lets it be is seen as strong as that, because no file can hold more.
-/// The gradient of what is beyond goes on to the color, so that it can come back, and to the alpha, which would
-/// show it.
+/// A color that is stronger than its alpha lets it be is seen as strong as that, because no file can hold
+/// more. The gradient of what is beyond goes on to the color, so that it can come back, and to the alpha,
+/// which would show it.
 pub fn on_gray(images: Tensor<4>) -> Tensor<4> {
     let [_, channels, _, _] = images.dims();
     if channels != 4 {

@@ -3,7 +3,7 @@
 //! A cosine around zero says nothing to people. That of the collection's pictures 96 % fit "pink hair" less
 //! does. The pictures stand in the bundle as embeddings, so any clause can be asked about.
 
-use super::{Error, Prompt, guide::read};
+use super::{Error, Prompt, sample::read};
 use crate::{
     networks::{
         encoders::{

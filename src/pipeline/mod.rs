@@ -22,7 +22,7 @@ pub use latent::{between, mixes, z_from_seed};
 pub use lexicon::{Lexicon, Reading};
 pub use pixel_art::Snap;
 pub use prompt::Prompt;
-pub use sample::{SampleRequest, draw_latent, latent_from_seed, latent_from_z, sample};
+pub use sample::{SampleRequest, draw_latent, latent_from_z, latents_from_seeds, sample};
 pub use upscale::upscale;
 
 use std::sync::{

@@ -200,7 +200,8 @@ mod tests {
 
     #[test]
     fn what_is_hardly_seen_hardly_counts() {
-        // Of each block of the grid, one pixel of four is bright and seen, the others are black and hardly so.
+        // Of each block of the grid, one pixel of four is bright and seen, the others are black and hardly
+        // so.
         let picture = RgbaImage::from_fn(16, 16, |x, y| match (x % 2, y % 2) {
             (0, 0) => Rgba([200, 100, 60, 250]),
             _ => Rgba([0, 0, 0, 1]),

@@ -94,24 +94,19 @@ pub async fn draw_latent(
         .ok_or_else(|| Error::Device("it drew nothing".into()))
 }
 
-/// The `[layers width]` that the avatar of a seed is drawn from, row by row.
+/// The `[layers width]` that the avatar of each seed is drawn from, row by row; computed together and read
+/// back from the device once.
 ///
 /// # Errors
 ///
 /// [`Error::Device`] when the device fails.
-pub async fn latent_from_seed(
+pub async fn latents_from_seeds(
     generator: &dyn Generate,
-    seed: u64,
+    seeds: &[u64],
     truncation_psi: f32,
     device: &Device,
-) -> Result<Vec<f32>, Error> {
-    latent_from_z(
-        generator,
-        &z_from_seed(seed, generator.z_dim()),
-        truncation_psi,
-        device,
-    )
-    .await
+) -> Result<Vec<Vec<f32>>, Error> {
+    latents(generator, z_from_seeds(generator, seeds, device), truncation_psi).await
 }
 
 /// The `[layers width]` that the avatar of `z [z_dim]` is drawn from, row by row.
@@ -134,14 +129,18 @@ pub async fn latent_from_z(
         return Err(Error::Request(reason));
     }
     let z = Tensor::<2>::from_data(TensorData::new(z.to_vec(), [1, z_dim]), device);
-    let data = generator
-        .latents_from_z(z, truncation_psi)
-        .into_data_async()
-        .await;
-    data.map_err(|error| Error::Device(error.to_string()))?
-        .convert::<f32>()
-        .try_into_vec()
-        .map_err(|error| Error::Device(error.to_string()))
+    Ok(latents(generator, z, truncation_psi).await?.concat())
+}
+
+/// The latents of `z [n, z_dim]`, each row by row.
+async fn latents(
+    generator: &dyn Generate,
+    z: Tensor<2>,
+    truncation_psi: f32,
+) -> Result<Vec<Vec<f32>>, Error> {
+    let [layers, width] = generator.latent_shape();
+    let all = read(generator.latents_from_z(z, truncation_psi)).await?;
+    Ok(all.chunks_exact(layers * width).map(<[f32]>::to_vec).collect())
 }
 
 /// The `z [n, z_dim]` of `seeds` for this generator.
@@ -194,8 +193,17 @@ pub fn image_from_picture(picture: &RgbaImage, side: usize, ground: u8, device: 
     Tensor::from_data(TensorData::new(values, [1, 3, side, side]), device)
 }
 
-/// `images [n, channels, h, w]` in `[-1, 1]` as pictures: of three channels as opaque ones, of four with their
-/// alpha, each pixel as [`pixel_from_values`] has it.
+/// The numbers of a tensor, row by row.
+pub(super) async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Error> {
+    let data = tensor.into_data_async().await;
+    data.map_err(|error| Error::Device(error.to_string()))?
+        .convert::<f32>()
+        .try_into_vec()
+        .map_err(|error| Error::Device(error.to_string()))
+}
+
+/// `images [n, channels, h, w]` in `[-1, 1]` as pictures: of three channels as opaque ones, of four with
+/// their alpha, each pixel as [`pixel_from_values`] has it.
 ///
 /// # Errors
 ///
@@ -204,15 +212,7 @@ pub fn image_from_picture(picture: &RgbaImage, side: usize, ground: u8, device: 
 pub async fn pictures_from_images(images: Tensor<4>) -> Result<Vec<RgbaImage>, Error> {
     let [_, channels, height, width] = images.dims();
     assert!(matches!(channels, 3 | 4), "pictures have three channels, or four");
-    let device_error = |error: String| Error::Device(error);
-    let data = images
-        .into_data_async()
-        .await
-        .map_err(|error| device_error(error.to_string()))?;
-    let values = data
-        .convert::<f32>()
-        .try_into_vec::<f32>()
-        .map_err(|error| device_error(error.to_string()))?;
+    let values = read(images).await?;
     if !values.iter().all(|value| value.is_finite()) {
         return Err(Error::NotNumbers {
             network: Network::Generator,

@@ -83,8 +83,8 @@ pub fn reference_side(resolution: usize) -> u32 {
     (resolution as u32).min(MAX_SIDE)
 }
 
-/// The avatars of [`SEEDS`] side by side, as the device draws them. Where they are transparent their colors lie
-/// on middle gray, beside their alpha: the color of what is hardly there is no more than noise.
+/// The avatars of [`SEEDS`] side by side, as the device draws them. Where they are transparent their colors
+/// lie on middle gray, beside their alpha: the color of what is hardly there is no more than noise.
 ///
 /// # Errors
 ///

@@ -3,7 +3,7 @@
 //! Each tile is computed from a window that reaches as far beyond the tile as the network looks, so its
 //! pixels are those of the whole picture computed at once, and memory depends on the tile alone.
 
-use super::{Cancel, Error, Event, Network};
+use super::{Cancel, Error, Event, Network, sample::read};
 use crate::networks::super_resolution::srvgg::SrvggNetCompact;
 use burn::tensor::{Tensor, TensorData};
 use image::{
@@ -186,11 +186,7 @@ impl<'a> Upscale<'a> {
             .network
             .forward(x)
             .slice([0..1, 0..3, out_rows.clone(), out_columns.clone()]);
-        let data = x
-            .into_data_async()
-            .await
-            .map_err(|error| Error::Device(error.to_string()))?;
-        let values: Vec<f32> = data.iter::<f32>().collect();
+        let values = read(x).await?;
         if !values.iter().all(|value| value.is_finite()) {
             return Err(Error::NotNumbers {
                 network: Network::Upscaler,

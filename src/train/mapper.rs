@@ -75,8 +75,8 @@ impl MapperSettings {
     }
 }
 
-/// About how long a step takes, and each of its sentences, where drawing and looking at a picture of 32 pixels takes
-/// one: what progress counts, so that the time left can be told.
+/// About how long a step takes, and each of its sentences, where drawing and looking at a picture of 32
+/// pixels takes one: what progress counts, so that the time left can be told.
 const STEP_WORK: usize = 4;
 const SENTENCE_WORK: usize = 2;
 
@@ -86,8 +86,8 @@ const DRAW_BATCH: usize = 32;
 /// Trains a mapper for `generator` and `tower` on its samples and on `texts [m, embed_dim]`, embeddings of
 /// sentences.
 ///
-/// All are without autodiff, on the device that is trained on. `progress` hears of work, in pictures drawn and what
-/// takes as long: done, and in all.
+/// All are without autodiff, on the device that is trained on. `progress` hears of work, in pictures drawn
+/// and what takes as long: done, and in all.
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-//! What well-known licenses say to somebody who asks "may I use this?", and where their texts are.
+//! What well-known licenses answer to "may I use this?", and where their texts are.
 
 /// What a license comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -56,7 +56,7 @@ test("a first visit fetches what draws, says what words and enlarging will fetch
   await page.keyboard.press("Escape");
   await ask("pink hair");
   await guided(page, 120_000);
-  assert.equal(await question().isVisible(), false, "nobody is asked on a good connection");
+  assert.equal(await question().isVisible(), false, "no one is asked on a good connection");
   assert.equal(parts().length, 7);
   assert.equal(await page.locator(".cost").textContent(), "");
   // A second visit has all of it, and has nothing to say.

@@ -60,7 +60,7 @@ test("WebGPU refines toward words, step by step, and stops when asked to", async
   const fit = async () => Number(await page.locator(".wall li:first-child .fit").getAttribute("data-score"));
   const first = await fit();
   await guided(page, SLOW);
-  assert.ok((await fit()) > first + 0.002, `${first}, after 30 steps ${await fit()}`);
+  assert.ok((await fit()) > first + 0.02, `${first}, after 30 steps ${await fit()}`);
   assert.match(await page.locator("#device").textContent(), /Your graphics adapter, through WebGPU/);
 
   await page.getByText("More choices").click();
@@ -97,18 +97,13 @@ test("a picture takes WebGPU few launches", async () => {
     page = await visit(context, `${counted.url}?device=webgpu#seed=100&variety=0.70`);
     await drawn(page, SLOW);
     const sum = async () => Object.values(await launches(page)).reduce((sum, times) => sum + times, 0);
-    // The first pictures also launch what chooses among kernels, so the fewest of three rounds count.
-    let each = Infinity;
-    for (let round = 0; round < 3; round += 1) {
-      const before = await sum();
-      const address = page.url();
-      await page.getByRole("button", { name: "Shuffle" }).click();
-      await page.waitForURL((url) => url.href !== address);
-      await drawn(page, SLOW);
-      each = Math.min(each, ((await sum()) - before) / 8);
-    }
-    // It takes 56. Composed of burn's operations it would be four times as many. None would mean that nothing was counted.
-    assert.ok(each >= 10 && each <= 60, `${each} launches a picture`);
+    const before = await sum();
+    await page.getByRole("button", { name: "Shuffle" }).click();
+    await page.waitForFunction(() => !location.hash.startsWith("#seed=100&"));
+    await drawn(page, SLOW);
+    const each = ((await sum()) - before) / 8;
+    // Composed of burn's operations it would be four times as many. None would mean that nothing was counted.
+    assert.ok(each >= 10 && each <= 50, `${each} launches a picture`);
   } finally {
     await counted.close();
   }

@@ -128,9 +128,9 @@ test("the page refines as the native program does, step by step", async () => {
   const native = lines.map((line) => JSON.parse(line).scores[0]);
   await rm(dir, { recursive: true });
   assert.equal(native.length, 30);
-  assert.ok(native[29] > native[0] + 0.002, `it climbs: ${native}`);
+  assert.ok(native[29] > native[0] + 0.02, `it climbs: ${native}`);
   // Two steps in a row that look alike are seen once, and the last of the page's is after the last step.
-  assert.ok(shown.length > 10 && shown.length <= 31, `${shown}`);
+  assert.ok(shown.length > 20 && shown.length <= 31, `${shown}`);
   const off = (value) => Math.min(...native.map((score) => Math.abs(score - value)));
   const worst = Math.max(...shown.slice(0, -1).map(off));
   assert.ok(Math.abs(shown[0] - native[0]) <= 0.002, `it begins at ${shown[0]}, natively at ${native[0]}`);

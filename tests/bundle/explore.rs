@@ -1,5 +1,5 @@
-//! `guise explore` and `guise project`, on the tiny bundle: what they show is what `guise generate` draws, and what
-//! lies between.
+//! `guise explore` and `guise project`, on the tiny bundle: what they show is what `guise generate` draws,
+//! and what lies between.
 
 use super::tiny;
 use burn::tensor::TensorData;

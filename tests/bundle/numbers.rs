@@ -55,7 +55,8 @@ fn results_that_are_no_numbers_are_an_error_that_names_the_file() {
                 out.to_str().unwrap(),
             ])
             .args(args)
-            // What an earlier build trusted is remembered outside of the bundle, and is not this test's business.
+            // What an earlier build trusted is remembered outside of the bundle, and is not this test's
+            // business.
             .env("XDG_CACHE_HOME", dir.path())
             .output()
             .unwrap();

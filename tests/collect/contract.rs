@@ -162,7 +162,7 @@ fn a_contract_lists_its_tokens() {
         );
         let all = String::from_utf8(bench.read("collection.json")).unwrap();
         assert!(!all.contains("secret"), "{all}");
-        // What somebody wrote by hand counts more than what the contract says.
+        // What was written by hand counts more than what the contract says.
         fs::write(bench.out().join("collection.json"), r#"{"license": "CC-BY-4.0"}"#).unwrap();
         let again = bench.collect(&format!("erc721:1:{ADDRESS}"));
         assert_eq!(bench.json("collection.json")["license"], "CC-BY-4.0");

@@ -86,7 +86,7 @@ fn a_second_run_fetches_what_is_new_or_has_changed() {
     );
     assert_eq!(written("3.png"), before, "what is as it was is not touched");
 
-    // A file that somebody removed is fetched again, and so is one that was cut.
+    // A file that was removed is fetched again, and so is one that was cut.
     fs::remove_file(bench.out().join("3.png")).unwrap();
     fs::write(bench.out().join("4.png"), "x").unwrap();
     assert_eq!(bench.collect(&source).new, 2);

@@ -18,7 +18,7 @@ fn pictures_of_holders_need_a_word() {
         fails(&[&publish[..], more].concat(), said);
         assert!(!bundle.exists());
     };
-    refused("Holders have commercial rights", &[], "nobody for all of them");
+    refused("Holders have commercial rights", &[], "no one for all of them");
     refused("unknown", &[], "--i-have-the-rights");
     refused(
         "unknown",

@@ -1,4 +1,5 @@
-//! Transparent pictures from the collection to the avatar: prepared, trained on, published, drawn and enlarged.
+//! Transparent pictures from the collection to the avatar: prepared, trained on, published, drawn and
+//! enlarged.
 
 use super::{fails, names, succeeds, super_resolution, utf8};
 use guise::art::on_gray;

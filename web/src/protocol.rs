@@ -71,6 +71,29 @@ pub enum Latent {
     Drawn(Vec<f32>),
 }
 
+impl Latent {
+    /// The seed, if it is one.
+    pub fn seed(&self) -> Option<u64> {
+        match self {
+            Self::Seed { seed, .. } => Some(*seed),
+            Self::Drawn(_) => None,
+        }
+    }
+
+    /// Whether both are seeds that become latents in the same way.
+    pub fn is_mapped_with(&self, other: &Self) -> bool {
+        let way = |latent: &Self| match latent {
+            Self::Seed {
+                truncation_psi,
+                class,
+                ..
+            } => Some((*truncation_psi, *class)),
+            Self::Drawn(_) => None,
+        };
+        way(self).is_some() && way(self) == way(other)
+    }
+}
+
 /// What the page asks of the engine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Request {

@@ -8,7 +8,7 @@ use image::{
 };
 use std::path::Path;
 
-/// The longest side that a GIF can have, and the longest of ours.
+/// The longest side of a picture, as of a sheet.
 const MAX_SIDE: usize = 8192;
 
 /// Pictures of the same size that play for ever.

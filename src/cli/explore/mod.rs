@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     networks::generators::Generate,
-    pipeline::{between, draw_latent, latent_from_seed, latent_from_z, z_from_seed},
+    pipeline::{Snap, between, draw_latent, latent_from_z, latents_from_seeds, z_from_seed},
 };
 use animation::Animation;
 use anyhow::{bail, ensure};
@@ -68,7 +68,8 @@ struct Place {
 struct Interpolate {
     #[command(flatten)]
     place: Place,
-    /// The avatars to pass by, at least two: seeds, and files of `guise project`, such as 3,me.safetensors,7-9.
+    /// The avatars to pass by, at least two: seeds, and files of `guise project`, such as
+    /// 3,me.safetensors,7-9.
     #[arg(long, value_name = "LIST")]
     seeds: Origins,
     /// Pictures from each avatar to the next.
@@ -99,8 +100,8 @@ enum Space {
 
 /// Draw a table of avatars that take some layers from one avatar and the rest from another.
 ///
-/// The first column shows the avatars that give the layers of --layers, a row for each; the first row shows those that
-/// give the rest.
+/// The first column shows the avatars that give the layers of --layers, a row for each; the first row shows
+/// those that give the rest.
 #[derive(Debug, clap::Args)]
 struct Mix {
     #[command(flatten)]
@@ -140,7 +141,7 @@ struct Truncate {
     out: PathBuf,
 }
 
-/// The most pictures of one file.
+/// The most pictures in one file.
 const MAX_PICTURES: usize = 4096;
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
@@ -194,7 +195,7 @@ fn interpolate(args: &Interpolate) -> anyhow::Result<()> {
             Space::W => between(from, to, false, share),
             Space::Z => explorer.latent_of(&between(from, to, true, share), psi)?,
         };
-        shown.take(index, &explorer.draw(&latent)?)?;
+        shown.take(index, explorer.draw(&latent)?);
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -265,13 +266,17 @@ fn truncate(args: &Truncate) -> anyhow::Result<()> {
     let explorer = Explorer::open(&args.place)?;
     let mut sheet = explorer.sheet(pictures, args.psi.len())?;
     let bar = progress::bar(pictures as u64, "avatars");
-    for (index, (&seed, &psi)) in seeds
-        .iter()
-        .flat_map(|seed| args.psi.iter().map(move |psi| (seed, psi)))
-        .enumerate()
-    {
-        sheet.place(index, &explorer.draw(&explorer.latent(seed, psi)?)?);
-        bar.inc(1);
+    for (column, &psi) in args.psi.iter().enumerate() {
+        let latents = block_on(latents_from_seeds(
+            &explorer.model.generator,
+            seeds,
+            psi,
+            &explorer.model.device,
+        ))?;
+        for (row, latent) in latents.iter().enumerate() {
+            sheet.place(row * args.psi.len() + column, &explorer.draw(latent)?);
+            bar.inc(1);
+        }
     }
     bar.finish_and_clear();
     write_png(&args.out, &sheet.into_image())?;
@@ -311,7 +316,7 @@ fn check_count(pictures: usize) -> anyhow::Result<()> {
 /// A model, and how its pictures are shown.
 struct Explorer {
     model: Model,
-    snap: Option<crate::pipeline::Snap>,
+    snap: Option<Snap>,
     times: u32,
 }
 
@@ -345,16 +350,15 @@ impl Explorer {
         Ok(psi)
     }
 
-    fn latent(&self, seed: u64, psi: f32) -> anyhow::Result<Vec<f32>> {
+    /// The latents of these, each `[layers width]`.
+    fn latents(&self, origins: &[Origin], psi: f32) -> anyhow::Result<Vec<Vec<f32>>> {
         let Model {
             generator, device, ..
         } = &self.model;
-        Ok(block_on(latent_from_seed(generator, seed, psi, device))?)
-    }
-
-    fn latents(&self, origins: &[Origin], psi: f32) -> anyhow::Result<Vec<Vec<f32>>> {
         let latent = |origin: &Origin| match origin {
-            Origin::Seed(seed) => self.latent(*seed, psi),
+            Origin::Seed(seed) => {
+                Ok(block_on(latents_from_seeds(generator, &[*seed], psi, device))?.concat())
+            }
             // It was found as it is, so nothing pulls it toward the average.
             Origin::Found(path) => read_latents(path, self.shape()),
         };
@@ -413,12 +417,11 @@ enum Shown {
 }
 
 impl Shown {
-    fn take(&mut self, index: usize, picture: &RgbaImage) -> anyhow::Result<()> {
+    fn take(&mut self, index: usize, picture: RgbaImage) {
         match self {
-            Self::Sheet(sheet) => sheet.place(index, picture),
-            Self::Animation(animation) => animation.push(picture.clone()),
+            Self::Sheet(sheet) => sheet.place(index, &picture),
+            Self::Animation(animation) => animation.push(picture),
         }
-        Ok(())
     }
 
     fn write(self, path: &Path, kind: &str) -> anyhow::Result<()> {

@@ -130,8 +130,8 @@ pub(super) struct Args {
     /// collection's].
     #[arg(long)]
     license: Option<String>,
-    /// Publish a model of pictures whose license is unknown or gives rights to the holders of tokens only: say
-    /// in your own words why you may, such as "I drew all of it". The words stand in the bundle.
+    /// Publish a model of pictures whose license is unknown or gives rights to the holders of tokens only:
+    /// say in your own words why you may, such as "I drew all of it". The words stand in the bundle.
     #[arg(long, value_name = "WORDS")]
     i_have_the_rights: Option<String>,
     /// Whom to credit for the art [default: whom the collection credits].

@@ -1,4 +1,5 @@
-//! The service worker, by which the page works without a network. Its list of the site's files has their hashes.
+//! The service worker, by which the page works without a network. Its list of the site's files has their
+//! hashes.
 
 use super::{NO_JEKYLL, NOT_FOUND, place::Piece};
 use anyhow::ensure;
@@ -10,8 +11,8 @@ pub(super) const WORKER: &str = "sw.js";
 /// How the line begins that holds the list.
 const LIST: &str = "const FILES = ";
 
-/// The worker `source` of a page with the list of `pieces`, all that the site has but its models, in the place
-/// of the list of the page's.
+/// The worker `source` of a page with the list of `pieces`, all that the site has but its models, in the
+/// place of the list of the page's.
 pub(super) fn with_files(source: &str, pieces: &[Piece]) -> anyhow::Result<Piece> {
     let count = source.lines().filter(|line| line.starts_with(LIST)).count();
     ensure!(

@@ -298,7 +298,7 @@ fn check_apart(source: &Path, out: &Path) -> Result<(), Error> {
     }
 }
 
-/// Writes `collection.json`: what the user says counts, then what stands there, because somebody may have
+/// Writes `collection.json`: what the user says counts, then what stands there, because someone may have
 /// written it by hand, then what the source says.
 fn write_provenance(
     folder: &Path,

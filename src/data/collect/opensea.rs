@@ -66,7 +66,7 @@ impl OpenSea {
     pub fn open(reach: &Reach, api: &Url, slug: &str) -> Result<(Self, Facts), Failure> {
         if reach.key.is_none() {
             return Err(Failure::lasting(
-                "OpenSea answers nobody without a key: put yours into the variable OPENSEA_API_KEY, or into a file and \
+                "OpenSea wants a key: put yours into the variable OPENSEA_API_KEY, or into a file and \
                  give that with --api-key-file",
             ));
         }

@@ -15,9 +15,9 @@ pub struct CollectOptions {
     /// named by its host alone in what is printed and written, because many endpoints hold a key.
     #[arg(long, value_name = "URL")]
     pub rpc: Option<Url>,
-    /// Gateways to fetch ipfs:// from, the first ones first; give it several times. One that serves raw blocks
-    /// is checked byte by byte. Your own node's is called http://127.0.0.1:8080, because as localhost it leads
-    /// elsewhere.
+    /// Gateways to fetch ipfs:// from, the first ones first; give it several times. One that serves raw
+    /// blocks is checked byte by byte. Your own node's is called http://127.0.0.1:8080, because as localhost
+    /// it leads elsewhere.
     #[arg(long = "gateway", value_name = "URL", default_values_t = Self::default().ipfs_gateways)]
     pub ipfs_gateways: Vec<Url>,
     /// Gateways to fetch ar:// from; give it several times.

@@ -71,7 +71,7 @@ impl Pace {
         at.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()))
     }
 
-    /// Nobody asks `host` for this time, as it has asked.
+    /// `host` is not asked for this time, as it wishes.
     pub fn hold(&self, host: &str, time: Duration) {
         let until = Instant::now() + time;
         let mut next = lock(&self.next);

@@ -151,7 +151,7 @@ impl Source {
     pub(super) fn page(&self) -> String {
         match self {
             Self::OpenSea(slug) => format!("https://opensea.io/collection/{slug}"),
-            // A path of this machine is nobody else's business.
+            // A path of this machine concerns no one else.
             Self::Folder(_) => String::new(),
             other => other.to_string(),
         }

@@ -174,9 +174,9 @@ impl Web {
         }
     }
 
-    /// Asks until one of the alternatives has answered in full, in rounds with pauses between them: each once,
-    /// and then those again of which it may help, as often as there are retries. The one whose host has failed
-    /// least is asked first.
+    /// Asks until one of the alternatives has answered in full, in rounds with pauses between them: each
+    /// once, and then those again of which it may help, as often as there are retries. The one whose host has
+    /// failed least is asked first.
     ///
     /// # Errors
     /// What all of them said in the end. It may pass if that is true of each.
@@ -247,7 +247,7 @@ impl Web {
                 Hop::Answer(answer) => return Ok(answer),
                 Hop::Elsewhere(next) if url.scheme() == "https" && next.scheme() != "https" => {
                     return Err(named(Failure::lasting(
-                        "it leads from https to an address that anybody on the way can change",
+                        "it leads from https to an address that can be changed on the way",
                     )));
                 }
                 Hop::Elsewhere(next) => url = next,

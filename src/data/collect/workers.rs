@@ -27,7 +27,7 @@ pub(super) enum News {
     Fetched(Box<Result<Outcome, Failure>>),
 }
 
-/// Threads at work. They are not waited for: when nobody listens any more they end with what they are doing,
+/// Threads at work. They are not waited for: when no one listens any more they end with what they are doing,
 /// which leaves no file that has a name and is not whole.
 pub(super) struct Workers {
     pages: Sender<()>,

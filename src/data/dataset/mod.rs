@@ -289,7 +289,8 @@ impl Dataset {
         Ok(values)
     }
 
-    /// The same for whatever knows colors only: `[3, side, side]` each, on middle gray where they are transparent.
+    /// The same for whatever knows colors only: `[3, side, side]` each, on middle gray where they are
+    /// transparent.
     ///
     /// # Errors
     /// As [`read`](Self::read).

@@ -5,9 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::art::{Color, PixelArt};
 
-/// How many opaque pixels of the pictures that were [noted](Self::note) have each color; nothing once there are
-/// too many colors for a palette, or a pixel that is neither opaque nor wholly transparent, which a palette has
-/// no place for.
+/// How many opaque pixels of the pictures that were [noted](Self::note) have each color; nothing once there
+/// are too many colors for a palette, or a pixel that is neither opaque nor wholly transparent, which a
+/// palette has no place for.
 #[derive(Debug)]
 pub(super) struct Colors(Mutex<Option<BTreeMap<[u8; 3], u64>>>);
 
@@ -18,8 +18,8 @@ impl Default for Colors {
 }
 
 impl Colors {
-    /// The most colors that are counted. See-through parts over others make some hundreds of them, art without
-    /// a palette as many as it has pixels.
+    /// The most colors that are counted. See-through parts over others make some hundreds of them, art
+    /// without a palette as many as it has pixels.
     const MAX: usize = 4096;
 
     /// The least share of the opaque pixels that have a color of the palette.

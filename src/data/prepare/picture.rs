@@ -81,7 +81,7 @@ fn flattened(picture: DynamicImage, background: [u8; 3]) -> RgbaImage {
     picture
 }
 
-/// Takes the colors away that nobody sees.
+/// Takes invisible colors away.
 fn hidden(mut picture: RgbaImage) -> RgbaImage {
     for pixel in picture.pixels_mut().filter(|pixel| pixel[3] == 0) {
         *pixel = Rgba([0; 4]);

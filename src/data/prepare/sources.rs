@@ -63,7 +63,7 @@ pub(super) fn find(dir: &Path, skipped: &mut Vec<Skipped>) -> Result<Collection,
     find_with(dir, skipped, None)
 }
 
-/// As [`find`], with the tokens whose pictures are at addresses: they are skipped where nobody wants them.
+/// As [`find`], with the tokens whose pictures are at addresses: they are skipped where they are not wanted.
 pub(in super::super) fn find_with(
     dir: &Path,
     skipped: &mut Vec<Skipped>,

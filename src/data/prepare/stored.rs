@@ -132,7 +132,8 @@ fn written_fingerprint(reader: &png::Reader<BufReader<File>>) -> Option<&str> {
         .map(|text| text.text.as_str())
 }
 
-/// Writes the picture, with its alpha or without, beside its place and renames it, so that `path` is never half a picture.
+/// Writes the picture, with its alpha or without, beside its place and renames it, so that `path` is never
+/// half a picture.
 ///
 /// It is not flushed to the disk one by one, which would take longer than drawing: a picture that a power cut
 /// leaves broken is found by [`read`] in the next run.

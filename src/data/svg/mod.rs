@@ -31,7 +31,8 @@ pub(super) fn looks_like_svg(bytes: &[u8]) -> bool {
     text.starts_with(b"<") && text.windows(4).any(|window| window == b"<svg")
 }
 
-/// Draws the file as a square of `side` pixels that its shorter side fills, over `background` if there is one.
+/// Draws the file as a square of `side` pixels that its shorter side fills, over `background` if there is
+/// one.
 ///
 /// A drawing on a coarse grid, such as pixel art, comes out with crisp blocks because it is drawn at this
 /// size rather than scaled to it.

@@ -47,9 +47,9 @@ pub trait Generate {
     /// A `truncation_psi` of one leaves them alone; toward zero, pictures become alike and typical.
     fn latents_from_z(&self, z: Tensor<2>, truncation_psi: f32) -> Tensor<3>;
 
-    /// `latents -> images [n, channels, resolution, resolution]`, about `[-1, 1]`: colors, and alpha if it draws
-    /// that; the colors lie on middle gray then, as [`art`](crate::art::values_from_pixel) has them. The same latents always
-    /// give the same pictures, up to rounding.
+    /// `latents -> images [n, channels, resolution, resolution]`, about `[-1, 1]`: colors, and alpha if it
+    /// draws that; the colors lie on middle gray then, as [`art`](crate::art::values_from_pixel) has them.
+    /// The same latents always give the same pictures, up to rounding.
     fn draw(&self, latents: Tensor<3>) -> Tensor<4>;
 
     /// Whether the length of a `z` chooses the class that it is drawn as, so that a `z` that is moved may

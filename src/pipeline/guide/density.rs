@@ -12,7 +12,8 @@ use burn::tensor::{Tensor, TensorData};
 const SEEDS_PER_NUMBER: usize = 4;
 const LEAST_SEEDS: usize = 256;
 
-/// What every direction's variance has on top, as a share of the mean variance, as few latents show too little.
+/// What every direction's variance has on top, as a share of the mean variance, as few latents show too
+/// little.
 const FLOOR: f64 = 0.02;
 
 /// The numbers of wider latents count as independent, as a root of their covariance would take seconds.

@@ -18,7 +18,10 @@ pub use targets::{Loss, Modality, PlainTarget, TargetGroup, Targets, image_targe
 
 pub use crate::art::ground;
 
-use super::{Cancel, Error, Event, sample::pictures_from_images};
+use super::{
+    Cancel, Error, Event,
+    sample::{pictures_from_images, read},
+};
 use crate::{
     networks::{encoders::ImageEncoder, generators::Generate},
     ops::{
@@ -198,16 +201,7 @@ pub async fn guide<E: ImageEncoder + ?Sized>(
     for step in 0..settings.steps {
         cancel.check()?;
         let leaf = Tensor::from_inner(u.clone()).require_grad();
-        let seen = match settings.noise(step) {
-            0.0 => leaf.clone(),
-            scale => {
-                let noise = (0..u.dims().iter().product())
-                    .map(|_| -> f32 { StandardNormal.sample(&mut rng) })
-                    .collect();
-                let noise = Tensor::<3>::from_data(TensorData::new(noise, u.dims()), &u.device());
-                leaf.clone() + noise * scale
-            }
-        };
+        let seen = noisy(leaf.clone(), settings.noise(step), &mut rng);
         let images = generator.draw(space.latents(seen));
         let embeddings = embed(encoder, images.clone(), &settings.cutouts, &mut rng);
         // Views of a picture follow each other; every view counts as much.
@@ -249,7 +243,21 @@ pub async fn guide<E: ImageEncoder + ?Sized>(
     avatars(latents, scores, Some(embeddings)).await
 }
 
-/// The embeddings of whole pictures `images [n, channels, h, w]`, `[n, d]`, on gray where they are transparent.
+/// Coordinates with normal noise of this deviation.
+fn noisy(u: Tensor<3>, deviation: f64, rng: &mut ChaCha8Rng) -> Tensor<3> {
+    if deviation == 0.0 {
+        return u;
+    }
+    let noise = (0..u.dims().iter().product())
+        .map(|_| -> f32 { StandardNormal.sample(rng) })
+        .collect();
+    let device = u.device().without_autodiff();
+    let noise = Tensor::<3>::from_data(TensorData::new(noise, u.dims()), &device);
+    u + Tensor::from_inner(noise * deviation)
+}
+
+/// The embeddings of whole pictures `images [n, channels, h, w]`, `[n, d]`, on gray where they are
+/// transparent.
 pub fn judge<E: ImageEncoder + ?Sized>(encoder: &E, images: Tensor<4>) -> Tensor<2> {
     encoder.embed(resize(as_shown(images), encoder.resolution()))
 }
@@ -269,8 +277,8 @@ fn embed<E: ImageEncoder + ?Sized>(
     encoder.embed(cutouts.apply(as_shown(images)))
 }
 
-/// The colors of pictures as they are shown, on gray where they are transparent and within `[-1, 1]`, with the
-/// gradient of what was drawn: one that was lost where a picture is white could not make it darker.
+/// The colors of pictures as they are shown, on gray where they are transparent and within `[-1, 1]`, with
+/// the gradient of what was drawn: one that was lost where a picture is white could not make it darker.
 fn as_shown(images: Tensor<4>) -> Tensor<4> {
     let images = on_gray(images);
     let excess = images.clone().without_autodiff();
@@ -312,15 +320,6 @@ pub(super) async fn avatars(
             embedding: embeddings[index * d..][..d].to_vec(),
         })
         .collect())
-}
-
-/// The numbers of a tensor, row by row.
-pub(super) async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Error> {
-    let data = tensor
-        .into_data_async()
-        .await
-        .map_err(|error| Error::Device(error.to_string()))?;
-    Ok(data.iter::<f32>().collect())
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
-//! Projection: the latents that draw a given picture as nearly as the generator can (Karras et al. 2020, appendix D,
-//! with pixels and fixed random features in the place of LPIPS, and the saved noise left as it is).
+//! Projection: the latents that draw a given picture as nearly as the generator can (Karras et al. 2020,
+//! appendix D, with pixels and fixed random features in the place of LPIPS, and the saved noise left as it
+//! is).
 
-use super::{Coordinates, Event, GuideSettings, adam::Adam, as_shown, read, show};
+use super::{Coordinates, Event, GuideSettings, adam::Adam, as_shown, noisy, read, show};
 use crate::{
     networks::{encoders::random::RandomFeatures, generators::Generate},
     pipeline::{Cancel, Error, sample::z_from_seeds},
@@ -9,7 +10,6 @@ use crate::{
 use burn::tensor::Tensor;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
 
 /// What the distance of the features counts beside that of the pixels.
 const FEATURES: f64 = 0.1;
@@ -23,8 +23,8 @@ pub struct Projection {
     pub latent: Vec<f32>,
     /// The distance of the avatar that the search began at.
     pub first_distance: f32,
-    /// The distance of the avatar that was found: the mean square of the pixels' differences in `[-1, 1]`, and a
-    /// tenth of that of their features.
+    /// The distance of the avatar that was found: the mean square of the pixels' differences in `[-1, 1]`,
+    /// and a tenth of that of their features.
     pub distance: f32,
 }
 
@@ -59,15 +59,16 @@ impl Target {
 
 /// Looks for the latents that draw `image [1, 3, side, side]` in `[-1, 1]`, which is of the generator's side.
 ///
-/// The search begins at the nearest of so many random avatars, `candidates`, at least one. Of the settings it takes
-/// the space, which is not z, the steps, the learning rate, the pull toward the center, the noise and the seed.
-/// Steps are told as [`Event::Step`], with the distance in the place of a score's loss; the start and the result
-/// as [`Event::Picture`].
+/// The search begins at the nearest of so many random avatars, `candidates`, at least one. Of the settings it
+/// takes the space, which is not z, the steps, the learning rate, the pull toward the center, the noise and
+/// the seed. Steps are told as [`Event::Step`], with the distance in the place of a score's loss; the start
+/// and the result as [`Event::Picture`].
 ///
 /// # Errors
 ///
-/// [`Error::Request`] when settings, picture and generator do not go together, [`Error::Cancelled`] before the next
-/// step once `cancel` was used, [`Error::NotFinite`] when the search diverges, [`Error::Device`] when the device fails.
+/// [`Error::Request`] when settings, picture and generator do not go together, [`Error::Cancelled`] before
+/// the next step once `cancel` was used, [`Error::NotFinite`] when the search diverges, [`Error::Device`]
+/// when the device fails.
 pub async fn project(
     generator: &dyn Generate,
     image: Tensor<4>,
@@ -99,17 +100,7 @@ pub async fn project(
     for step in 0..settings.steps {
         cancel.check()?;
         let leaf = Tensor::from_inner(u.clone()).require_grad();
-        let seen = match settings.noise(step) {
-            0.0 => leaf.clone(),
-            scale => {
-                let count: usize = u.dims().iter().product();
-                let noise = (0..count)
-                    .map(|_| StandardNormal.sample(&mut rng))
-                    .collect::<Vec<f32>>();
-                let noise = Tensor::<1>::from_floats(noise.as_slice(), &u.device()).reshape(u.dims());
-                leaf.clone() + noise * scale
-            }
-        };
+        let seen = noisy(leaf.clone(), settings.noise(step), &mut rng);
         let images = generator.draw(space.latents(seen));
         let distance = target.distances(images.clone());
         let pull = leaf.clone().square().mean() * settings.center_pull;
@@ -185,7 +176,10 @@ async fn nearest(
 #[cfg(test)]
 mod tests {
     use super::{super::tests::tiny, *};
-    use crate::pipeline::{guide::Space, latent_from_seed, sample::draw_latent, sample::image_from_picture};
+    use crate::pipeline::{
+        guide::Space,
+        sample::{draw_latent, image_from_picture, latents_from_seeds},
+    };
     use burn::tensor::Device;
     use futures::executor::block_on;
 
@@ -204,8 +198,8 @@ mod tests {
         let device = Device::flex();
         let generator = tiny(&device);
         let picture = block_on(async {
-            let latent = latent_from_seed(&generator, 77, 1.0, &device).await.unwrap();
-            draw_latent(&generator, &latent, &device).await.unwrap()
+            let latents = latents_from_seeds(&generator, &[77], 1.0, &device).await.unwrap();
+            draw_latent(&generator, &latents[0], &device).await.unwrap()
         });
         let image = image_from_picture(&picture, 16, 255, &device);
         let mut events = vec![];

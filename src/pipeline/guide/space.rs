@@ -29,8 +29,8 @@ pub enum Space {
 }
 
 impl Space {
-    /// The learning rate and the pull that serve most models here. In the whitened space small steps and a pull
-    /// back to the draft leave faces whole, and avatars as varied as their drafts.
+    /// The learning rate and the pull that serve most models here. In the whitened space small steps and a
+    /// pull back to the draft leave faces whole, and avatars as varied as their drafts.
     pub fn usual(self) -> (f64, f64) {
         match self {
             Self::Whitened => (0.02, 0.3),

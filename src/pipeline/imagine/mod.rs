@@ -3,10 +3,9 @@
 use super::{
     Cancel, Error, Event, Network,
     guide::{
-        Avatar, GuideSettings, Modality, PlainTarget, Space, Targets, avatars, guide, is_unit, judge, read,
-        spread,
+        Avatar, GuideSettings, Modality, PlainTarget, Space, Targets, avatars, guide, is_unit, judge, spread,
     },
-    sample::{latent_tensor, pictures_from_images},
+    sample::{latent_tensor, pictures_from_images, read},
 };
 use crate::{
     networks::{encoders::ImageEncoder, generators::Generate, mapper::Mapper},
@@ -69,7 +68,8 @@ pub struct Locked {
 /// Guesses for each avatar. More cost more, and fewer cost variety or what was asked for.
 const GUESSES: usize = 64;
 
-/// Avatars are chosen from one in so many guesses, those that score best, so that they differ from each other.
+/// Avatars are chosen from one in so many guesses, those that score best, so that they differ from each
+/// other.
 const CHOSEN_SHARE: usize = 8;
 
 /// Guesses lie apart at most so many times as far as the mapper learned.
@@ -259,8 +259,8 @@ pub async fn draft<E: ImageEncoder + ?Sized>(
     })
 }
 
-/// Leaves of what was `seen` of pictures, each `[d]`, only what `targets` do not ask for, of unit length: avatars are
-/// to differ in nothing else.
+/// Leaves of what was `seen` of pictures, each `[d]`, only what `targets` do not ask for, of unit length:
+/// avatars are to differ in nothing else.
 fn without_targets(seen: &mut [Vec<f32>], targets: &[PlainTarget]) {
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
     let subtract = |from: &mut [f32], direction: &[f32]| {
@@ -289,8 +289,8 @@ fn without_targets(seen: &mut [Vec<f32>], targets: &[PlainTarget]) {
     }
 }
 
-/// `count` of `places`, which are in order of how well they score: the first, and then in turn the one that is
-/// least like any that was chosen before, as the encoder has `seen` them.
+/// `count` of `places`, which are in order of how well they score: the first, and then in turn the one that
+/// is least like any that was chosen before, as the encoder has `seen` them.
 fn varied(places: &[usize], seen: &[Vec<f32>], count: usize) -> Vec<usize> {
     let mut chosen = vec![];
     // How much the place of this number is like the most similar of the chosen.
@@ -342,8 +342,8 @@ enum Source<'a> {
     Z,
     /// Random avatars.
     Random,
-    /// What a mapper makes of a direction `[1, embed_dim]`, and how far its guesses lie apart, where one is as far
-    /// as it learned.
+    /// What a mapper makes of a direction `[1, embed_dim]`, and how far its guesses lie apart, where one is
+    /// as far as it learned.
     Mapped(&'a Mapper, Tensor<2>, f32),
     /// Others like `[1, layers, width]`.
     Locked(Tensor<3>, f32),

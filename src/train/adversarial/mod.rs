@@ -26,8 +26,8 @@ const SAMPLES: usize = 64;
 /// The most pixels on the side of a grid of more than four pictures: where these are large it has fewer.
 const GRID_PIXELS: usize = 2048;
 
-/// Makes sure that networks of this resolution and so many channels can be trained on the dataset in batches of
-/// this size.
+/// Makes sure that networks of this resolution and so many channels can be trained on the dataset in batches
+/// of this size.
 pub(super) fn check(
     dataset: &Dataset,
     [resolution, channels]: [usize; 2],
@@ -62,8 +62,8 @@ pub(super) fn check(
     Ok(())
 }
 
-/// The pictures of a step, `[n, channels, resolution, resolution]` in `[-1, 1]`, mirrored as often as not where
-/// `mirror` says so.
+/// The pictures of a step, `[n, channels, resolution, resolution]` in `[-1, 1]`, mirrored as often as not
+/// where `mirror` says so.
 pub(super) fn batch(
     (seed, step): (u64, u64),
     mirror: bool,
@@ -88,8 +88,8 @@ pub(super) fn batch(
     Ok(Tensor::from_data(TensorData::new(values, shape), device))
 }
 
-/// Pictures of latents that stay the same for the whole run, `[64, channels, resolution, resolution]`; others for
-/// each purpose.
+/// Pictures of latents that stay the same for the whole run, `[64, channels, resolution, resolution]`; others
+/// for each purpose.
 pub(super) fn samples(
     generator: &impl Generate,
     latents: (u64, &str),
@@ -114,8 +114,8 @@ pub(super) fn sample_batches(
     drawn(generator, latents, truncation_psi, batch_size, device)
 }
 
-/// The first samples as a grid shows them, `[n, channels, resolution, resolution]`: 64, or fewer where 64 would be a
-/// giant.
+/// The first samples as a grid shows them, `[n, channels, resolution, resolution]`: 64, or fewer where 64
+/// would be a giant.
 pub(super) fn grid(
     generator: &impl Generate,
     (seed, batch_size): (u64, usize),

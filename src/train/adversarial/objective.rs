@@ -13,8 +13,8 @@ pub enum Objective {
     /// Every picture is judged by itself (Goodfellow et al. 2014), with the R1 penalty on real pictures.
     #[default]
     NonSaturating,
-    /// Every generated picture is judged beside a real one, so that drawing a few kinds of pictures well is not
-    /// enough, with the penalty on real and on generated pictures (Huang et al. 2024, R3GAN).
+    /// Every generated picture is judged beside a real one, so that drawing a few kinds of pictures well is
+    /// not enough, with the penalty on real and on generated pictures (Huang et al. 2024, R3GAN).
     Relativistic,
 }
 

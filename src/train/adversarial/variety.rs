@@ -98,8 +98,8 @@ fn small_side(side: usize) -> usize {
     }
 }
 
-/// Each of `images [n, channels, side, side]` in `[-1, 1]`, as `[3, side, side]` of the side at which they are
-/// compared.
+/// Each of `images [n, channels, side, side]` in `[-1, 1]`, as `[3, side, side]` of the side at which they
+/// are compared.
 fn small(images: Tensor<4>) -> Vec<Vec<f32>> {
     let images = on_gray(images);
     let [n, c, h, _] = images.dims();
@@ -112,7 +112,8 @@ fn small(images: Tensor<4>) -> Vec<Vec<f32>> {
     pictures(cells.mean_dim(5).mean_dim(3).reshape([n, c, side, side]))
 }
 
-/// Each of `images [n, channels, side, side]` as `[3, side, side]` in `[-1, 1]`, on gray where it is transparent.
+/// Each of `images [n, channels, side, side]` as `[3, side, side]` in `[-1, 1]`, on gray where it is
+/// transparent.
 pub(in crate::train) fn pictures(images: Tensor<4>) -> Vec<Vec<f32>> {
     let images = on_gray(images);
     let len = images.dims()[1..].iter().product();

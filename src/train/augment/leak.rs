@@ -44,8 +44,8 @@ const BATCH: usize = 16;
 const LEAST_POWER: f64 = 0.3;
 
 /// Looks for every kind of operation of `pipe` in `samples`, by comparison with `real`, both `[n,
-/// channels, side, side]` in `[-1, 1]`. Kinds that cannot be told from real pictures of this collection are left out, as are
-/// all of them where there are fewer than four real pictures or no samples.
+/// channels, side, side]` in `[-1, 1]`. Kinds that cannot be told from real pictures of this collection are
+/// left out, as are all of them where there are fewer than four real pictures or no samples.
 ///
 /// What differs from the collection for other reasons, as the samples of the first kimg do, may look
 /// augmented.

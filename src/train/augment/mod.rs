@@ -90,8 +90,8 @@ impl Augmentation {
         if c == 3 {
             return self.steps(x, adds);
         }
-        // Where alpha counts from zero, everything that is transparent is zero, and what is added to a color is
-        // multiplied by its alpha: so all of it is linear.
+        // Where alpha counts from zero, everything that is transparent is zero, and what is added to a color
+        // is multiplied by its alpha: so all of it is linear.
         self.on(
             x,
             |view| *view != View::unchanged(),
@@ -146,8 +146,8 @@ impl Augmentation {
                 let size = wavelets::samples(side);
                 let down = matrix(wavelets::downsampling(side), size);
                 let (up, first, beyond) = match c {
-                    // A picture and its mirror image, on and on, are the same at twice the rate after a period
-                    // of it.
+                    // A picture and its mirror image, on and on, are the same at twice the rate after a
+                    // period of it.
                     3 => (matrix(wavelets::upsampling(side), side), -0.25, Beyond::Repeat),
                     _ => (
                         down.clone().transpose() * 2.0,
@@ -298,8 +298,8 @@ fn with_alpha(x: Tensor<4>, f: impl FnOnce(Tensor<4>) -> Tensor<4>) -> Tensor<4>
     Tensor::cat(vec![x.narrow(1, 0, 3), alpha], 1)
 }
 
-/// `x [k, channels, h, w]` with what `f` makes of its colors `[k, 3, h, w]` and its alpha `[k, 1, h, w]`, if it
-/// has that.
+/// `x [k, channels, h, w]` with what `f` makes of its colors `[k, 3, h, w]` and its alpha `[k, 1, h, w]`, if
+/// it has that.
 fn with_colors(x: Tensor<4>, f: impl FnOnce(Tensor<4>, Option<Tensor<4>>) -> Tensor<4>) -> Tensor<4> {
     if x.dims()[1] == 3 {
         return f(x, None);

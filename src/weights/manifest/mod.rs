@@ -107,8 +107,8 @@ pub struct Parts {
     /// Drafts avatars from embeddings of the towers; there is one only with them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mapper: Option<Part<MapperConfig>>,
-    /// Some of the collection's pictures as the image tower sees them, among which a drawn one is told how well
-    /// it fits; there is one only with towers, and bundles of before 2027 have none.
+    /// Some of the collection's pictures as the image tower sees them, among which a drawn one is told how
+    /// well it fits; there is one only with towers, and bundles of before 2027 have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub population: Option<Part<PopulationConfig>>,
 }

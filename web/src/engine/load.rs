@@ -145,8 +145,8 @@ async fn fetch_part(
     })
 }
 
-/// Fetches a part to its end, for as long as every try brings more of it than there ever was. What has arrived
-/// is kept, so that the next visit goes on from there.
+/// Fetches a part to its end, for as long as every try brings more of it than there ever was. What has
+/// arrived is kept, so that the next visit goes on from there.
 async fn fetch_on(
     file: &File,
     url: &str,

@@ -17,7 +17,7 @@ use burn::tensor::Device;
 use guise::{
     pipeline::{
         Cancel, Error, Event, Snap,
-        sample::{draw_latent, latent_from_seed},
+        sample::{draw_latent, latents_from_seeds},
         self_check,
     },
     weights::{
@@ -259,10 +259,9 @@ impl Model {
     /// Draws avatars that are known, and sends each to the page as soon as it is there.
     pub async fn sample(&self, job: JobId, latents: Vec<Latent>, cancel: Cancel) -> Result<(), Failure> {
         let total = latents.len();
-        for (index, latent) in latents.into_iter().enumerate() {
+        for (index, latent) in self.latents(latents).await?.iter().enumerate() {
             cancel.check()?;
-            let latent = self.latent(latent).await?;
-            self.draw(job, [index, total], &latent).await?;
+            self.draw(job, [index, total], latent).await?;
         }
         Ok(())
     }
@@ -295,14 +294,28 @@ impl Model {
 
     /// The numbers of a latent, row by row.
     pub(super) async fn latent(&self, latent: Latent) -> Result<Vec<f32>, Error> {
-        match latent {
-            Latent::Drawn(latent) => Ok(latent),
-            Latent::Seed {
-                seed,
-                truncation_psi,
-                class,
-            } => latent_from_seed(&self.of_class(class)?, seed, truncation_psi, &self.device).await,
+        Ok(self.latents(vec![latent]).await?.concat())
+    }
+
+    /// The numbers of latents, row by row. Neighboring seeds are mapped together: on a graphics adapter a
+    /// dozen programs are launched for all of them, and one answer is waited for.
+    async fn latents(&self, latents: Vec<Latent>) -> Result<Vec<Vec<f32>>, Error> {
+        let mut all = vec![];
+        for alike in latents.chunk_by(Latent::is_mapped_with) {
+            match &alike[0] {
+                Latent::Drawn(latent) => all.push(latent.clone()),
+                Latent::Seed {
+                    truncation_psi: psi,
+                    class,
+                    ..
+                } => {
+                    let seeds: Vec<u64> = alike.iter().filter_map(Latent::seed).collect();
+                    let generator = self.of_class(*class)?;
+                    all.extend(latents_from_seeds(&generator, &seeds, *psi, &self.device).await?);
+                }
+            }
         }
+        Ok(all)
     }
 }
 

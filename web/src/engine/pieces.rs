@@ -1,5 +1,5 @@
-//! What has arrived of a file that is not here as a whole: kept piece by piece, so that a download that was cut,
-//! by the network or by closing the page, goes on where it ended.
+//! What has arrived of a file that is not here as a whole: kept piece by piece, so that a download that was
+//! cut, by the network or by closing the page, goes on where it ended.
 
 use super::store::Store;
 use guise::weights::manifest::File;
@@ -36,8 +36,8 @@ impl<'a> Pieces<'a> {
         (pieces, bytes)
     }
 
-    /// Keeps what of `bytes`, all that has arrived so far, is not kept yet, if it is enough for a piece or the
-    /// download has ended.
+    /// Keeps what of `bytes`, all that has arrived so far, is not kept yet, if it is enough for a piece or
+    /// the download has ended.
     pub async fn keep(&mut self, bytes: &[u8], has_ended: bool) {
         let Some(store) = self.store else { return };
         if bytes.len() < self.kept.1 {

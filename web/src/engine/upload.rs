@@ -12,8 +12,8 @@ use web_sys::{Blob, ImageBitmap, OffscreenCanvas, OffscreenCanvasRenderingContex
 /// A decoded picture takes four bytes a pixel, and phones have little memory.
 const MAX_MEGAPIXELS: usize = 40;
 
-/// The middle square of the picture in `file`, scaled to `side` x `side` pixels, on a ground of this gray value
-/// where it is transparent.
+/// The middle square of the picture in `file`, scaled to `side` x `side` pixels, on a ground of this gray
+/// value where it is transparent.
 ///
 /// # Errors
 ///

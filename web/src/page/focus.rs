@@ -1,5 +1,5 @@
-//! The focus is never lost: where the element that has it goes away, hides or rests, it moves to what says what
-//! is to be seen now.
+//! The focus is never lost: where the element that has it goes away, hides or rests, it moves to what says
+//! what is to be seen now.
 
 use super::studio::Studio;
 use js_sys::{Function, Object, Reflect};

@@ -94,13 +94,13 @@ fn Frame(studio: Studio, place: usize) -> impl IntoView {
     };
     let score = studio.scores[place];
     let fits = studio.fits[place];
-    // A cosine means nothing to people; the tests read it. What they see is the clause that fits worst, and all of
-    // them close up.
+    // A cosine means nothing to people; the tests read it. What they see is the clause that fits worst, and
+    // all of them close up.
     let fit = move || {
         let score = score.get()?;
         let worst = fits.with(|fits| fits.iter().min_by_key(|fit| fit.percent).map(Fit::to_string));
         let hidden = worst.is_none();
-        Some(view! { <span class="fit" hidden=hidden data-score=format!("{score:.3}")>{worst}</span> })
+        Some(view! { <span class="fit" hidden=hidden data-score=format!("{score:.5}")>{worst}</span> })
     };
     let picture = move || {
         avatar.get().map(|avatar| {

@@ -1,7 +1,8 @@
 //! What a visitor sees: a gallery of eight avatars, a few controls, and one picture close up.
 //!
 //! Nothing here computes for longer than a moment, and nothing here touches the network: the engine
-//! does both, and `sw.js` keeps the page. [`studio`] holds the state and the actions, the other files show it.
+//! does both, and `sw.js` keeps the page. [`studio`] holds the state and the actions, the other files show
+//! it.
 
 mod address;
 mod facts;

@@ -1,5 +1,5 @@
-//! Visits without a network: the service worker `sw.js` keeps the page, and the page says what is kept on this
-//! device, offers updates, and forgets all of it when asked.
+//! Visits without a network: the service worker `sw.js` keeps the page, and the page says what is kept on
+//! this device, offers updates, and forgets all of it when asked.
 
 use super::{address::site_address, models::megabytes, studio::Studio};
 use js_sys::{Array, Function, Object, Promise, Reflect};
@@ -219,7 +219,8 @@ fn listen(to: &EventTarget, event: &str, heard: impl Fn() + 'static) {
     let _ = to.add_event_listener_with_callback(event, heard.unchecked_ref::<Function>());
 }
 
-/// The browser's storage and the names of what this site keeps in it: the page's copies and the models' parts.
+/// The browser's storage and the names of what this site keeps in it: the page's copies and the models'
+/// parts.
 async fn stores() -> Result<(CacheStorage, Vec<String>), JsValue> {
     // Browsers leave it out where the page did not come over a safe connection.
     let storage: CacheStorage = Reflect::get(&js_sys::global(), &"caches".into())?.dyn_into()?;

@@ -186,7 +186,7 @@ impl Ipfs {
     /// A block that is kept in mind, because a whole collection is below it.
     fn folder(&self, web: &Web, cid: &Cid, liars: &mut Liars) -> Result<Arc<Node>, Trouble> {
         let cell = lock(&self.folders).entry(*cid).or_default().clone();
-        // Whoever comes second waits for the first.
+        // The second to come waits for the first.
         let mut place = lock(&cell);
         if let Some(node) = &*place {
             return Ok(node.clone());

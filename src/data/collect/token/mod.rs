@@ -74,8 +74,8 @@ impl From<Missing> for Outcome {
     }
 }
 
-/// Fetches what is new of `token` into `folder`, where `known` is of an earlier run. The error ends the run: it
-/// is of the machine or its user. Whatever else goes wrong is missing in the outcome.
+/// Fetches what is new of `token` into `folder`, where `known` is of an earlier run. The error ends the run:
+/// it is of the machine or its user. Whatever else goes wrong is missing in the outcome.
 pub(super) fn fetch(
     reach: &Reach,
     folder: &Path,

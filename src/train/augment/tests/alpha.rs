@@ -1,5 +1,5 @@
-//! Pictures with alpha: what is transparent stays so and is what lies beyond, and what is opaque is augmented as
-//! a picture without alpha is.
+//! Pictures with alpha: what is transparent stays so and is what lies beyond, and what is opaque is augmented
+//! as a picture without alpha is.
 
 use super::{super::matrices::*, *};
 use crate::ops::on_gray::on_gray;

@@ -3,13 +3,13 @@
 use crate::{networks::generators::stylegan2::Discriminator, train::augment::Augmentation};
 use burn::{module::Module, tensor::Tensor};
 
-/// The penalty `E|grad D(A(x))|^2 / 2`, where `A` is the augmentation, and a stand-in with the same gradient for
-/// the weights: R1 where the `pictures` x are real ones, R2 where they were generated.
+/// The penalty `E|grad D(A(x))|^2 / 2`, where `A` is the augmentation, and a stand-in with the same gradient
+/// for the weights: R1 where the `pictures` x are real ones, R2 where they were generated.
 ///
-/// `pictures [n, c, h, w]`, of `classes [n, classes]` where there are classes, live on a device with autodiff.
-/// With `v = grad_x D(A(x))` held constant, the weight gradient of `|v|^2 / 2` is that of the directional
-/// derivative of `D(A(x))` along `v`, which the tangent pass gives exactly; differentiating twice is not
-/// needed.
+/// `pictures [n, c, h, w]`, of `classes [n, classes]` where there are classes, live on a device with
+/// autodiff. With `v = grad_x D(A(x))` held constant, the weight gradient of `|v|^2 / 2` is that of the
+/// directional derivative of `D(A(x))` along `v`, which the tangent pass gives exactly; differentiating twice
+/// is not needed.
 pub fn gradient_penalty(
     discriminator: &Discriminator,
     pictures: Tensor<4>,

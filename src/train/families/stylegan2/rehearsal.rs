@@ -279,8 +279,8 @@ mod tests {
         }
     }
 
-    /// Both objectives judge the same pictures. Generated ones have their penalty in one of them, and without its
-    /// weight the discriminator would take another step.
+    /// Both objectives judge the same pictures. Generated ones have their penalty in one of them, and without
+    /// its weight the discriminator would take another step.
     #[test]
     fn a_relativistic_step_has_its_losses_and_both_penalties() {
         let device = Device::flex();

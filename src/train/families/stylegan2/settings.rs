@@ -61,9 +61,10 @@ pub struct Recipe {
     #[arg(long, value_enum, default_value_t, conflicts_with = "resume")]
     #[serde(default)]
     pub objective: Objective,
-    /// Weight of the R1 penalty, and of R2 where the objective has one, `r1_gamma / 2 E|grad D|^2`. More keeps shapes whole and varied, less draws
-    /// finer details. With `auto` several weights are tried first, on pictures of half the side, and the best
-    /// of them is taken [default: 0.045 resolution^2 / batch_size].
+    /// Weight of the R1 penalty, and of R2 where the objective has one, `r1_gamma / 2 E|grad D|^2`. More
+    /// keeps shapes whole and varied, less draws finer details. With `auto` several weights are tried first,
+    /// on pictures of half the side, and the best of them is taken [default: 0.045 resolution^2 /
+    /// batch_size].
     #[arg(long, value_name = "WEIGHT|auto")]
     pub r1_gamma: Option<R1Gamma>,
     /// What to do when the generator draws nearly the same picture for every seed.

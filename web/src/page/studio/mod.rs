@@ -1,6 +1,6 @@
 //! The page's state: what it is ([`Studio`]), how it moves through the browser's history (`history`), what a
-//! visitor can do to it (`actions`), which model draws and what is fetched for it (`models`), what the engine's
-//! words make of it (`hear`), and what becomes of silence (`patience`).
+//! visitor can do to it (`actions`), which model draws and what is fetched for it (`models`), what the
+//! engine's words make of it (`hear`), and what becomes of silence (`patience`).
 
 mod actions;
 mod hear;

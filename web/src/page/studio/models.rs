@@ -32,7 +32,8 @@ impl Studio {
         self.load();
     }
 
-    /// Has the engine open the model that is to draw. A name that the site does not know leads to the default.
+    /// Has the engine open the model that is to draw. A name that the site does not know leads to the
+    /// default.
     pub(super) fn load(self) {
         let (named, shown) = (
             self.look.with_untracked(|look| look.model.clone()),

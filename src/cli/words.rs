@@ -51,7 +51,7 @@ pub(super) struct Words {
     pub(super) image: Box<dyn ImageEncoder>,
     text: Reader,
     pub(super) mapper: Option<Mapper>,
-    /// By which is told how well pictures fit; bundles of before 2027 and CLIPs have none.
+    /// By which is told how well pictures fit; older bundles and CLIPs have none.
     population: Option<Population>,
 }
 

@@ -1,34 +1,32 @@
 //! Inception-v3 as pytorch-fid has it: its PyTorch file in, safetensors out and in.
 
-use super::{
-    Error, Found,
-    batch_norm::fold,
-    pytorch,
-    safetensors::{self, About},
-    shortened,
-};
+use super::{Error, Found, Importable, Imported, batch_norm::fold, read, shortened};
 use crate::{
-    networks::encoders::inception::Inception,
+    networks::{encoders::inception::Inception, layers::ConfigError},
     weights::{Tensors, apply, check},
 };
 use burn::{module::Module, tensor::Device};
+use serde::{Deserialize, Serialize};
 
-/// The architecture's name in a safetensors file.
-const ARCHITECTURE: &str = "InceptionV3-FID";
 /// What torchvision adds to the variance in Inception's batch norms.
 const BATCH_NORM_EPSILON: f64 = 1e-3;
 /// Classes of the network that FID is measured with; torchvision's own weights have 1000, and other features.
 const CLASSES: usize = 1008;
 
+/// There is one shape only.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct InceptionConfig;
+
 /// An Inception on the host.
-#[derive(Debug, Clone)]
-pub struct InceptionModel {
-    /// Its weights by the names of its parameters.
-    pub tensors: Tensors,
-    /// The license of the weights, an SPDX expression.
-    pub license: String,
-    /// Where the weights come from, in words.
-    pub source: String,
+pub type InceptionModel = Imported<InceptionConfig>;
+
+impl Importable for InceptionConfig {
+    const ARCHITECTURE: &str = "InceptionV3-FID";
+    const COMMAND: &str = "guise import inception";
+
+    fn check(&self) -> Result<(), ConfigError> {
+        Ok(())
+    }
 }
 
 impl InceptionModel {
@@ -46,41 +44,13 @@ impl InceptionModel {
         source: String,
         device: &Device,
     ) -> Result<Self, Error> {
-        let found = match pytorch::is_one(bytes) {
-            true => pytorch::read(bytes)?,
-            false => safetensors::read_any(bytes)?.0,
-        };
-        let tensors = ours(found)?;
+        let tensors = ours(read(bytes)?)?;
         check(&Inception::init(device), &tensors)?;
         Ok(Self {
+            config: InceptionConfig,
             tensors,
             license,
             source,
-        })
-    }
-
-    /// Writes the model as a safetensors file, whose metadata holds everything but the weights.
-    pub fn to_safetensors(&self) -> Result<Vec<u8>, Error> {
-        let about = About {
-            config: (),
-            license: self.license.clone(),
-            source: self.source.clone(),
-        };
-        safetensors::write(&self.tensors, about.to_metadata(ARCHITECTURE)?)
-    }
-
-    /// Reads a file that [`to_safetensors`](Self::to_safetensors) wrote.
-    ///
-    /// # Errors
-    ///
-    /// When the file is damaged, of another architecture, or lacks its license.
-    pub fn from_safetensors(bytes: &[u8]) -> Result<Self, Error> {
-        let (tensors, metadata) = safetensors::read(bytes)?;
-        let about: About<()> = About::from_metadata(metadata, ARCHITECTURE, "guise import inception")?;
-        Ok(Self {
-            tensors,
-            license: about.license,
-            source: about.source,
         })
     }
 

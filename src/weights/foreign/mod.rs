@@ -5,6 +5,7 @@
 
 mod batch_norm;
 mod clip;
+mod imported;
 mod inception;
 mod minilm;
 mod ncnn;
@@ -14,7 +15,8 @@ mod srvgg;
 mod vqgan;
 
 pub use clip::{ClipModel, ClipOptions};
-pub use inception::InceptionModel;
+pub use imported::{Importable, Imported};
+pub use inception::{InceptionConfig, InceptionModel};
 pub use minilm::SentenceEncoder;
 pub use srvgg::SuperResolution;
 pub use vqgan::VqGanModel;
@@ -99,6 +101,14 @@ pub enum Error {
 /// The tensors of a file by name: finite floats as `f32`, or what is wrong with others, as the end of a
 /// sentence. It is not yet an error, because it may be a tensor that is not needed.
 type Found = BTreeMap<String, Result<TensorData, String>>;
+
+/// The tensors of a file, PyTorch's or safetensors.
+fn read(bytes: &[u8]) -> Result<Found, Error> {
+    match pytorch::is_one(bytes) {
+        true => pytorch::read(bytes),
+        false => Ok(safetensors::read_any(bytes)?.0),
+    }
+}
 
 /// A float type in which weights are published, the lowest byte first.
 #[derive(Debug, Clone, Copy)]

@@ -4,7 +4,6 @@ use super::{Error, Float, Found, floats, no_floats, shortened};
 use crate::weights::Tensors;
 use burn::tensor::f16;
 use safetensors::{Dtype, SafeTensors, View};
-use serde::{Serialize, de::DeserializeOwned};
 use std::{borrow::Cow, collections::HashMap};
 
 /// Tensors have at most this many dimensions.
@@ -13,7 +12,7 @@ const MAX_RANK: usize = 8;
 /// Whatever a file says about itself, by key.
 pub type Metadata = HashMap<String, String>;
 
-fn fail(problem: impl Into<String>) -> Error {
+pub(super) fn fail(problem: impl Into<String>) -> Error {
     Error::Safetensors {
         problem: problem.into(),
     }
@@ -121,61 +120,4 @@ pub(super) fn read_any(bytes: &[u8]) -> Result<(Found, Metadata), Error> {
         found.insert(name.to_owned(), value);
     }
     Ok((found, header.metadata().clone().unwrap_or_default()))
-}
-
-/// What a converted model's file says about it besides the tensors.
-pub(super) struct About<C> {
-    /// The network's shape.
-    pub(super) config: C,
-    /// The license of the weights, an SPDX expression.
-    pub(super) license: String,
-    /// Where the weights come from, in words.
-    pub(super) source: String,
-}
-
-impl<C: Serialize + DeserializeOwned> About<C> {
-    /// As a file of a network of this architecture keeps it.
-    pub(super) fn to_metadata(&self, architecture: &str) -> Result<Metadata, Error> {
-        let config = serde_json::to_string(&self.config)
-            .map_err(|error| fail(format!("cannot be written: {error}")))?;
-        let fields = [
-            ("architecture", architecture),
-            ("config", &config),
-            ("licence", &self.license),
-            ("source", &self.source),
-        ];
-        Ok(Metadata::from(
-            fields.map(|(key, value)| (key.to_owned(), value.to_owned())),
-        ))
-    }
-
-    /// Out of a file that `command` must have written.
-    pub(super) fn from_metadata(
-        mut metadata: Metadata,
-        architecture: &str,
-        command: &str,
-    ) -> Result<Self, Error> {
-        let mut field = |key: &str| {
-            metadata
-                .remove(key)
-                .ok_or_else(|| fail(format!("does not state its {key}: make one with `{command}`")))
-        };
-        let stated = field("architecture")?;
-        if stated != architecture {
-            return Err(fail(format!(
-                "holds a network of the architecture {:?}, expected {architecture:?}: make one with `{command}`",
-                shortened(&stated)
-            )));
-        }
-        let config = serde_json::from_str(&field("config")?).map_err(|error| {
-            fail(format!(
-                "describes its network in a way that cannot be read: {error}"
-            ))
-        })?;
-        Ok(Self {
-            config,
-            license: field("licence")?,
-            source: field("source")?,
-        })
-    }
 }

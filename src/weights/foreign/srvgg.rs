@@ -1,33 +1,33 @@
 //! Super-resolution models: Real-ESRGAN's ncnn files in, safetensors out and in.
 
 use super::{
-    Error,
+    Error, Importable, Imported,
     ncnn::{Bin, Layer, parse_param},
-    safetensors::{self, About},
 };
 use crate::{
     networks::{
         NetworkConfig,
+        layers::ConfigError,
         super_resolution::srvgg::{SrvggNetCompact, SrvggNetCompactConfig},
     },
     weights::{self, Tensors, apply},
 };
 use burn::tensor::{Device, TensorData};
 
-/// The architecture's name in a safetensors file.
-const ARCHITECTURE: &str = "SRVGGNetCompact";
-
 /// A super-resolution model on the host.
-#[derive(Debug, Clone)]
-pub struct SuperResolution {
-    /// The network's shape.
-    pub config: SrvggNetCompactConfig,
-    /// Its weights by the names of its parameters.
-    pub tensors: Tensors,
-    /// The license of the weights, an SPDX expression.
-    pub license: String,
-    /// Where the weights come from, in words.
-    pub source: String,
+pub type SuperResolution = Imported<SrvggNetCompactConfig>;
+
+impl Importable for SrvggNetCompactConfig {
+    const ARCHITECTURE: &str = "SRVGGNetCompact";
+    const COMMAND: &str = "guise import realesrgan-ncnn";
+
+    fn check(&self) -> Result<(), ConfigError> {
+        self.validate()
+    }
+
+    fn for_others(&self) -> Vec<(&'static str, String)> {
+        vec![("scale", self.outscale.to_string())]
+    }
 }
 
 impl SuperResolution {
@@ -144,36 +144,6 @@ impl SuperResolution {
             tensors,
             license,
             source,
-        })
-    }
-
-    /// Writes the model as a safetensors file, whose metadata holds everything but the weights.
-    pub fn to_safetensors(&self) -> Result<Vec<u8>, Error> {
-        let about = About {
-            config: self.config.clone(),
-            license: self.license.clone(),
-            source: self.source.clone(),
-        };
-        let mut metadata = about.to_metadata(ARCHITECTURE)?;
-        metadata.insert("scale".into(), self.config.outscale.to_string());
-        safetensors::write(&self.tensors, metadata)
-    }
-
-    /// Reads a file that [`to_safetensors`](Self::to_safetensors) wrote.
-    ///
-    /// # Errors
-    ///
-    /// When the file is damaged, of another architecture, or lacks its license.
-    pub fn from_safetensors(bytes: &[u8]) -> Result<Self, Error> {
-        let (tensors, metadata) = safetensors::read(bytes)?;
-        let about: About<SrvggNetCompactConfig> =
-            About::from_metadata(metadata, ARCHITECTURE, "guise import realesrgan-ncnn")?;
-        about.config.validate()?;
-        Ok(Self {
-            config: about.config,
-            tensors,
-            license: about.license,
-            source: about.source,
         })
     }
 

@@ -1,9 +1,10 @@
 //! A CLIP's shape from the shapes of its tensors, as OpenAI's own loader does it.
 
-use super::{ClipOptions, Error, Tensors};
+use super::{ClipOptions, Error};
 use crate::networks::encoders::clip::{
     ClipConfig, ModifiedResNetConfig, TextConfig, TransformerConfig, VisualConfig, VitConfig,
 };
+use crate::weights::Tensors;
 
 /// Features for each attention head in OpenAI's models.
 const HEAD_WIDTH: usize = 64;

@@ -1,7 +1,8 @@
 //! The names that CLIP's tensors have in other programs, brought to those of OpenAI's release, and from there
 //! to those of our network's parameters.
 
-use super::{Error, Tensors};
+use super::Error;
+use crate::weights::Tensors;
 use crate::{
     networks::encoders::clip::{ClipConfig, VisualConfig},
     weights::foreign::{Found, batch_norm::fold, shortened},

@@ -3,18 +3,15 @@
 mod infer;
 mod layout;
 
-use super::{
-    Error, pytorch,
-    safetensors::{self, About},
-};
+use super::{Error, Importable, Imported, read};
 use crate::{
-    networks::encoders::clip::{Activation, Clip, ClipConfig},
-    weights::{Tensors, apply, check},
+    networks::{
+        encoders::clip::{Activation, Clip, ClipConfig},
+        layers::ConfigError,
+    },
+    weights::{apply, check},
 };
 use burn::{module::Module, tensor::Device};
-
-/// The architecture's name in a safetensors file.
-const ARCHITECTURE: &str = "CLIP";
 
 /// What the weights of a CLIP do not tell about it.
 #[derive(Debug, Clone)]
@@ -39,16 +36,15 @@ impl Default for ClipOptions {
 }
 
 /// A CLIP on the host.
-#[derive(Debug, Clone)]
-pub struct ClipModel {
-    /// The network's shape.
-    pub config: ClipConfig,
-    /// Its weights by the names of its parameters.
-    pub tensors: Tensors,
-    /// The license of the weights, an SPDX expression.
-    pub license: String,
-    /// Where the weights come from, in words.
-    pub source: String,
+pub type ClipModel = Imported<ClipConfig>;
+
+impl Importable for ClipConfig {
+    const ARCHITECTURE: &str = "CLIP";
+    const COMMAND: &str = "guise import clip";
+
+    fn check(&self) -> Result<(), ConfigError> {
+        self.validate()
+    }
 }
 
 impl ClipModel {
@@ -68,11 +64,7 @@ impl ClipModel {
         source: String,
         device: &Device,
     ) -> Result<Self, Error> {
-        let found = match pytorch::is_one(bytes) {
-            true => pytorch::read(bytes)?,
-            false => safetensors::read_any(bytes)?.0,
-        };
-        let mut tensors = layout::canonical(found)?;
+        let mut tensors = layout::canonical(read(bytes)?)?;
         let config = infer::config(&tensors, options)?;
         config.validate()?;
         tensors = layout::ours(tensors, &config)?;
@@ -82,33 +74,6 @@ impl ClipModel {
             tensors,
             license,
             source,
-        })
-    }
-
-    /// Writes the model as a safetensors file, whose metadata holds everything but the weights.
-    pub fn to_safetensors(&self) -> Result<Vec<u8>, Error> {
-        let about = About {
-            config: self.config.clone(),
-            license: self.license.clone(),
-            source: self.source.clone(),
-        };
-        safetensors::write(&self.tensors, about.to_metadata(ARCHITECTURE)?)
-    }
-
-    /// Reads a file that [`to_safetensors`](Self::to_safetensors) wrote.
-    ///
-    /// # Errors
-    ///
-    /// When the file is damaged, of another architecture, or lacks its license.
-    pub fn from_safetensors(bytes: &[u8]) -> Result<Self, Error> {
-        let (tensors, metadata) = safetensors::read(bytes)?;
-        let about: About<ClipConfig> = About::from_metadata(metadata, ARCHITECTURE, "guise import clip")?;
-        about.config.validate()?;
-        Ok(Self {
-            config: about.config,
-            tensors,
-            license: about.license,
-            source: about.source,
         })
     }
 

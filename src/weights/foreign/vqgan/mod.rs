@@ -3,15 +3,12 @@
 mod described;
 mod names;
 
-use super::{
-    Error, Found, pytorch,
-    safetensors::{self, About},
-    shortened,
-};
+use super::{Error, Found, Importable, Imported, read, shortened};
 use crate::{
     networks::{
         NetworkConfig,
         generators::vqgan::{VqGan, VqGanConfig},
+        layers::ConfigError,
     },
     weights::{Tensors, apply, shapes},
 };
@@ -21,24 +18,20 @@ use burn::{
 };
 use names::Names;
 
-/// The architecture's name in a safetensors file.
-const ARCHITECTURE: &str = "VQGAN";
-
 fn fail(problem: impl Into<String>) -> Error {
     Error::VqGan(problem.into())
 }
 
 /// A VQGAN on the host.
-#[derive(Debug, Clone)]
-pub struct VqGanModel {
-    /// The shape of the network.
-    pub config: VqGanConfig,
-    /// Its weights by the names of its parameters.
-    pub tensors: Tensors,
-    /// The license of the weights, an SPDX expression.
-    pub license: String,
-    /// Where the weights come from, in words.
-    pub source: String,
+pub type VqGanModel = Imported<VqGanConfig>;
+
+impl Importable for VqGanConfig {
+    const ARCHITECTURE: &str = "VQGAN";
+    const COMMAND: &str = "guise import vqgan";
+
+    fn check(&self) -> Result<(), ConfigError> {
+        self.validate()
+    }
 }
 
 impl VqGanModel {
@@ -109,33 +102,6 @@ impl VqGanModel {
         })
     }
 
-    /// Writes the model as a safetensors file, whose metadata holds everything but the weights.
-    pub fn to_safetensors(&self) -> Result<Vec<u8>, Error> {
-        let about = About {
-            config: self.config.clone(),
-            license: self.license.clone(),
-            source: self.source.clone(),
-        };
-        safetensors::write(&self.tensors, about.to_metadata(ARCHITECTURE)?)
-    }
-
-    /// Reads a file that [`to_safetensors`](Self::to_safetensors) wrote.
-    ///
-    /// # Errors
-    ///
-    /// When the file is damaged, of another architecture, or lacks its license.
-    pub fn from_safetensors(bytes: &[u8]) -> Result<Self, Error> {
-        let (tensors, metadata) = safetensors::read(bytes)?;
-        let about: About<VqGanConfig> = About::from_metadata(metadata, ARCHITECTURE, "guise import vqgan")?;
-        about.config.validate()?;
-        Ok(Self {
-            config: about.config,
-            tensors,
-            license: about.license,
-            source: about.source,
-        })
-    }
-
     /// The network on `device`, with frozen weights.
     ///
     /// # Errors
@@ -143,14 +109,6 @@ impl VqGanModel {
     /// When the weights are not those of this network.
     pub fn network(&self, device: &Device) -> Result<VqGan, Error> {
         Ok(apply(self.config.init(device).no_grad(), &self.tensors)?)
-    }
-}
-
-/// The tensors of a file, safetensors or PyTorch's.
-fn read(bytes: &[u8]) -> Result<Found, Error> {
-    match pytorch::is_one(bytes) {
-        true => pytorch::read(bytes),
-        false => Ok(safetensors::read_any(bytes)?.0),
     }
 }
 

@@ -78,7 +78,7 @@ test("what of a sentence is not read is said with the result", async () => {
 });
 
 test("a link with words leads to the same pictures, and other words to others", async () => {
-  const link = "#seed=7&variety=0.70&words=blue%20shirt&without=a%20hat&effort=draft&count=2";
+  const link = "#seed=8&variety=0.70&words=blue%20shirt&without=a%20hat&effort=draft&count=2";
   await open(link);
   const first = await pixels(page, ".wall li:not([hidden]) img");
   assert.equal(first.length, 2);
@@ -88,8 +88,7 @@ test("a link with words leads to the same pictures, and other words to others", 
   await page.close();
   await open(link.replace("blue%20shirt", "%E2%9C%A8%20old%20wizard"));
   const other = await pixels(page, ".wall li:not([hidden]) img");
-  // One of them may fit both best.
-  assert.ok(first.some((picture, index) => difference(picture, other[index]) > 2));
+  assert.ok(difference(first[0], other[0]) > 2);
 });
 
 test("what understands words says when it does not arrive, and comes at the second try", async () => {

@@ -1,5 +1,6 @@
 // Derives the engine for browsers without relaxed SIMD from the one that is compiled: every fused multiply-add becomes a
-// multiplication and an addition. Compiling twice would take twice the time for the same difference.
+// multiplication and an addition, and a minimum or maximum that may treat NaN and signed zeros as it likes becomes one that
+// does not. Compiling twice would take twice the time for the same difference.
 //
 // The operands a, b, c of a fused operation are on the stack, so `c` is put aside while `a b` is multiplied. That takes one
 // more local variable in each function that has such operations, and leaves everything else byte for byte as it is.
@@ -9,6 +10,8 @@ const [TYPES, FUNCTIONS, CODE] = [1, 3, 10];
 const V128 = 0x7b;
 const [LOCAL_GET, LOCAL_SET, SIMD] = [0x20, 0x21, 0xfd];
 const [F32X4_ADD, F32X4_MUL, RELAXED_MADD] = [0xe4, 0xe6, 0x105];
+// Relaxed minima and maxima, of single and double precision, and the strict ones, which are among what they may give.
+const STRICT = new Map([[0x10d, 0xe8], [0x10e, 0xe9], [0x10f, 0xf4], [0x110, 0xf5]]);
 const isRelaxed = (opcode) => opcode >= 0x100 && opcode <= 0x113;
 
 // Reads a program piece by piece.
@@ -101,6 +104,9 @@ function takeApart(body, parameters) {
     const simd = step(reader);
     if (simd === RELAXED_MADD) {
       parts.push(body.subarray(done, at), Buffer.from(apart));
+      done = reader.at;
+    } else if (STRICT.has(simd)) {
+      parts.push(body.subarray(done, at), Buffer.from([SIMD, ...number(STRICT.get(simd))]));
       done = reader.at;
     } else if (isRelaxed(simd)) {
       throw new Error(`relaxed instruction 0xfd ${simd} has no plain form here`);

@@ -55,6 +55,24 @@ test("operations within operations keep apart", () => {
   assert.deepEqual(run(plain(program(code)), [...A, ...B, ...C]), expected);
 });
 
+test("relaxed minima and maxima become strict ones", () => {
+  const bits = (values) => [...new Float64Array(new Float32Array(values).buffer)];
+  const [D, E] = [new Float32Array(new Float64Array([3, -7]).buffer), new Float32Array(new Float64Array([2, 5]).buffer)];
+  for (const [opcode, a, b, expected] of [
+    [0x10d, A, C, A.map((a, i) => Math.min(a, C[i]))],
+    [0x10e, A, C, A.map((a, i) => Math.max(a, C[i]))],
+  ]) {
+    const code = [...load(0), ...load(16), 0xfd, opcode & 0x7f | 0x80, opcode >> 7];
+    assert.deepEqual(run(plain(program(code)), [...a, ...b]), expected);
+  }
+  for (const [opcode, expected] of [[0x10f, [2, -7]], [0x110, [3, 5]]]) {
+    const code = [...load(0), ...load(16), 0xfd, opcode & 0x7f | 0x80, opcode >> 7];
+    const strict = plain(program(code));
+    assert.ok(!strict.equals(program(code)));
+    assert.deepEqual(bits(run(strict, [...D, ...E])), expected);
+  }
+});
+
 test("everything else stays byte for byte", () => {
   // The fused operation's bytes as a number: no instruction, so it must not be touched.
   const constant = [0xfd, 12, ...FUSE, 0, 0x80, 0x3f, ...FUSE, ...FUSE, 0, 0, 0x80, 0x3f];

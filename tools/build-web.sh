@@ -21,5 +21,5 @@ report() {
 report page 500000 dist/index.html dist/style-*.css dist/page-*.js dist/page-*_bg.wasm
 # A browser fetches one of the two engines: with relaxed SIMD, or plain.
 for kind in "" -plain; do
-    report "engine$kind" 4500000 dist/loader.js dist/engine-*.js dist/engine-????????????????"$kind"_bg.wasm
+    report "engine$kind" 4500000 dist/engine-*.js dist/engine-????????????????"$kind"_bg.wasm
 done

@@ -1,37 +1,55 @@
 // Trunk's last step: completes dist/index.html with what is only known after the build.
 //
 // 1. A second engine, for browsers without relaxed SIMD: plain.mjs makes it of the first.
-// 2. The engine's file name, which gets a hash of its contents here (Trunk names only the page's files so), and its size,
-//    for the loader and its progress bar.
+// 2. The engine's script: what wasm-bindgen made, then loader.js, which knows both programs by their hashes. Its name has a hash
+//    of its contents (Trunk names only the page's files so), and the page takes no other script than the one with this hash.
 // 3. The list of models that `guise site` writes for its sites, and a web manifest.
 // 4. The hash of Trunk's inline start script, so that a strict content security policy lets in exactly that script.
 // 5. The list of all that, each with its hash, in the service worker.
 
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { plain } from "./plain.mjs";
 
 const site = process.env.TRUNK_STAGING_DIR ?? "dist";
 const file = join(site, "index.html");
-let html = readFileSync(file, "utf8");
 
-function replaceOnce(from, to) {
-  if (html.split(from).length !== 2) throw new Error(`${file}: expected exactly one ${from}`);
-  html = html.replace(from, () => to);
+function replaceOnce(text, from, to, where = file) {
+  if (text.split(from).length !== 2) throw new Error(`${where}: expected exactly one ${from}`);
+  return text.replace(from, () => to);
 }
 
-const parts = ["engine.js", "engine_bg.wasm"].map((name) => join(site, name));
-const contents = createHash("sha256");
-for (const part of parts) contents.update(readFileSync(part));
-const engine = `engine-${contents.digest("hex").slice(0, 16)}`;
-const bytes = statSync(parts[1]).size;
-writeFileSync(join(site, `${engine}-plain_bg.wasm`), plain(readFileSync(parts[1])));
-renameSync(parts[0], join(site, `${engine}.js`));
-renameSync(parts[1], join(site, `${engine}_bg.wasm`));
-replaceOnce(
-  '<meta name="guise-engine" content="" data-bytes="">',
-  `<meta name="guise-engine" content="${engine}" data-bytes="${bytes}">`,
+const digest = (kind, contents, encoding) => createHash(kind).update(contents).digest(encoding);
+
+const [bindgen, compiled] = ["engine.js", "engine_bg.wasm"].map((name) => join(site, name));
+const fused = readFileSync(compiled);
+const programs = { "_bg.wasm": fused, "-plain_bg.wasm": plain(fused) };
+const facts = Object.entries(programs).map(([ending, contents]) => [
+  ending,
+  { bytes: contents.length, sha256: digest("sha256", contents, "base64") },
+]);
+const exported = "export { initSync, __wbg_init as default };";
+let loader = readFileSync(new URL("loader.js", import.meta.url), "utf8");
+loader = replaceOnce(loader, 'import init from "./engine.js";', "const init = __wbg_init;", "loader.js");
+loader = replaceOnce(
+  loader,
+  "const PROGRAMS = {};",
+  `const PROGRAMS = ${JSON.stringify(Object.fromEntries(facts))};`,
+  "loader.js",
+);
+// In braces, so that its names are its own.
+const script = `${replaceOnce(readFileSync(bindgen, "utf8"), exported, "", bindgen)}\n{\n${loader}}\n`;
+const engine = `engine-${digest("sha256", script, "hex").slice(0, 16)}`;
+for (const [ending, contents] of Object.entries(programs)) writeFileSync(join(site, engine + ending), contents);
+writeFileSync(join(site, `${engine}.js`), script);
+for (const name of [bindgen, compiled]) rmSync(name);
+
+let html = readFileSync(file, "utf8");
+html = replaceOnce(
+  html,
+  '<meta name="guise-engine" content="" data-integrity="">',
+  `<meta name="guise-engine" content="${engine}" data-integrity="sha384-${digest("sha384", script, "base64")}">`,
 );
 
 // What each model is stands in its own manifest.
@@ -57,16 +75,16 @@ writeFileSync(join(site, "site.webmanifest"), `${JSON.stringify(webManifest, nul
 // Scripts with an address are files of this site, which the policy lets in.
 const scripts = [...html.matchAll(/<script\b(?![^>]*\bsrc=)[^>]*>([^]*?)<\/script>/g)].map((match) => match[1]);
 if (scripts.length !== 1) throw new Error(`${file}: expected one inline script, found ${scripts.length}`);
-const hash = createHash("sha256").update(scripts[0]).digest("base64");
+const hash = digest("sha256", scripts[0], "base64");
 // A comment above the policy names the placeholder too; only the one inside the policy counts.
-replaceOnce("'wasm-unsafe-eval' START_SCRIPT;", `'wasm-unsafe-eval' 'sha256-${hash}';`);
+html = replaceOnce(html, "'wasm-unsafe-eval' START_SCRIPT;", `'wasm-unsafe-eval' 'sha256-${hash}';`);
 
 writeFileSync(file, html);
 
 const WORKER = "sw.js";
 const own = readdirSync(site, { withFileTypes: true }).filter((entry) => entry.isFile() && entry.name !== WORKER);
 const hashes = own
-  .map(({ name }) => [name, createHash("sha256").update(readFileSync(join(site, name))).digest("hex")])
+  .map(({ name }) => [name, digest("sha256", readFileSync(join(site, name)), "hex")])
   .sort(([a], [b]) => (a < b ? -1 : 1));
 const worker = readFileSync(join(site, WORKER), "utf8");
 const list = /^const FILES = .*;$/gm;

@@ -1,10 +1,18 @@
-// Starts the engine in its worker and reports how much of it has arrived, in the words of web/src/protocol.rs.
-// The page names the engine's files in this script's address: their names change with their contents. An engine starts its
-// assistants by the same address with `assists` at its end, and hands them its own compiled program.
+// The end of the engine's script, which web/finish.mjs puts together: what wasm-bindgen made comes first. Fetches the engine's
+// program and starts it, and reports how much of it has arrived, in the words of web/src/protocol.rs.
+//
+// The page starts the script from a blob, so that its own policy holds in the worker as well. A blob has no place on the site:
+// the worker's name is the address of the script there, without its ending. An engine starts its assistants from the same blob,
+// with `#assists` at the end of the name, and hands them its own compiled program.
 
-const address = new URL(import.meta.url).searchParams;
-const engine = address.get("engine") ?? "";
-const total = Number(address.get("bytes"));
+import init from "./engine.js";
+
+// The two programs by the endings of their names: how many bytes they have, and their sha256. Written by web/finish.mjs.
+const PROGRAMS = {};
+
+const address = new URL(self.name);
+const assists = address.hash === "#assists";
+address.hash = "";
 
 // A program that fuses one multiplication with an addition, which is all of relaxed SIMD that the engine uses. Browsers that
 // do not know it get the engine that multiplies and then adds: the same pictures, a little later.
@@ -12,6 +20,16 @@ const RELAXED_SIMD = new Uint8Array([
   0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 5, 1, 0x60, 0, 1, 0x7b, 3, 2, 1, 0, 10, 0x13, 1, 0x11, 0,
   ...[0x41, 0, 0xfd, 15], ...[0x41, 0, 0xfd, 15], ...[0x41, 0, 0xfd, 15], 0xfd, 0x85, 2, 0x0b,
 ]);
+
+const ending = WebAssembly.validate(RELAXED_SIMD) ? "_bg.wasm" : "-plain_bg.wasm";
+const program = address.href + ending;
+const { bytes: total, sha256 } = PROGRAMS[ending];
+
+class Changed extends Error {
+  constructor() {
+    super("its program is not the one that this page was built with");
+  }
+}
 
 function say(reply) {
   postMessage({ text: JSON.stringify(reply) });
@@ -23,13 +41,10 @@ function handedOver() {
 }
 
 async function start() {
-  if (!/^engine-[0-9a-f]+$/.test(engine)) throw new Error("the page names no engine");
-  const [{ default: init }, program] = await Promise.all([
-    import(`./${engine}.js`),
-    address.has("assists") ? handedOver() : fetched(),
-  ]);
-  await init({ module_or_path: program });
-  if (!address.has("assists")) say({ Engine: { program: name(), bytes: fetchedBytes() } });
+  // What was changed may be the copy in the browser's own cache.
+  const fetched = () => compiled("default").catch((error) => (error instanceof Changed ? compiled("reload") : Promise.reject(error)));
+  await init({ module_or_path: await (assists ? handedOver() : fetched()) });
+  if (!assists) say({ Engine: { program: program.split("/").at(-1), bytes: fetchedBytes() } });
 }
 
 // What came over the network, where the browser says it: nothing of what a cache had.
@@ -38,25 +53,36 @@ function fetchedBytes() {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-function name() {
-  return `${engine}${WebAssembly.validate(RELAXED_SIMD) ? "" : "-plain"}_bg.wasm`;
-}
-
-async function fetched() {
-  const response = await fetch(`./${name()}`);
+// The program, compiled while it arrives and looked at before it runs.
+async function compiled(cache) {
+  // Over an unsafe connection scripts can hash nothing. There the browser checks the file, and gives it out only after that.
+  const integrity = crypto.subtle ? "" : `sha256-${sha256}`;
+  const response = await fetch(program, { cache, integrity });
   if (!response.ok) throw new Error(`the server answered ${response.status}`);
+  const pieces = [];
   let done = 0;
   const counted = response.body.pipeThrough(
     new TransformStream({
-      transform(chunk, controller) {
-        done += chunk.byteLength;
+      transform(piece, controller) {
+        pieces.push(piece);
+        done += piece.byteLength;
         say({ Progress: { stage: "Engine", done, total: Math.max(total, done) } });
-        controller.enqueue(chunk);
+        controller.enqueue(piece);
       },
     }),
   );
   // The type is set here so that the engine compiles while it arrives even from servers that do not know .wasm.
-  return new Response(counted, { headers: { "content-type": "application/wasm" } });
+  const typed = new Response(counted, { headers: { "content-type": "application/wasm" } });
+  const result = await WebAssembly.compileStreaming(typed).catch((error) => error);
+  if (result instanceof Error && !(result instanceof WebAssembly.CompileError)) throw result;
+  if (!integrity && (await digest(pieces)) !== sha256) throw new Changed();
+  if (result instanceof Error) throw result;
+  return result;
+}
+
+async function digest(pieces) {
+  const hash = await crypto.subtle.digest("SHA-256", await new Blob(pieces).arrayBuffer());
+  return btoa(String.fromCharCode(...new Uint8Array(hash)));
 }
 
 start().catch((error) => {

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { difference, guided, launch, newVisitor, openSite, pixels, visit } from "./harness.mjs";
+import { changeScript, difference, guided, launch, newVisitor, openSite, pixels, visit } from "./harness.mjs";
 
 let browser, site, context, page;
 
@@ -29,37 +29,41 @@ let letIn;
 function onDevice(properties, trouble = () => {}) {
   const open = new Promise((done) => (letIn = done));
   site.faults["assistant-Ready"] = (_, response) => open.then(() => response.end());
-  site.faults["loader.js"] = async (request, response) => {
-    const loader = await readFile(join(site.dir, "loader.js"), "utf8");
-    const assists = new URL(request.url, site.url).searchParams.has("assists");
-    const first = assists ? `(${report})();(${trouble})();` : `(${pretend})(${JSON.stringify(properties)});`;
-    response.setHeader("content-type", "text/javascript");
-    response.end(`${first}\n${loader}`);
-  };
+  const first = `if (self.name.endsWith("#assists")) {
+    (${report})();
+    (${trouble})();
+  } else (${pretend})(${JSON.stringify(properties)});`;
+  changeScript(site, (script) => `${first}\n${script}`);
 }
 
 function pretend(properties) {
   for (const [name, value] of Object.entries(properties)) Object.defineProperty(navigator, name, { value });
+  self.Worker = class extends Worker {
+    constructor(...given) {
+      super(...given);
+      fetch(new URL("assistant-called", self.name));
+    }
+  };
 }
 
 function report() {
   const say = self.postMessage;
   const note = async ({ text }) => {
     const [, word] = text?.match(/^\W*(Refine|Ready|Done|Cancelled)\b/) ?? [];
-    if (word) await fetch(`./assistant-${word}`);
+    if (word) await fetch(new URL(`assistant-${word}`, self.name));
     return word;
   };
   self.postMessage = async (message, ...more) => {
     const noted = note(message);
     if (/"Ready"/.test(message.text)) await noted;
     say.call(self, message, ...more);
-    if (/"Ready"/.test(message.text)) fetch("./assistant-there");
+    if (/"Ready"/.test(message.text)) fetch(new URL("assistant-there", self.name));
   };
   addEventListener("message", ({ data }) => note(data));
 }
 
 const happened = (word) => site.requests.filter((name) => name === `assistant-${word}`).length;
-const called = () => site.requests.filter((name) => name === "loader.js").length - 1;
+const called = () => happened("called");
 const until = async (what) => {
   for (const start = performance.now(); !what(); await page.waitForTimeout(20)) {
     assert.ok(performance.now() - start < 60_000, `still not: ${what}; ${site.requests.join(" ")}`);
@@ -228,35 +232,28 @@ for (const [name, trouble] of Object.entries(troubles)) {
   });
 }
 
-test("a loader or weights that are gone when assistants ask for them are done without", async () => {
+test("weights that are gone when assistants ask for them are done without", async () => {
   const expected = await alone();
+  const file = "image_tower.gguf";
+  onDevice({ hardwareConcurrency: 2 });
+  let refused = 0;
+  site.faults[file] = (_, response) => {
+    if (site.requests.filter((name) => name === file).length === 1) {
+      return readFile(join(site.bundle, file)).then((it) => response.end(it));
+    }
+    refused += 1;
+    response.writeHead(404).end();
+  };
   // Over an unsafe connection nothing is kept, so that assistants fetch the weights again.
-  for (const [file, refuse] of [
-    ["loader.js", (request) => request.url.includes("assists")],
-    ["image_tower.gguf", () => site.requests.filter((name) => name === "image_tower.gguf").length > 1],
-  ]) {
-    onDevice({ hardwareConcurrency: 2 });
-    const serve = site.faults[file] ?? ((_, response) => readFile(join(site.bundle, file)).then((it) => response.end(it)));
-    let refused = 0;
-    site.faults[file] = (request, response) => {
-      if (!refuse(request)) return serve(request, response);
-      refused += 1;
-      response.writeHead(404).end();
-    };
-    site.requests.length = 0;
-    page = await visit(context, site.unsafeUrl + WISH);
-    await guided(page);
-    await until(() => refused >= 1);
-    await go(OTHER);
-    await guided(page);
-    await go(WISH);
-    await guided(page);
-    same(await result(), expected);
-    assert.deepEqual([refused > 0, called(), happened("Refine")], [true, 1, 0], file);
-    assert.deepEqual(page.problems, []);
-    await page.close();
-    delete site.faults[file];
-  }
+  page = await visit(context, site.unsafeUrl + WISH);
+  await guided(page);
+  await until(() => refused >= 1);
+  await go(OTHER);
+  await guided(page);
+  await go(WISH);
+  await guided(page);
+  same(await result(), expected);
+  assert.deepEqual([refused > 0, called(), happened("Refine")], [true, 1, 0]);
 });
 
 // What becomes of an assistant in the middle of its work: each does something to itself at its third step.

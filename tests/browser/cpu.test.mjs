@@ -1,10 +1,12 @@
 // The whole way of a visitor whose browser has no WebGPU, on the processor.
 
 import assert from "node:assert/strict";
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
-import { difference, drawNatively, drawn, launch, newVisitor, openSite, pixels, readPng, visit } from "./harness.mjs";
+import {
+  changeScript, difference, drawNatively, drawn, launch, newVisitor, openSite, pixels, readPng, visit,
+} from "./harness.mjs";
 
 let browser, site, context, page;
 
@@ -56,13 +58,11 @@ test("a browser without relaxed SIMD gets the plain engine, which draws the same
   const fused = await pixels(page, ".wall img");
   assert.ok(site.requests.some((name) => /^engine-[0-9a-f]{16}_bg[.]wasm$/.test(name)), "Chromium has relaxed SIMD");
   await page.close();
-  const loader = await readFile(join(site.bundle, "../../loader.js"), "utf8");
   const probe = "WebAssembly.validate(RELAXED_SIMD)";
-  assert.ok(loader.includes(probe));
-  site.faults["loader.js"] = (request, response) => {
-    response.setHeader("content-type", "text/javascript");
-    response.end(loader.replace(probe, "false"));
-  };
+  changeScript(site, (script) => {
+    assert.ok(script.includes(probe));
+    return script.replace(probe, "false");
+  });
   const other = await newVisitor(browser);
   try {
     page = await visit(other, `${site.url}#seed=100&variety=0.70`);
@@ -73,7 +73,7 @@ test("a browser without relaxed SIMD gets the plain engine, which draws the same
       assert.ok(difference(picture, fused[index]) <= 2, `avatar ${100 + index}`);
     }
   } finally {
-    delete site.faults["loader.js"];
+    site.faults = {};
     assert.deepEqual(page.problems, []);
     await other.close();
     page = await context.newPage();

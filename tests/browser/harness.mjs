@@ -1,6 +1,8 @@
 // What every browser test needs: a site to break, a browser to open it in, and eyes that see whether something was blocked.
 
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -81,14 +83,30 @@ export async function openSite(bundle = BUNDLE, others = {}) {
   return site;
 }
 
+// Has the site's engine and its assistants run what `change` makes of their script. The page is one that names this script.
+export function changeScript(site, change) {
+  const html = readFileSync(join(site.dir, "index.html"), "utf8");
+  const [name] = html.match(/engine-[0-9a-f]+/);
+  const script = change(readFileSync(join(site.dir, `${name}.js`), "utf8"));
+  const integrity = `sha384-${createHash("sha384").update(script).digest("base64")}`;
+  const page = html.replace(/data-integrity="[^"]*"/, `data-integrity="${integrity}"`);
+  const answer = (type, contents) => (_, response) => {
+    response.setHeader("content-type", type);
+    response.end(contents);
+  };
+  site.faults[`${name}.js`] = answer("text/javascript", script);
+  site.faults[""] = answer("text/html", page);
+}
+
+// Has them call this function before anything else.
+export function runFirst(site, first, given = []) {
+  changeScript(site, (script) => `(${first})(...${JSON.stringify(given)});\n${script}`);
+}
+
 // Has the site's engine count what it launches on the graphics adapter, from the start of its worker. The function that comes
 // back tells how often each program of the page's engine was launched.
 export function countLaunches(site) {
-  site.faults["loader.js"] = async (_, response) => {
-    const loader = await readFile(join(site.dir, "loader.js"), "utf8");
-    response.setHeader("content-type", "text/javascript");
-    response.end(`(${countInWorker})();\n${loader}`);
-  };
+  runFirst(site, countInWorker);
   return (page) => page.workers()[0].evaluate(() => self.launches);
 }
 

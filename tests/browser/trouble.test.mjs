@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFile, readdir, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { drawn, launch, newVisitor, openSite, visit } from "./harness.mjs";
+import { drawn, launch, newVisitor, openSite, runFirst, visit } from "./harness.mjs";
 
 let browser, site, context, page;
 
@@ -264,15 +264,6 @@ test("an unsafe connection, without storage, WebGPU or clipboard, is good enough
   await page.getByText(/Copy the link from the address bar/).waitFor();
 });
 
-// Has the engine's worker run this before anything else.
-function inWorker(trouble) {
-  site.faults["loader.js"] = async (_, response) => {
-    const loader = await readFile(join(site.dir, "loader.js"), "utf8");
-    response.setHeader("content-type", "text/javascript");
-    response.end(`(${trouble})();\n${loader}`);
-  };
-}
-
 test("an engine that does not arrive is a sentence and a way on", async () => {
   const [engine] = (await readFile(join(site.dir, "index.html"), "utf8")).match(/engine-[0-9a-f]+/);
   const half = async (_, response) => {
@@ -280,7 +271,7 @@ test("an engine that does not arrive is a sentence and a way on", async () => {
     response.writeHead(200, { "content-type": "application/wasm", "content-length": contents.length });
     response.write(contents.subarray(0, contents.length >> 1));
   };
-  for (const [name, fault] of [["loader.js", () => {}], [`${engine}_bg.wasm`, half]]) {
+  for (const [name, fault] of [[`${engine}.js`, () => {}], [`${engine}_bg.wasm`, half]]) {
     site.faults[name] = fault;
     await context.clock.install();
     page = await visit(context, site.url);
@@ -297,7 +288,7 @@ test("an engine that does not arrive is a sentence and a way on", async () => {
 });
 
 test("an engine that has died in silence is a sentence and a way on, and one that is slow goes on", async () => {
-  inWorker(() => {
+  runFirst(site, () => {
     self.held = [];
     addEventListener("message", (event) => {
       if (!self.deaf) return;
@@ -336,7 +327,7 @@ test("storage that does not answer is not waited for", async () => {
     () => (Cache.prototype.put = () => new Promise(() => {})),
   ];
   for (const trouble of troubles) {
-    inWorker(trouble);
+    runFirst(site, trouble);
     page = await visit(context, site.url);
     await drawn(page);
     assert.match(await page.locator("footer").textContent(), /keeps nothing for the next visit/);

@@ -7,7 +7,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { PNG } from "pngjs";
 import { fusedOperations } from "../../web/plain.mjs";
-import { difference, drawNatively, drawn, guided, launch, newVisitor, openSite, pixels, readPng, visit } from "./harness.mjs";
+import {
+  changeScript, difference, drawNatively, drawn, guided, launch, newVisitor, openSite, pixels, readPng, runFirst, visit,
+} from "./harness.mjs";
 
 let browser;
 
@@ -20,14 +22,6 @@ after(() => browser?.close());
 const SLOW = 180_000;
 
 // Has the site's engine compile other programs for the graphics adapter than it means to, from the start of its worker.
-function breakShaders(site) {
-  site.faults["loader.js"] = async (_, response) => {
-    const loader = await readFile(join(site.dir, "loader.js"), "utf8");
-    response.setHeader("content-type", "text/javascript");
-    response.end(`(${breakInWorker})();\n${loader}`);
-  };
-}
-
 function breakInWorker() {
   self.broken = 0;
   const compile = GPUDevice.prototype.createShaderModule;
@@ -41,16 +35,23 @@ function breakInWorker() {
   };
 }
 
-// Changes the site's engine: every fused product and sum subtracts the product (relaxed_madd becomes relaxed_nmadd).
+// Changes the site's engine: every fused product and sum subtracts the product (relaxed_madd becomes relaxed_nmadd). The page
+// takes it as its own.
 async function breakFusedKernels(site) {
   const names = (await readdir(site.dir)).filter((name) => /^engine-.*_bg[.]wasm$/.test(name) && !name.includes("plain"));
   assert.equal(names.length, 1);
   const path = join(site.dir, names[0]);
   const program = await readFile(path);
+  const hash = () => createHash("sha256").update(program).digest("base64");
+  const before = hash();
   const places = fusedOperations(program);
   for (const at of places) program[at + 1] = 0x86;
   assert.ok(places.length > 100, `${places.length} instructions`);
   await writeFile(path, program);
+  changeScript(site, (script) => {
+    assert.ok(script.includes(before));
+    return script.replace(before, hash());
+  });
 }
 
 async function sameAsNative(page, site) {
@@ -66,7 +67,7 @@ test("a broken WebGPU kernel is passed over for the processor, and that is said"
   const site = await openSite();
   const context = await newVisitor(browser);
   try {
-    breakShaders(site);
+    runFirst(site, breakInWorker);
     const page = await visit(context, `${site.url}?device=webgpu#seed=100&variety=0.70`);
     await drawn(page, SLOW);
     assert.ok((await page.workers()[0].evaluate(() => self.broken)) > 0, "something was broken");
@@ -146,5 +147,73 @@ test("a guided step that comes out otherwise is passed over until nothing is lef
   } finally {
     await context.close();
     await site.close();
+  }
+});
+
+// Nothing of the engine runs that is not what the page was built with.
+
+// Answers with the file's contents, of which one byte is another.
+function changeByte(site, name) {
+  site.faults[name] = async (request, response) => {
+    const contents = await readFile(join(site.dir, name));
+    contents[contents.length - 9] ^= 1;
+    response.setHeader("content-type", name.endsWith(".js") ? "text/javascript" : "application/wasm");
+    response.end(contents);
+  };
+}
+
+test("an engine of which one byte was changed is refused, in a sentence with a way on", async () => {
+  const site = await openSite();
+  const [engine] = (await readFile(join(site.dir, "index.html"), "utf8")).match(/engine-[0-9a-f]+/);
+  try {
+    for (const [name, url, sentence] of [
+      [`${engine}.js`, site.url, `${engine}.js is not the script that this page was built with, so it is not run.`],
+      [`${engine}.js`, site.unsafeUrl, `${engine}.js is not the script that this page was built with, so it is not run.`],
+      [`${engine}_bg.wasm`, site.url, "its program is not the one that this page was built with"],
+      // Nothing but the browser can hash there, and it does not say why it refuses.
+      [`${engine}_bg.wasm`, site.unsafeUrl, "The engine could not be loaded"],
+    ]) {
+      const context = await newVisitor(browser);
+      changeByte(site, name);
+      const page = await visit(context, url);
+      const alert = page.locator(".prompt [role=alert]");
+      await alert.getByText(sentence).waitFor();
+      site.faults = {};
+      await alert.getByRole("button", { name: "Try again" }).click();
+      await drawn(page);
+      await context.close();
+    }
+  } finally {
+    await site.close();
+  }
+});
+
+test("the page's policy holds in the engine's worker, whatever it runs", async () => {
+  const site = await openSite();
+  const elsewhere = await openSite();
+  const context = await newVisitor(browser);
+  try {
+    runFirst(
+      site,
+      `(elsewhere) => {
+        const outcome = (promise) => promise.then(() => "done", (error) => error.name);
+        self.tried = Promise.all([
+          outcome(fetch(elsewhere, { mode: "no-cors" })),
+          outcome((async () => (0, eval)("1"))()),
+          outcome(import(elsewhere + "start.js")),
+          outcome(fetch(new URL("start.js", self.name))),
+        ]);
+      }`,
+      [elsewhere.url],
+    );
+    const page = await visit(context, site.url);
+    await drawn(page);
+    const tried = await page.workers()[0].evaluate(() => self.tried);
+    assert.deepEqual(tried, ["TypeError", "EvalError", "TypeError", "done"]);
+    assert.deepEqual(elsewhere.requests, []);
+  } finally {
+    await context.close();
+    await site.close();
+    await elsewhere.close();
   }
 });

@@ -140,7 +140,6 @@ fn a_model_and_a_page_become_a_site() {
         "icon-77.svg",
         "index.html",
         "licenses.html",
-        "loader.js",
         "models/index.json",
         "page-1a2b.js",
         "page-1a2b_bg.wasm",

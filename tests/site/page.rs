@@ -9,6 +9,7 @@ use std::{
 
 /// The engine's name in the page.
 pub const ENGINE: &str = "engine-0123456789abcdef";
+const ENGINE_SCRIPT: &str = "export default 2;";
 
 /// Trunk's start script, in its form.
 pub const SCRIPT: &str =
@@ -27,11 +28,10 @@ pub fn write(parent: &Path, style: &str) -> PathBuf {
         ("icon-77.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>"),
         ("page-1a2b.js", "export default 1;"),
         ("page-1a2b_bg.wasm", "the page"),
-        ("loader.js", "export {};"),
         ("start.js", "(function () {})();"),
         ("site.webmanifest", "the page's own"),
         ("sw.js", "const FILES = {\"page-1a2b.js\":\"00\"};\nself;\n"),
-        (&format!("{ENGINE}.js"), "export default 2;"),
+        (&format!("{ENGINE}.js"), ENGINE_SCRIPT),
         (&format!("{ENGINE}_bg.wasm"), "the engine"),
         (&format!("{ENGINE}-plain_bg.wasm"), "the plain engine"),
     ];
@@ -59,8 +59,11 @@ pub fn write(parent: &Path, style: &str) -> PathBuf {
     let html = [
         ("  </head>", built.as_str()),
         (
-            "<meta name=\"guise-engine\" content=\"\" data-bytes=\"\">",
-            &format!("<meta name=\"guise-engine\" content=\"{ENGINE}\" data-bytes=\"10\">"),
+            "<meta name=\"guise-engine\" content=\"\" data-integrity=\"\">",
+            &format!(
+                "<meta name=\"guise-engine\" content=\"{ENGINE}\" data-integrity=\"{}\">",
+                integrity(ENGINE_SCRIPT)
+            ),
         ),
         (
             "'wasm-unsafe-eval' START_SCRIPT;",

@@ -15,16 +15,18 @@ pub struct Link {
 }
 
 impl Link {
-    /// Starts the loader at `address`. `on_reply` hears everything the worker says, `on_crash` that it has
-    /// died.
+    /// Starts the engine's script at the address `script` as a worker called `name`, which tells it where its program
+    /// lies (`web/loader.js`). `on_reply` hears everything the worker says, `on_crash` that it has died.
     pub fn open(
-        address: &str,
+        script: &str,
+        name: &str,
         on_reply: impl Fn(Reply, Option<ArrayBuffer>) + 'static,
         on_crash: impl Fn() + 'static,
     ) -> Result<Self, JsValue> {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
-        let worker = Worker::new_with_options(address, &options)?;
+        options.set_name(name);
+        let worker = Worker::new_with_options(script, &options)?;
         let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
             if let Some((reply, bytes)) = unpack(&event.data()) {
                 on_reply(reply, bytes);

@@ -169,7 +169,7 @@ pub enum Request {
 /// What the engine is busy with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stage {
-    /// Bytes of the engine itself are arriving (said by `loader.js`, before the engine can speak).
+    /// Bytes of the engine itself are arriving (said by `web/loader.js`, before the engine can speak).
     Engine,
     /// Bytes of the model are arriving.
     Download,
@@ -287,7 +287,7 @@ pub enum WayOn {
 pub enum Reply {
     /// The engine runs and listens.
     Awake,
-    /// What the engine runs (said by `loader.js`).
+    /// What the engine runs (said by `web/loader.js`).
     Engine {
         /// The name of the program's file.
         program: String,

@@ -157,6 +157,7 @@ impl Html {
             ("script-src", "'self'"),
             ("script-src", "'wasm-unsafe-eval'"),
             ("worker-src", "'self'"),
+            ("worker-src", "blob:"),
             ("connect-src", "'self'"),
             ("style-src", "'self'"),
             ("img-src", "'self'"),
@@ -269,7 +270,7 @@ mod tests {
     fn policy() -> String {
         let hash = integrity::<Sha256>("sha256", SCRIPT.as_bytes());
         format!(
-            "default-src 'none'; script-src 'self' 'wasm-unsafe-eval' '{hash}'; worker-src 'self'; \
+            "default-src 'none'; script-src 'self' 'wasm-unsafe-eval' '{hash}'; worker-src 'self' blob:; \
              connect-src 'self'; \
              style-src 'self'; img-src 'self' blob:; manifest-src 'self'"
         )

@@ -132,7 +132,7 @@ fn check_links(html: &Html, files: &BTreeMap<String, Found>) -> anyhow::Result<(
     Ok(())
 }
 
-/// Checks that the engine that the document names is there.
+/// Checks that the engine is there, and that its script is the one that the document names.
 fn check_engine(html: &Html, files: &BTreeMap<String, Found>) -> anyhow::Result<()> {
     let tag = html.meta("name", "guise-engine")?;
     let engine = tag.get("content").unwrap_or_default();
@@ -142,20 +142,16 @@ fn check_engine(html: &Html, files: &BTreeMap<String, Found>) -> anyhow::Result<
         "its engine is {engine:?}, expected a name such as engine-0123456789abcdef: the build was not \
          finished"
     );
-    let program = format!("{engine}_bg.wasm");
-    for name in [
-        "loader.js",
-        &format!("{engine}.js"),
-        &program,
-        &format!("{engine}-plain_bg.wasm"),
-    ] {
-        ensure!(files.contains_key(name), "{name} is not beside it");
+    for ending in [".js", "_bg.wasm", "-plain_bg.wasm"] {
+        let name = format!("{engine}{ending}");
+        ensure!(files.contains_key(&name), "{name} is not beside it");
     }
-    let bytes = files[&program].piece.file.bytes;
-    let said = tag.get("data-bytes").unwrap_or_default();
+    let script = &files[&format!("{engine}.js")];
+    let integrity = tag.get("data-integrity").unwrap_or_default();
     ensure!(
-        said == bytes.to_string(),
-        "it says that {program} has {said:?} bytes, which are {bytes}"
+        has_integrity(&read_at_most(&script.path, script.piece.file.bytes)?, integrity),
+        "{} is not the script that it names: its hash is not {integrity:?}",
+        script.path.display()
     );
     Ok(())
 }

@@ -11,7 +11,7 @@ mod patience;
 use super::{
     address::wish_from,
     facts::{Activity, Avatar, Facts, Question, Trouble, Upload, What, now_ms},
-    link,
+    link::Script,
     offline::Offline,
     share::{FRAMES, Look, Theme},
 };
@@ -22,6 +22,8 @@ use crate::{
 use js_sys::ArrayBuffer;
 use leptos::prelude::*;
 use std::collections::BTreeMap;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::AbortController;
 
 /// The state of the page. Copies share it.
 #[derive(Clone, Copy)]
@@ -71,6 +73,10 @@ pub struct Studio {
     remark: StoredValue<String>,
     /// For how many seconds the engine has been silent.
     silent_secs: StoredValue<u32>,
+    /// The engine's script, once it is there.
+    script: StoredValue<Option<Script>, LocalStorage>,
+    /// Ends the fetching of the script.
+    fetching: StoredValue<Option<AbortController>, LocalStorage>,
     link: StoredValue<Option<Link>, LocalStorage>,
 }
 
@@ -107,6 +113,8 @@ impl Studio {
             may_fetch: StoredValue::new(false),
             remark: StoredValue::new(String::new()),
             silent_secs: StoredValue::new(0),
+            script: StoredValue::new_local(None),
+            fetching: StoredValue::new_local(None),
             link: StoredValue::new_local(None),
         };
         if look.is_none() && !fragment.is_empty() {
@@ -122,14 +130,39 @@ impl Studio {
         self.facts.set(None);
         self.opening.set_value(String::new());
         self.begin(Stage::Engine, "");
-        let opened = link::open(
-            move |reply, bytes| self.hear(reply, bytes),
-            move || self.lost("The engine stopped unexpectedly."),
-        );
-        match opened {
-            Ok(link) => self.link.set_value(Some(link)),
-            Err(_) => self.fail("This browser could not start the engine.", vec![WayOn::TryAgain]),
+        self.link.set_value(None);
+        let abort = AbortController::new().ok();
+        // What is still being fetched when a visitor has it begin again is fetched too slowly.
+        if let Some(earlier) = self
+            .fetching
+            .try_update_value(|it| std::mem::replace(it, abort.clone()))
+            .flatten()
+        {
+            earlier.abort();
         }
+        let signal = abort.map(|abort| abort.signal());
+        spawn_local(async move {
+            let script = match self.script.get_value() {
+                Some(script) => Ok(script),
+                None => Script::fetch(signal.as_ref()).await,
+            };
+            if signal.is_some_and(|signal| signal.aborted()) {
+                return;
+            }
+            let script = match script {
+                Ok(script) => script,
+                Err(sentence) => return self.fail(&sentence, vec![WayOn::TryAgain]),
+            };
+            let started = script.start(
+                move |reply, bytes| self.hear(reply, bytes),
+                move || self.lost("The engine stopped unexpectedly."),
+            );
+            self.script.set_value(Some(script));
+            match started {
+                Ok(link) => self.link.set_value(Some(link)),
+                Err(_) => self.fail("This browser could not start the engine.", vec![WayOn::TryAgain]),
+            }
+        });
     }
 
     /// Draws what is to be seen.

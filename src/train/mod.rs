@@ -32,7 +32,7 @@ pub use families::{
         Rehearsal, Run, SampleReport, StepStats, StyleGan2Trainer, TrainSettings, TrainState,
         gradient_penalty,
     },
-    vqgan,
+    transformer, vqgan,
 };
 pub use family::{Family, StepFigures};
 pub use judge::{Answers, Judge, train_judge};

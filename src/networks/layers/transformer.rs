@@ -1,14 +1,14 @@
-//! The pre-norm transformer that both of CLIP's towers are made of: Vaswani et al. (2017), with the layer
-//! norms before the branches.
+//! The pre-norm transformer that both of CLIP's towers and the prior over codes are made of: Vaswani et al.
+//! (2017), with the layer norms before the branches.
 //!
 //! Names and shapes of the parameters are those of OpenAI's release, with the queries, keys and values of all
 //! heads in one matrix.
 
-use crate::networks::layers::{LayerNorm, Linear, attend, lazy_full, lazy_normal};
+use super::{LayerNorm, Linear, attend, lazy_full, lazy_normal};
 use burn::{
     module::{Module, Param},
     tensor::{
-        Device, Tensor,
+        Device, Tensor, TensorData,
         activation::{gelu, sigmoid},
     },
 };
@@ -62,13 +62,25 @@ impl TransformerConfig {
     }
 
     /// Random weights as the paper's release draws them.
-    pub(super) fn init(&self, device: &Device) -> Transformer {
+    pub fn init(&self, device: &Device) -> Transformer {
         Transformer {
             resblocks: (0..self.layers)
                 .map(|_| ResidualAttentionBlock::init(self, device))
                 .collect(),
         }
     }
+}
+
+/// Keys and values of the tokens that an attention has seen, `[n, heads, length, d]` each.
+#[derive(Debug, Default)]
+pub struct Seen(Option<[Tensor<4>; 2]>);
+
+/// Minus infinity wherever a token would see a later one, `[length, length]`.
+pub fn causal_mask(length: usize, device: &Device) -> Tensor<2> {
+    let later = |i: usize| i % length > i / length;
+    let values = (0..length * length).map(|i| if later(i) { f32::NEG_INFINITY } else { 0.0 });
+    let data = TensorData::new(values.collect::<Vec<_>>(), [length, length]);
+    Tensor::from_data(data, &device.clone().without_autodiff())
 }
 
 /// Self-attention with several heads.
@@ -85,24 +97,46 @@ pub struct Attention {
 
 impl Attention {
     /// How many heads share the width.
-    pub(super) fn heads(&self) -> usize {
+    pub fn heads(&self) -> usize {
         self.heads
     }
 
     /// `x [n, length, width] -> [n, length, width]`, `mask [length, length]` added to the scores.
     pub fn forward(&self, x: Tensor<3>, mask: Option<Tensor<2>>) -> Tensor<3> {
+        let shape = x.dims();
+        let [q, k, v] = self.project(x);
+        self.mix(attend(q, k, v, mask), shape)
+    }
+
+    /// The same for tokens that follow those `seen`, which are seen afterwards: `x [n, 1, width]`.
+    fn follow(&self, x: Tensor<3>, seen: &mut Seen) -> Tensor<3> {
+        let shape = x.dims();
+        let [q, k, v] = self.project(x);
+        let [k, v] = match seen.0.take() {
+            Some([keys, values]) => [Tensor::cat(vec![keys, k], 2), Tensor::cat(vec![values, v], 2)],
+            None => [k, v],
+        };
+        seen.0 = Some([k.clone(), v.clone()]);
+        self.mix(attend(q, k, v, None), shape)
+    }
+
+    /// Queries, keys and values, `[n, heads, length, d]` each.
+    fn project(&self, x: Tensor<3>) -> [Tensor<4>; 3] {
         let [n, length, width] = x.dims();
         let d = width / self.heads;
         let qkv = Linear::apply(x, &self.in_proj_weight, &self.in_proj_bias);
         let qkv = qkv
             .reshape([n, length, 3, self.heads, d])
             .permute([2, 0, 3, 1, 4]);
-        let [q, k, v] = [0, 1, 2].map(|part| {
+        [0, 1, 2].map(|part| {
             let part = qkv.clone().slice_dim(0, part..part + 1);
-            part.squeeze_dim::<4>(0) // [n, heads, length, d]
-        });
-        let found = attend(q, k, v, mask).permute([0, 2, 1, 3]);
-        self.out_proj.forward(found.reshape([n, length, width]))
+            part.squeeze_dim::<4>(0)
+        })
+    }
+
+    /// What all heads found, `[n, heads, length, d]`, as tokens of this shape.
+    fn mix(&self, found: Tensor<4>, shape: [usize; 3]) -> Tensor<3> {
+        self.out_proj.forward(found.permute([0, 2, 1, 3]).reshape(shape))
     }
 }
 
@@ -157,7 +191,15 @@ impl ResidualAttentionBlock {
 
     /// `x [n, length, width] -> [n, length, width]`.
     pub fn forward(&self, x: Tensor<3>, mask: Option<Tensor<2>>) -> Tensor<3> {
-        let x = x.clone() + self.attn.forward(self.ln_1.forward(x), mask);
+        self.feed(x.clone() + self.attn.forward(self.ln_1.forward(x), mask))
+    }
+
+    /// The same for tokens that follow those `seen`, which are seen afterwards: `x [n, 1, width]`.
+    fn follow(&self, x: Tensor<3>, seen: &mut Seen) -> Tensor<3> {
+        self.feed(x.clone() + self.attn.follow(self.ln_1.forward(x), seen))
+    }
+
+    fn feed(&self, x: Tensor<3>) -> Tensor<3> {
         let inner = self.mlp.c_fc.forward(self.ln_2.forward(x.clone()));
         x + self.mlp.c_proj.forward(self.mlp.activation.apply(inner))
     }
@@ -175,5 +217,12 @@ impl Transformer {
     pub fn forward(&self, x: Tensor<3>, mask: Option<Tensor<2>>) -> Tensor<3> {
         let step = |x, block: &ResidualAttentionBlock| block.forward(x, mask.clone());
         self.resblocks.iter().fold(x, step)
+    }
+
+    /// What a causal mask lets the next token see, without computing earlier ones again: `x [n, 1, width] -> [n,
+    /// 1, width]`, where `seen` has one of each block and knows the tokens so far.
+    pub fn follow(&self, x: Tensor<3>, seen: &mut [Seen]) -> Tensor<3> {
+        let blocks = self.resblocks.iter().zip(seen);
+        blocks.fold(x, |x, (block, seen)| block.follow(x, seen))
     }
 }

@@ -4,6 +4,7 @@ mod adversarial;
 mod augment;
 mod bounds;
 mod checkpoint;
+mod classes;
 mod dataset;
 mod ema;
 mod families;

@@ -71,15 +71,27 @@ impl TransformerConfig {
     }
 }
 
-/// Keys and values of the tokens that an attention has seen, `[n, heads, length, d]` each.
+/// What a transformer keeps of the tokens that it has seen, so that those that follow need not compute it again.
 #[derive(Debug, Default)]
-pub struct Seen(Option<[Tensor<4>; 2]>);
+pub struct Seen {
+    length: usize,
+    /// Keys and values of each block, `[n, heads, length, d]`.
+    blocks: Vec<[Tensor<4>; 2]>,
+}
 
-/// Minus infinity wherever a token would see a later one, `[length, length]`.
-pub fn causal_mask(length: usize, device: &Device) -> Tensor<2> {
-    let later = |i: usize| i % length > i / length;
-    let values = (0..length * length).map(|i| if later(i) { f32::NEG_INFINITY } else { 0.0 });
-    let data = TensorData::new(values.collect::<Vec<_>>(), [length, length]);
+impl Seen {
+    /// How many tokens it has seen.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+}
+
+/// Minus infinity wherever one of the last `queries` of so many `keys` would see a later token, `[queries,
+/// keys]`.
+pub fn causal_mask([queries, keys]: [usize; 2], device: &Device) -> Tensor<2> {
+    let later = |i: usize| i % keys > i / keys + keys - queries;
+    let values = (0..queries * keys).map(|i| if later(i) { f32::NEG_INFINITY } else { 0.0 });
+    let data = TensorData::new(values.collect::<Vec<_>>(), [queries, keys]);
     Tensor::from_data(data, &device.clone().without_autodiff())
 }
 
@@ -108,16 +120,21 @@ impl Attention {
         self.mix(attend(q, k, v, mask), shape)
     }
 
-    /// The same for tokens that follow those `seen`, which are seen afterwards: `x [n, 1, width]`.
-    fn follow(&self, x: Tensor<3>, seen: &mut Seen) -> Tensor<3> {
+    /// The same for tokens that follow others, whose keys and values are `before`; also gives those of all.
+    fn follow(
+        &self,
+        x: Tensor<3>,
+        before: Option<[Tensor<4>; 2]>,
+        mask: Option<Tensor<2>>,
+    ) -> (Tensor<3>, [Tensor<4>; 2]) {
         let shape = x.dims();
         let [q, k, v] = self.project(x);
-        let [k, v] = match seen.0.take() {
+        let [k, v] = match before {
             Some([keys, values]) => [Tensor::cat(vec![keys, k], 2), Tensor::cat(vec![values, v], 2)],
             None => [k, v],
         };
-        seen.0 = Some([k.clone(), v.clone()]);
-        self.mix(attend(q, k, v, None), shape)
+        let found = attend(q, k.clone(), v.clone(), mask);
+        (self.mix(found, shape), [k, v])
     }
 
     /// Queries, keys and values, `[n, heads, length, d]` each.
@@ -194,9 +211,15 @@ impl ResidualAttentionBlock {
         self.feed(x.clone() + self.attn.forward(self.ln_1.forward(x), mask))
     }
 
-    /// The same for tokens that follow those `seen`, which are seen afterwards: `x [n, 1, width]`.
-    fn follow(&self, x: Tensor<3>, seen: &mut Seen) -> Tensor<3> {
-        self.feed(x.clone() + self.attn.follow(self.ln_1.forward(x), seen))
+    /// The same for tokens that follow others, as [`Attention::follow`] has it.
+    fn follow(
+        &self,
+        x: Tensor<3>,
+        before: Option<[Tensor<4>; 2]>,
+        mask: Option<Tensor<2>>,
+    ) -> (Tensor<3>, [Tensor<4>; 2]) {
+        let (attended, all) = self.attn.follow(self.ln_1.forward(x.clone()), before, mask);
+        (self.feed(x + attended), all)
     }
 
     fn feed(&self, x: Tensor<3>) -> Tensor<3> {
@@ -219,10 +242,19 @@ impl Transformer {
         self.resblocks.iter().fold(x, step)
     }
 
-    /// What a causal mask lets the next token see, without computing earlier ones again: `x [n, 1, width] -> [n,
-    /// 1, width]`, where `seen` has one of each block and knows the tokens so far.
-    pub fn follow(&self, x: Tensor<3>, seen: &mut [Seen]) -> Tensor<3> {
-        let blocks = self.resblocks.iter().zip(seen);
-        blocks.fold(x, |x, (block, seen)| block.follow(x, seen))
+    /// What a causal mask lets tokens see that follow those `seen`, which know them afterwards: `x [n, length,
+    /// width] -> [n, length, width]`.
+    pub fn follow(&self, mut x: Tensor<3>, seen: &mut Seen) -> Tensor<3> {
+        let [_, length, _] = x.dims();
+        seen.length += length;
+        // A single one sees all others.
+        let mask = (length > 1).then(|| causal_mask([length, seen.length], &x.device()));
+        let mut before = std::mem::take(&mut seen.blocks).into_iter();
+        for block in &self.resblocks {
+            let (y, all) = block.follow(x, before.next(), mask.clone());
+            seen.blocks.push(all);
+            x = y;
+        }
+        x
     }
 }

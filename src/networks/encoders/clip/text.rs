@@ -111,7 +111,9 @@ impl TextTransformer {
             .val()
             .slice_dim(0, 0..length)
             .unsqueeze();
-        let x = self.transformer.forward(x, Some(causal_mask(length, &device)));
+        let x = self
+            .transformer
+            .forward(x, Some(causal_mask([length; 2], &device)));
         let answers = x.reshape([n * length, width]).select(0, ints(ends));
         self.ln_final.forward(answers).matmul(self.text_projection.val())
     }

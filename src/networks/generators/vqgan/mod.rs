@@ -18,7 +18,7 @@ pub use codebook::{Quantized, nearest, perplexity};
 pub use decoder::Decoder;
 pub use discriminator::{PatchConfig, PatchDiscriminator};
 pub use encoder::Encoder;
-pub use prior::{CodePrior, Drawing, PriorConfig};
+pub use prior::{CodePrior, Drawing, PriorConfig, Wanted};
 
 use crate::networks::{
     NetworkConfig,

@@ -1,8 +1,12 @@
 //! The prior over codes: a transformer that continues a grid of codes, one after another and row by row (section
-//! 3.2 of the paper). It is the decoder of GPT-2 (Radford et al. 2019) with learned positions.
+//! 3.2 of the paper). It is the decoder of GPT-2 (Radford et al. 2019) with learned positions, as in minGPT.
+//!
+//! What a picture is to be stands in front of its codes as a token of its own: its class, or the same token for
+//! all where there are no classes. The authors take the number of a class for that of a code.
 
 use crate::networks::{
     NetworkConfig,
+    generators::Class,
     layers::{
         ConfigError, LayerNorm, lazy_normal,
         transformer::{Activation, Seen, Transformer, TransformerConfig, causal_mask},
@@ -12,10 +16,11 @@ use burn::{
     module::{Module, Param},
     tensor::{Device, Int, Tensor, TensorData, module::embedding},
 };
-use rand::Rng;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-/// Deviation of first weights, as in GPT-2.
+/// Deviation of the first embeddings, as in GPT-2.
 const INIT_DEVIATION: f64 = 0.02;
 
 /// The shape of a [`CodePrior`].
@@ -24,8 +29,11 @@ const INIT_DEVIATION: f64 = 0.02;
 pub struct PriorConfig {
     /// How many codes there are.
     pub codebook_size: usize,
-    /// Codes on the side of a picture.
+    /// Codes on the side of a picture, and of the window that sees larger ones.
     pub grid: usize,
+    /// What it can be asked for; none, or two at least.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<Class>,
     /// Features of a code.
     pub width: usize,
     /// Blocks.
@@ -40,6 +48,7 @@ impl PriorConfig {
         Self {
             codebook_size,
             grid,
+            classes: vec![],
             width: 128,
             layers: 6,
             heads: 4,
@@ -51,6 +60,29 @@ impl PriorConfig {
         self.grid * self.grid
     }
 
+    /// The class that a random number from 0 to 1 draws: each as often as the dataset has it. It is the first
+    /// where there are no classes.
+    pub fn class_at(&self, random: f64) -> usize {
+        let total: u64 = self.classes.iter().map(|class| class.pictures).sum();
+        let mut left = random * total as f64;
+        let passed = self.classes.iter().take_while(|class| {
+            left -= class.pictures as f64;
+            left >= 0.0
+        });
+        passed.count().min(self.classes.len().saturating_sub(1))
+    }
+
+    /// The picture of this seed, which is always the same: of this class, or of one that the seed draws.
+    pub fn wanted(&self, seed: u64, class: Option<usize>) -> Wanted<ChaCha8Rng> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        // It is drawn in any case, so that a class that is asked for gives the picture that a seed draws of it.
+        let drawn = self.class_at(rng.random());
+        Wanted {
+            class: class.unwrap_or(drawn),
+            rng,
+        }
+    }
+
     fn transformer(&self) -> TransformerConfig {
         TransformerConfig {
             width: self.width,
@@ -60,6 +92,11 @@ impl PriorConfig {
             activation: Activation::Gelu,
         }
     }
+
+    /// Codes, and what may stand in front of the first one.
+    fn tokens(&self) -> usize {
+        self.codebook_size + self.classes.len().max(1)
+    }
 }
 
 impl NetworkConfig for PriorConfig {
@@ -68,7 +105,8 @@ impl NetworkConfig for PriorConfig {
     fn validate(&self) -> Result<(), ConfigError> {
         ConfigError::check("codebook_size", self.codebook_size, 2, 1 << 16)?;
         // Attention takes the square of the number of codes.
-        ConfigError::check("grid", self.grid, 1, 64)?;
+        ConfigError::check("grid", self.grid, 2, 64)?;
+        Class::check(&self.classes)?;
         ConfigError::check("layers", self.layers, 1, 64)?;
         ConfigError::check("heads", self.heads, 1, 64)?;
         ConfigError::check_multiple("width", self.width, [1, 2048], self.heads)
@@ -77,7 +115,7 @@ impl NetworkConfig for PriorConfig {
     /// Weights are drawn when they are first read.
     fn init(&self, device: &Device) -> CodePrior {
         CodePrior {
-            tok_emb: lazy_normal([self.codebook_size + 1, self.width], INIT_DEVIATION, device),
+            tok_emb: lazy_normal([self.tokens(), self.width], INIT_DEVIATION, device),
             pos_emb: lazy_normal([self.length(), self.width], INIT_DEVIATION, device),
             transformer: self.transformer().init(device),
             ln_f: LayerNorm::lazy(self.width, device),
@@ -87,15 +125,16 @@ impl NetworkConfig for PriorConfig {
     }
 
     fn weights(&self) -> u64 {
-        let [codes, length, width] = [self.codebook_size, self.length(), self.width].map(|size| size as u64);
-        (2 * codes + 1 + length) * width + 12 * width * width * self.layers as u64
+        let rows = self.tokens() + self.codebook_size + self.length();
+        let [rows, width] = [rows, self.width].map(|size| size as u64);
+        rows * width + 12 * width * width * self.layers as u64
     }
 }
 
 /// Codes to the codes that follow; [`PriorConfig`] makes it.
 #[derive(Module, Debug)]
 pub struct CodePrior {
-    /// `[codebook_size + 1, width]`, the last of which stands before the first code.
+    /// `[codebook_size + classes, width]`, one row at least for what stands in front of the first code.
     pub tok_emb: Param<Tensor<2>>,
     /// `[length, width]`.
     pub pos_emb: Param<Tensor<2>>,
@@ -117,54 +156,161 @@ pub struct Drawing {
     pub top_k: usize,
 }
 
-impl CodePrior {
-    /// Codes on the side of a picture.
-    pub fn grid(&self) -> usize {
-        self.grid
+impl Drawing {
+    /// Each code as often as it is likely, of so many.
+    pub fn plain(codebook_size: usize) -> Self {
+        Self {
+            temperature: 1.0,
+            top_k: codebook_size,
+        }
     }
 
-    /// What it expects at each place, given the codes in front of it: `codes [n, length] -> logits [n, length,
-    /// codebook_size]`.
-    pub fn forward(&self, codes: Tensor<2, Int>) -> Tensor<3> {
-        let [n, length] = codes.dims();
-        let device = codes.device();
-        let [first, _] = self.head.dims();
-        let start = Tensor::<2, Int>::full([n, 1], first as i64, &device);
-        let before = Tensor::cat(vec![start, codes.narrow(1, 0, length - 1)], 1);
-        let positions = self.pos_emb.val().narrow(0, 0, length).unsqueeze();
-        let x = embedding(self.tok_emb.val(), before) + positions;
-        let x = self.transformer.forward(x, Some(causal_mask(length, &device)));
-        self.logits(x)
-    }
-
-    /// Draws grids of codes, `[n, grid, grid]`, from random numbers of `rng`.
+    /// Whether so many codes can be drawn so.
     ///
-    /// What the transformer knows of earlier codes is kept, so that each code takes one pass for itself only.
-    pub fn draw(&self, n: usize, drawing: Drawing, rng: &mut impl Rng) -> Tensor<3, Int> {
-        let [codes, _] = self.head.dims();
-        let [length, width] = self.pos_emb.dims();
-        let device = self.head.val().device();
-        let mut seen: Vec<Seen> = self
-            .transformer
-            .resblocks
-            .iter()
-            .map(|_| Seen::default())
+    /// # Errors
+    /// In words.
+    pub fn validate(&self, codebook_size: usize) -> Result<(), String> {
+        let Self { temperature, top_k } = self;
+        if !temperature.is_finite() || *temperature <= 0.0 {
+            return Err(format!("temperature is {temperature}, expected a number above 0"));
+        }
+        match (1..=codebook_size).contains(top_k) {
+            true => Ok(()),
+            false => Err(format!(
+                "top_k is {top_k}, expected 1 to {codebook_size}, the number of codes"
+            )),
+        }
+    }
+
+    /// The code that a random number from 0 to 1 draws by `logits`. What is no number is not drawn, unless there
+    /// is nothing else.
+    fn pick(self, logits: &[f32], random: f64) -> usize {
+        let mut order: Vec<usize> = (0..logits.len())
+            .filter(|&code| logits[code].is_finite())
             .collect();
-        let mut last = vec![codes as i64; n];
-        let mut drawn = vec![0i64; n * length];
-        for place in 0..length {
-            let indices = Tensor::<1, Int>::from_data(TensorData::new(last.clone(), [n]), &device);
-            let position = self.pos_emb.val().narrow(0, place, 1);
-            let x = (self.tok_emb.val().select(0, indices) + position).reshape([n, 1, width]);
-            let logits = self.logits(self.transformer.follow(x, &mut seen)).into_data();
-            let logits: Vec<f32> = logits.iter::<f32>().collect();
-            for (picture, logits) in logits.chunks_exact(codes).enumerate() {
-                let code = pick(logits, drawing, rng.random()) as i64;
-                drawn[picture * length + place] = code;
-                last[picture] = code;
+        // The order of those that are as likely stays the same.
+        order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+        order.truncate(self.top_k);
+        let Some(&likeliest) = order.first() else {
+            return 0;
+        };
+        let most = f64::from(logits[likeliest]);
+        let share = |code: usize| ((f64::from(logits[code]) - most) / self.temperature).exp();
+        let mut left = random * order.iter().map(|&code| share(code)).sum::<f64>();
+        for &code in &order {
+            left -= share(code);
+            if left < 0.0 {
+                return code;
             }
         }
-        Tensor::from_data(TensorData::new(drawn, [n, self.grid, self.grid]), &device)
+        order[order.len() - 1]
+    }
+}
+
+/// A picture that is to be drawn: its class, and the random numbers that draw it.
+#[derive(Debug)]
+pub struct Wanted<R> {
+    /// Zero where there are no classes.
+    pub class: usize,
+    /// One number is taken for each code.
+    pub rng: R,
+}
+
+impl CodePrior {
+    /// What it expects at each place, given the codes in front of it: for pictures of these `classes`, all zero
+    /// where there are none, and their `codes` one after another, `[n, length, codebook_size]`. Pictures may end
+    /// before their last code.
+    ///
+    /// # Panics
+    /// When pictures have no codes, more than a grid has, or not all as many.
+    pub fn forward(&self, classes: &[usize], codes: &[u16]) -> Tensor<3> {
+        let (n, [most, _]) = (classes.len(), self.pos_emb.dims());
+        let length = codes.len() / n;
+        assert!(
+            n * length == codes.len() && (1..=most).contains(&length),
+            "{} codes of {n} pictures, expected 1 to {most} of each",
+            codes.len()
+        );
+        let of_pictures = classes.iter().zip(codes.chunks_exact(length));
+        let tokens = of_pictures.flat_map(|(&class, codes)| {
+            let codes = codes[..length - 1].iter().map(|&code| i64::from(code));
+            std::iter::once(self.first_token(class)).chain(codes)
+        });
+        let x = self.embed(tokens.collect(), [n, length], 0);
+        let mask = causal_mask([length; 2], &x.device());
+        self.logits(self.transformer.forward(x, Some(mask)))
+    }
+
+    /// Draws pictures of `size` codes, rows first: `[n, rows, columns]`. `progress` hears how many codes of each
+    /// are drawn.
+    ///
+    /// A code of a picture that is larger than a grid sees the window of a grid's size in whose middle it is, or
+    /// as near to the middle as the edges let it (section 3.3 of the paper). What is known of earlier codes is
+    /// kept while the window stays where it is: in pictures of a grid's size each code takes a pass for
+    /// itself only.
+    ///
+    /// # Panics
+    /// When a side has fewer codes than a grid, or there is no picture.
+    pub fn draw<R: Rng>(
+        &self,
+        wanted: &mut [Wanted<R>],
+        size: [usize; 2],
+        drawing: Drawing,
+        mut progress: impl FnMut(usize),
+    ) -> Tensor<3, Int> {
+        let (n, [rows, columns], grid) = (wanted.len(), size, self.grid);
+        assert!(
+            n > 0 && rows.min(columns) >= grid,
+            "{n} pictures of {rows} x {columns} codes, expected one at least, of {grid} x {grid} at least"
+        );
+        let [codes, _] = self.head.dims();
+        let mut drawn = vec![0u16; n * rows * columns];
+        let (mut window, mut seen) = ([0; 2], Seen::default());
+        for place in 0..rows * columns {
+            let at = [place / columns, place % columns];
+            let here = window_at(at, size, grid);
+            if here != window {
+                (window, seen) = (here, Seen::default());
+            }
+            let last = (at[0] - window[0]) * grid + at[1] - window[1];
+            let new = seen.length()..last + 1;
+            // The code that stands in front of this one in the window.
+            let token = |picture: usize, index: usize| {
+                let Some(before) = index.checked_sub(1) else {
+                    return self.first_token(wanted[picture].class);
+                };
+                let (row, column) = (window[0] + before / grid, window[1] + before % grid);
+                i64::from(drawn[(picture * rows + row) * columns + column])
+            };
+            let tokens = (0..n).flat_map(|picture| new.clone().map(move |index| (picture, index)));
+            let tokens = tokens.map(|(picture, index)| token(picture, index)).collect();
+            let x = self.embed(tokens, [n, new.len()], new.start);
+            let x = self.transformer.follow(x, &mut seen);
+            let logits = self.logits(x.slice_dim(1, new.len() - 1..new.len())).into_data();
+            let logits: Vec<f32> = logits.iter::<f32>().collect();
+            for (picture, logits) in logits.chunks_exact(codes).enumerate() {
+                let random = wanted[picture].rng.random();
+                // There are at most 65,536 codes.
+                drawn[picture * rows * columns + place] = drawing.pick(logits, random) as u16;
+            }
+            progress(place + 1);
+        }
+        let drawn: Vec<i64> = drawn.into_iter().map(i64::from).collect();
+        let data = TensorData::new(drawn, [n, rows, columns]);
+        Tensor::from_data(data, &self.head.val().device())
+    }
+
+    /// What stands in front of a picture's codes.
+    fn first_token(&self, class: usize) -> i64 {
+        let [codes, _] = self.head.dims();
+        (codes + class) as i64
+    }
+
+    /// `tokens [n, length]` from this position on, `[n, length, width]`.
+    fn embed(&self, tokens: Vec<i64>, [n, length]: [usize; 2], position: usize) -> Tensor<3> {
+        let positions = self.pos_emb.val().slice_dim(0, position..position + length);
+        let tokens = Tensor::<2, Int>::from_data(TensorData::new(tokens, [n, length]), &positions.device());
+        embedding(self.tok_emb.val(), tokens) + positions.unsqueeze()
     }
 
     fn logits(&self, x: Tensor<3>) -> Tensor<3> {
@@ -175,108 +321,11 @@ impl CodePrior {
     }
 }
 
-/// The code that a random number from 0 to 1 draws by `logits`. Where some are no numbers it is the first.
-fn pick(logits: &[f32], drawing: Drawing, random: f64) -> usize {
-    let mut order: Vec<usize> = (0..logits.len())
-        .filter(|&code| logits[code].is_finite())
-        .collect();
-    order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
-    order.truncate(drawing.top_k.max(1));
-    let Some(&likeliest) = order.first() else {
-        return 0;
-    };
-    let most = f64::from(logits[likeliest]);
-    let share = |code: usize| ((f64::from(logits[code]) - most) / drawing.temperature.max(1e-6)).exp();
-    let mut left = random * order.iter().map(|&code| share(code)).sum::<f64>();
-    for &code in &order {
-        left -= share(code);
-        if left <= 0.0 {
-            return code;
-        }
-    }
-    order[order.len() - 1]
+/// The first row and the first column of the window of `grid` x `grid` codes through which the code `at` is seen
+/// in a picture of this size.
+fn window_at(at: [usize; 2], size: [usize; 2], grid: usize) -> [usize; 2] {
+    [0, 1].map(|axis| at[axis].saturating_sub(grid / 2).min(size[axis] - grid))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{networks::layers::drawn, ops::random};
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
-
-    fn prior() -> CodePrior {
-        random::seed(3);
-        let config = PriorConfig {
-            codebook_size: 7,
-            grid: 3,
-            width: 8,
-            layers: 2,
-            heads: 2,
-        };
-        config.validate().unwrap();
-        let mut prior = drawn(config.init(&Device::flex()));
-        // Far from indifferent.
-        prior.head = prior.head.map(|head| head * 100.0);
-        prior.tok_emb = prior.tok_emb.map(|table| table * 50.0);
-        prior
-    }
-
-    fn rows(logits: Tensor<3>) -> Vec<f32> {
-        logits.into_data().iter::<f32>().collect()
-    }
-
-    #[test]
-    fn a_code_sees_those_before_it_only() {
-        let prior = prior();
-        let codes = Tensor::<2, Int>::from_data([[1, 2, 3, 4, 5, 6, 0, 1, 2]], &Device::flex());
-        let other = Tensor::<2, Int>::from_data([[1, 2, 3, 4, 0, 6, 0, 1, 2]], &Device::flex());
-        let [whole, other] = [codes, other].map(|codes| rows(prior.forward(codes)));
-        assert_eq!(whole[..5 * 7], other[..5 * 7]);
-        assert_ne!(whole[5 * 7..6 * 7], other[5 * 7..6 * 7]);
-    }
-
-    /// With one code to choose from, each drawn code is the likeliest that the whole pass expects.
-    #[test]
-    fn codes_that_are_drawn_one_by_one_are_those_of_a_whole_pass() {
-        let prior = prior();
-        let greedy = Drawing {
-            temperature: 1.0,
-            top_k: 1,
-        };
-        let drawn = prior.draw(2, greedy, &mut ChaCha8Rng::seed_from_u64(1));
-        let codes: Vec<i64> = drawn.to_data().iter::<i64>().collect();
-        let logits = rows(prior.forward(drawn.reshape([2, 9])));
-        for (&code, logits) in codes.iter().zip(logits.chunks_exact(7)) {
-            let most = logits.iter().fold(f32::MIN, |most, &logit| most.max(logit));
-            assert!(logits[code as usize] >= most - 1e-3, "{code}: {logits:?}");
-        }
-        assert!(codes.iter().any(|code| *code != codes[0]), "{codes:?}");
-    }
-
-    #[test]
-    fn codes_are_drawn_as_often_as_they_are_likely() {
-        let drawing = |temperature, top_k| Drawing { temperature, top_k };
-        let logits: Vec<f32> = [0.5f32, 0.3, 0.2].iter().map(|share| share.ln()).collect();
-        let counts = |drawing| {
-            let mut counts = [0; 3];
-            for number in 0..1000 {
-                counts[pick(&logits, drawing, (f64::from(number) + 0.5) / 1000.0)] += 1;
-            }
-            counts
-        };
-        assert_eq!(counts(drawing(1.0, 3)), [500, 300, 200]);
-        assert_eq!(counts(drawing(1.0, 2)), [625, 375, 0]);
-        assert_eq!(counts(drawing(1.0, 1)), [1000, 0, 0]);
-        assert_eq!(counts(drawing(0.001, 3)), [1000, 0, 0]);
-        assert_eq!(pick(&[f32::NAN, 0.0], drawing(1.0, 2), 0.5), 1);
-        assert_eq!(pick(&[f32::NAN; 2], drawing(1.0, 2), 0.5), 0);
-    }
-
-    #[test]
-    fn weights_are_counted() {
-        let config = PriorConfig::small(512, 16);
-        config.validate().unwrap();
-        let shapes = crate::networks::generators::vqgan::tests::parameters(&config.init(&Device::flex()));
-        assert_eq!(shapes[1], config.weights());
-    }
-}
+mod tests;

@@ -60,6 +60,25 @@ impl PriorConfig {
         self.grid * self.grid
     }
 
+    /// How many numbers there are at once, at most, while a picture of `size` codes is drawn: keys and values that
+    /// are kept, with the copies that are made of a block's, and the scores of a window that is read again.
+    pub fn numbers_at_once(&self, size: [usize; 2]) -> u64 {
+        let [length, width, heads, layers, codes] = [
+            self.length(),
+            self.width,
+            self.heads,
+            self.layers,
+            self.codebook_size,
+        ]
+        .map(|size| size as u64);
+        let kept = 2 * (layers + 2) * length * width;
+        let again = match size == [self.grid; 2] {
+            true => 0,
+            false => 4 * heads * length * length + 16 * length * width,
+        };
+        kept + again + codes
+    }
+
     /// The class that a random number from 0 to 1 draws: each as often as the dataset has it. It is the first
     /// where there are no classes.
     pub fn class_at(&self, random: f64) -> usize {
@@ -182,28 +201,25 @@ impl Drawing {
         }
     }
 
-    /// The code that a random number from 0 to 1 draws by `logits`. What is no number is not drawn, unless there
-    /// is nothing else.
-    fn pick(self, logits: &[f32], random: f64) -> usize {
-        let mut order: Vec<usize> = (0..logits.len())
-            .filter(|&code| logits[code].is_finite())
-            .collect();
+    /// The code that a random number from 0 to 1 draws by `logits`, if those are numbers.
+    fn pick(self, logits: &[f32], random: f64) -> Option<usize> {
+        if !logits.iter().all(|logit| logit.is_finite()) {
+            return None;
+        }
+        let mut order: Vec<usize> = (0..logits.len()).collect();
         // The order of those that are as likely stays the same.
         order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
         order.truncate(self.top_k);
-        let Some(&likeliest) = order.first() else {
-            return 0;
-        };
-        let most = f64::from(logits[likeliest]);
+        let most = f64::from(logits[*order.first()?]);
         let share = |code: usize| ((f64::from(logits[code]) - most) / self.temperature).exp();
         let mut left = random * order.iter().map(|&code| share(code)).sum::<f64>();
         for &code in &order {
             left -= share(code);
             if left < 0.0 {
-                return code;
+                return Some(code);
             }
         }
-        order[order.len() - 1]
+        order.last().copied()
     }
 }
 
@@ -247,7 +263,7 @@ impl CodePrior {
     /// A code of a picture that is larger than a grid sees the window of a grid's size in whose middle it is, or
     /// as near to the middle as the edges let it (section 3.3 of the paper). What is known of earlier codes is
     /// kept while the window stays where it is: in pictures of a grid's size each code takes a pass for
-    /// itself only.
+    /// itself only. There are no pictures where what is expected is no number.
     ///
     /// # Panics
     /// When a side has fewer codes than a grid, or there is no picture.
@@ -257,7 +273,7 @@ impl CodePrior {
         size: [usize; 2],
         drawing: Drawing,
         mut progress: impl FnMut(usize),
-    ) -> Tensor<3, Int> {
+    ) -> Option<Tensor<3, Int>> {
         let (n, [rows, columns], grid) = (wanted.len(), size, self.grid);
         assert!(
             n > 0 && rows.min(columns) >= grid,
@@ -291,13 +307,13 @@ impl CodePrior {
             for (picture, logits) in logits.chunks_exact(codes).enumerate() {
                 let random = wanted[picture].rng.random();
                 // There are at most 65,536 codes.
-                drawn[picture * rows * columns + place] = drawing.pick(logits, random) as u16;
+                drawn[picture * rows * columns + place] = drawing.pick(logits, random)? as u16;
             }
             progress(place + 1);
         }
         let drawn: Vec<i64> = drawn.into_iter().map(i64::from).collect();
         let data = TensorData::new(drawn, [n, rows, columns]);
-        Tensor::from_data(data, &self.head.val().device())
+        Some(Tensor::from_data(data, &self.head.val().device()))
     }
 
     /// What stands in front of a picture's codes.

@@ -7,7 +7,7 @@ use crate::{
     train::{Error, checkpoint, file_error, streams::stream},
 };
 use burn::{
-    module::Module,
+    module::{Module, ModuleMapper, Param},
     tensor::{Device, Tensor, TensorData},
 };
 use rand::seq::SliceRandom;
@@ -116,6 +116,21 @@ impl PriorRun {
             return Err(file_error("use", &path, reason));
         }
         let read = self.settings.codes.init(device).try_load_file(&path);
-        read.map_err(|error| file_error("read", &path, error))
+        let read = read.map_err(|error| file_error("read", &path, error))?;
+        Ok(read.map(&mut InMemory))
+    }
+}
+
+/// Reads every value now. What burn loads stays in the file until it is first used, and a run folder gets its
+/// name before that.
+struct InMemory;
+
+impl ModuleMapper for InMemory {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|tensor| {
+            let (device, shape) = (tensor.device(), tensor.dims());
+            let values: Vec<f32> = tensor.into_data().iter::<f32>().collect();
+            Tensor::from_data(TensorData::new(values, shape), &device)
+        })
     }
 }

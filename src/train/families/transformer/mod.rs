@@ -102,12 +102,16 @@ impl Family for PriorState {
             [settings.network.grid; 2],
             Drawing::plain(settings.network.codebook_size),
         );
-        let drawn = wanted.chunks_mut(TOGETHER).map(|wanted| {
-            let codes = network.draw(wanted, size, drawing, |_| ());
-            self.codes.vqgan().decode_codes(codes)
-        });
-        let samples = Tensor::cat(drawn.collect(), 0);
         let file = checkpoint.join(format!("{NETWORK}.bpk"));
+        let drawn: Option<Vec<_>> = wanted
+            .chunks_mut(TOGETHER)
+            .map(|wanted| {
+                let codes = network.draw(wanted, size, drawing, |_| ())?;
+                Some(self.codes.vqgan().decode_codes(codes))
+            })
+            .collect();
+        let drawn = drawn.ok_or_else(|| file_error("draw with", &file, "its weights make no numbers"))?;
+        let samples = Tensor::cat(drawn, 0);
         write_report(&run.dir, images_seen / 1000, samples, &file)?;
         Ok(self.held_out)
     }

@@ -316,4 +316,4 @@ impl VqGan {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

@@ -34,6 +34,7 @@ mod train;
 mod traits;
 mod trust;
 mod upscale;
+mod vqgan;
 mod words;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};

@@ -4,6 +4,7 @@ mod adversarial;
 mod augment;
 mod bounds;
 mod checkpoint;
+mod classes;
 mod dataset;
 mod ema;
 mod families;
@@ -32,7 +33,7 @@ pub use families::{
         Rehearsal, Run, SampleReport, StepStats, StyleGan2Trainer, TrainSettings, TrainState,
         gradient_penalty,
     },
-    vqgan,
+    transformer, vqgan,
 };
 pub use family::{Family, StepFigures};
 pub use judge::{Answers, Judge, train_judge};

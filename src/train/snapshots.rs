@@ -1,6 +1,6 @@
 //! The snapshots of a run, and which of them is the best by what the run measured.
 
-use super::{Error, Figures, checkpoint, file_error, measure::judged_by};
+use super::{Error, Figures, RunFolder, RunSettings, checkpoint, file_error, measure::judged_by};
 use std::{
     collections::BTreeMap,
     fmt,
@@ -73,6 +73,22 @@ impl fmt::Display for Snapshot {
             true => write!(f, ", which is the newest"),
             false => write!(f, "; the newest is after {latest_kimg}"),
         }
+    }
+}
+
+impl<S: RunSettings> RunFolder<S> {
+    /// Which of its snapshots is meant.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] when the run has no snapshot yet, or not that one.
+    pub fn find_snapshot(&self, which: Which) -> Result<Snapshot, Error> {
+        let ticks = self.ticks()?;
+        find(
+            &self.dir,
+            ticks.iter().map(|tick| (tick.kimg, &tick.figures)),
+            which,
+        )
     }
 }
 

@@ -17,7 +17,7 @@ use std::{
 const FIXTURES: &str = "tests/fixtures/vqgan";
 
 /// What was printed, and whether it worked.
-fn guise(args: &[&str]) -> (bool, String) {
+pub(crate) fn guise(args: &[&str]) -> (bool, String) {
     let run = Command::new(env!("CARGO_BIN_EXE_guise"))
         .args(args)
         .output()
@@ -28,14 +28,14 @@ fn guise(args: &[&str]) -> (bool, String) {
 }
 
 #[track_caller]
-fn succeeds(args: &[&str]) -> String {
+pub(crate) fn succeeds(args: &[&str]) -> String {
     let (success, said) = guise(args);
     assert!(success, "guise {args:?}:\n{said}");
     said
 }
 
 #[track_caller]
-fn fails(args: &[&str], expected: &str) {
+pub(crate) fn fails(args: &[&str], expected: &str) {
     let (success, said) = guise(args);
     assert!(
         !success && said.contains(expected),
@@ -43,12 +43,12 @@ fn fails(args: &[&str], expected: &str) {
     );
 }
 
-fn path(path: &Path) -> &str {
+pub(crate) fn path(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
 /// Twelve pictures of two colors each, in the dataset layout.
-fn dataset(dir: &Path, side: u32) -> PathBuf {
+pub(crate) fn dataset(dir: &Path, side: u32) -> PathBuf {
     let art = dir.join("art");
     fs::create_dir_all(&art).unwrap();
     for i in 0..12u8 {
@@ -65,7 +65,7 @@ fn dataset(dir: &Path, side: u32) -> PathBuf {
 }
 
 /// A run of so many kimg in a folder of its own, four pictures in a step.
-fn trained(data: &Path, out: &Path, kimg: &str, more: &[&str]) -> PathBuf {
+pub(crate) fn trained(data: &Path, out: &Path, kimg: &str, more: &[&str]) -> PathBuf {
     let place = ["train", "vqgan", "--data", path(data), "--out", path(out)];
     let sizes = ["--kimg", kimg, "--batch-size", "4", "--codebook-size", "32"];
     succeeds(&[&place[..], &sizes, more].concat());

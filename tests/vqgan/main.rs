@@ -4,3 +4,4 @@
 mod command;
 mod import;
 mod parity;
+mod transformer;

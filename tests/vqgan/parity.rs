@@ -1,5 +1,5 @@
-//! The networks against those of diffusers and of taming-transformers in tests/fixtures/vqgan/make.py: codes,
-//! pictures, losses and every gradient.
+//! The networks against those of diffusers and of taming-transformers in tests/fixtures/vqgan/make.py, and the
+//! transformer against PyTorch's in prior.py: codes, pictures, logits, losses and every gradient.
 //!
 //! The references compute in f64, the networks in f32; the largest difference allowed is 1e-4 of the largest
 //! value of the tensor, or of 0.001 where that is more: keys have biases whose gradient is zero. Differences
@@ -7,12 +7,15 @@
 
 use burn::{
     module::{Module, ModuleVisitor, Param},
-    tensor::{Device, Gradients, Int, Tensor, TensorData},
+    tensor::{Device, Gradients, Int, Tensor, TensorData, activation::log_softmax},
 };
 use guise::{
     networks::{
         NetworkConfig,
-        generators::vqgan::{PatchConfig, VqGan},
+        generators::{
+            Class,
+            vqgan::{PatchConfig, PriorConfig, VqGan},
+        },
     },
     train::hinge_discriminator_loss,
     weights::{Tensors, apply, foreign::VqGanModel},
@@ -188,4 +191,40 @@ fn the_discriminator_is_that_of_the_authors() {
     let loss = hinge_discriminator_loss(real, fake);
     fixture.assert_close("d_loss", &loss.to_data());
     fixture.assert_gradients("d.", &discriminator, &loss.backward());
+}
+
+#[test]
+fn logits_of_the_transformer_and_their_gradients_are_those_of_pytorch() {
+    let (fixture, device) = (Fixture::load("prior.safetensors"), Device::flex().autodiff());
+    let class = |name: &str| Class {
+        name: name.into(),
+        pictures: 1,
+    };
+    let config = PriorConfig {
+        codebook_size: 11,
+        grid: 3,
+        classes: vec![class("a"), class("b")],
+        width: 12,
+        layers: 2,
+        heads: 3,
+    };
+    config.validate().unwrap();
+    let weights = fixture.0.iter().filter_map(|(name, data)| {
+        let name = name.strip_prefix("weights.")?;
+        Some((name.to_owned(), data.clone()))
+    });
+    let prior = apply(config.init(&device), &weights.collect()).unwrap();
+    let [classes, codes] = ["classes", "codes"].map(|name| fixture.0[name].iter::<i64>().collect::<Vec<_>>());
+    let numbers: Vec<u16> = codes.iter().map(|&code| code as u16).collect();
+    let of_pictures: Vec<usize> = classes.iter().map(|&class| class as usize).collect();
+    let logits = prior.forward(&of_pictures, &numbers);
+    fixture.assert_close("logits", &logits.to_data());
+
+    let count = codes.len();
+    let right = Tensor::<2, Int>::from_data(TensorData::new(codes, [count, 1]), &device);
+    let loss = -log_softmax(logits.reshape([count, 11]), 1)
+        .gather(1, right)
+        .mean();
+    fixture.assert_close("loss", &loss.to_data());
+    fixture.assert_gradients("", &prior, &loss.backward());
 }

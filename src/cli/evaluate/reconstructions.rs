@@ -4,31 +4,25 @@ use super::write_figures;
 use crate::{
     cli::{
         device::DeviceChoice,
-        files::{read_at_most, writable, write_whole},
+        files::{writable, write_whole},
         memory::MemoryFlag,
         progress,
         sheet::Sheet,
         snapshot::SnapshotFlag,
+        vqgan,
     },
     data::Dataset,
     metrics::{psnr, ssim},
-    networks::generators::vqgan::{VqGan, VqGanConfig, perplexity},
+    networks::generators::vqgan::perplexity,
     pipeline::sample::pictures_from_images,
-    train::vqgan::VqGanRun,
-    weights::foreign::VqGanModel,
 };
-use anyhow::{Context, ensure};
-use burn::tensor::{Device, Tensor, TensorData};
+use anyhow::ensure;
+use burn::tensor::{Tensor, TensorData};
 use futures::executor::block_on;
 use image::ImageFormat;
 use serde_json::json;
-use std::{
-    io::Cursor,
-    path::{Path, PathBuf},
-};
+use std::{io::Cursor, path::PathBuf};
 
-/// The published networks have 300 MB, and others may be wider.
-const MAX_MODEL_BYTES: u64 = 1 << 32;
 /// Pictures that go through the network together, where there is memory for so many.
 const BATCH: usize = 16;
 /// Pairs on a sheet, and the most of them in a row.
@@ -76,7 +70,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     for note in dataset.notes() {
         eprintln!("note: {note}");
     }
-    let (network, config) = open(&args.model, args.snapshot, &device)?;
+    let (network, config) = vqgan::open(&args.model, args.snapshot, &device)?;
     let (side, factor) = (dataset.resolution(), config.factor());
     ensure!(
         side.is_multiple_of(factor),
@@ -160,26 +154,4 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         "perplexity": perplexity,
     });
     write_figures(args.out.as_deref(), &figures)
-}
-
-/// The network of a run or of a file, and its shape.
-fn open(path: &Path, snapshot: SnapshotFlag, device: &Device) -> anyhow::Result<(VqGan, VqGanConfig)> {
-    if path.is_dir() {
-        let run = VqGanRun::open(path)?;
-        let snapshot = run.find_snapshot(snapshot.which())?;
-        eprintln!("{}: {snapshot}", path.display());
-        let network = run.load_snapshot(&snapshot, device)?;
-        return Ok((network, run.settings.network));
-    }
-    ensure!(
-        !snapshot.is_given(),
-        "{} is no run: --snapshot is for runs",
-        path.display()
-    );
-    let file = read_at_most(path, MAX_MODEL_BYTES)?;
-    let read = VqGanModel::from_safetensors(&file).and_then(|model| {
-        let network = model.network(device)?;
-        Ok((network, model.config))
-    });
-    read.with_context(|| format!("cannot use {}", path.display()))
 }

@@ -1,5 +1,6 @@
 //! `guise generate`.
 
+mod codes;
 mod wish;
 
 use super::{
@@ -14,11 +15,15 @@ use super::{
     snapshot::SnapshotFlag,
     trust::Purpose,
 };
-use crate::pipeline::{SampleRequest, memory::to_draw};
+use crate::{
+    pipeline::{SampleRequest, memory::to_draw},
+    train::transformer::PriorRun,
+};
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
+use codes::CodeFlags;
 use image::RgbaImage;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use wish::{Limits, Wish, draw_wish};
 
 /// Draw new avatars from a published model: by seeds, for words, or like a picture.
@@ -55,6 +60,8 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
     #[command(flatten)]
+    codes: CodeFlags,
+    #[command(flatten)]
     wish: Wish,
 }
 
@@ -66,6 +73,46 @@ enum SnapTo {
     Palette,
     /// They stay as the generator draws them.
     None,
+}
+
+/// Where pictures of seeds go: onto a sheet, or into a folder each.
+struct Pictures<'a> {
+    out: &'a Path,
+    sheet: Option<Sheet>,
+}
+
+impl<'a> Pictures<'a> {
+    /// For so many of `side` pixels.
+    fn new(out: &'a Path, folder: bool, count: usize, side: usize) -> anyhow::Result<Self> {
+        let sheet = match folder {
+            true => {
+                std::fs::create_dir_all(out)
+                    .with_context(|| format!("cannot create the folder {}", out.display()))?;
+                None
+            }
+            false => Some(Sheet::new(count, side)?),
+        };
+        Ok(Self { out, sheet })
+    }
+
+    /// Puts the picture of a seed at its place.
+    fn take(&mut self, index: usize, seed: u64, picture: &RgbaImage) -> anyhow::Result<()> {
+        match &mut self.sheet {
+            Some(sheet) => {
+                sheet.place(index, picture);
+                Ok(())
+            }
+            None => write_png(&self.out.join(format!("seed{seed:04}.png")), picture),
+        }
+    }
+
+    /// Writes the sheet, if there is one.
+    fn finish(self) -> anyhow::Result<()> {
+        match self.sheet {
+            Some(sheet) => write_png(self.out, &sheet.into_image()),
+            None => Ok(()),
+        }
+    }
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
@@ -83,6 +130,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         check_writable(&args.out)?;
     }
     args.wish.check()?;
+    if PriorRun::is_there(&args.model) {
+        return codes::run(args, folder);
+    }
+    args.codes.refuse(&args.model)?;
     let memory = args.memory.limit();
     let purpose = match args.wish.is_some() {
         true => Purpose::Guide,
@@ -127,31 +178,16 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         truncation_psi,
         batch_size: memory.batch(batch_size, 8, |n| to_draw(generator, n))?,
     };
-    let mut sheet = match folder {
-        true => {
-            std::fs::create_dir_all(&args.out)
-                .with_context(|| format!("cannot create the folder {}", args.out.display()))?;
-            None
-        }
-        false => Some(Sheet::new(seeds.len(), resolution)?),
-    };
+    let mut pictures = Pictures::new(&args.out, folder, seeds.len(), resolution)?;
     let bar = progress::bar(seeds.len() as u64, "avatars");
     let take = |index: usize, mut picture: RgbaImage| {
         if let Some(snap) = &snap {
             snap.apply(&mut picture);
         }
-        match &mut sheet {
-            Some(sheet) => {
-                sheet.place(index, &picture);
-                Ok(())
-            }
-            None => write_png(&args.out.join(format!("seed{:04}.png", seeds[index])), &picture),
-        }
+        pictures.take(index, seeds[index], &picture)
     };
     draw(generator, &request, device, &bar, take).map_err(blame)?;
-    if let Some(sheet) = sheet {
-        write_png(&args.out, &sheet.into_image())?;
-    }
+    pictures.finish()?;
     bar.finish_and_clear();
     eprintln!(
         "{}: {} avatars of {resolution} x {resolution} pixels, truncation_psi {}",

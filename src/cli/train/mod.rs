@@ -4,6 +4,7 @@ mod clip;
 mod dcgan;
 mod race;
 mod stylegan2;
+mod transformer;
 mod vqgan;
 
 use super::{device::DeviceChoice, progress, stop::on_ctrl_c};
@@ -63,6 +64,7 @@ enum Kind {
     DeepImagify(dcgan::Args),
     #[command(name = "vqgan")]
     VqGan(vqgan::Args),
+    Transformer(transformer::Args),
     Clip(clip::Args),
 }
 
@@ -137,6 +139,7 @@ pub(super) fn run(args: Args, matches: &ArgMatches) -> anyhow::Result<()> {
         Kind::MegapixelDcgan(args) => dcgan::run(DcganKind::Megapixel, args, given),
         Kind::DeepImagify(args) => dcgan::run(DcganKind::DeepImagify, args, given),
         Kind::VqGan(args) => vqgan::run(args, given),
+        Kind::Transformer(args) => transformer::run(args, given),
         Kind::Clip(args) => clip::run(args, given),
     }
 }

@@ -6,6 +6,7 @@ mod convolution;
 mod init;
 mod linear;
 mod norm;
+pub mod transformer;
 
 pub use attention::attend;
 pub use config::ConfigError;

@@ -152,7 +152,7 @@ pub(super) fn grid_by_row<G: Generate>(
 }
 
 /// Pictures on the side of a grid.
-fn grid_side(resolution: usize) -> usize {
+pub(super) fn grid_side(resolution: usize) -> usize {
     (GRID_PIXELS / resolution).clamp(2, SAMPLES.isqrt())
 }
 

@@ -9,6 +9,7 @@ mod sums;
 mod tensors;
 
 pub use state::{State, Visitor};
+pub(super) use sums::sum;
 
 use super::{Error, advice, file_error, io_error};
 use serde::{Deserialize, Serialize};

@@ -32,7 +32,8 @@ fn damage_or_not(path: &Path, error: std::io::Error) -> Error {
     }
 }
 
-fn sum(path: &Path) -> Result<String, Error> {
+/// The SHA-256 of a file, in hexadecimal digits.
+pub(in crate::train) fn sum(path: &Path) -> Result<String, Error> {
     let mut file = open(path)?;
     let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
     loop {

@@ -1,6 +1,6 @@
 //! A generator's run of any family, as those see it who draw from it or publish it.
 
-use super::{dcgan::DcganSettings, stylegan2::TrainSettings};
+use super::{dcgan::DcganSettings, stylegan2::TrainSettings, transformer::PriorSettings};
 use crate::{
     data::Provenance,
     networks::generators::{Generator, GeneratorConfig},
@@ -76,7 +76,12 @@ impl GeneratorRun {
             return Self::of::<DcganSettings>(dir);
         }
         let path = dir.join(RunFolder::<TrainSettings>::SETTINGS);
-        let reason = format!("the run trains {kind}, expected a generator");
+        let reason = match PriorSettings::KINDS.contains(&kind) {
+            true => "the run trains a transformer over codes, which only `guise generate --seeds` draws with: it cannot be \
+                     published, guided or measured yet"
+                .into(),
+            false => format!("the run trains {kind}, expected a generator"),
+        };
         Err(file_error("read", &path, reason))
     }
 

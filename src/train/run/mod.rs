@@ -181,6 +181,11 @@ impl<S: RunSettings> RunFolder<S> {
         Ok(run)
     }
 
+    /// Whether there is a run of this kind in `dir`.
+    pub fn is_there(dir: &Path) -> bool {
+        run_kind(dir).is_ok_and(|kind| S::KINDS.contains(&&*kind))
+    }
+
     /// Opens the folder of an earlier run to read it.
     ///
     /// # Errors

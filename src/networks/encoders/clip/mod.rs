@@ -9,15 +9,15 @@ mod resnet;
 mod text;
 #[cfg(not(target_arch = "wasm32"))]
 mod tokenizer;
-mod transformer;
 mod vit;
 
 pub use resnet::{ModifiedResNet, ModifiedResNetConfig};
 pub use text::{TextConfig, TextTransformer};
 #[cfg(not(target_arch = "wasm32"))]
 pub use tokenizer::Tokenizer;
-pub use transformer::{Activation, TransformerConfig};
 pub use vit::{Vit, VitConfig};
+
+pub use crate::networks::layers::transformer::{Activation, TransformerConfig};
 
 use crate::{
     networks::{

@@ -1,7 +1,9 @@
 //! CLIP's text transformer: Radford et al. (2021), 2.4, after GPT-2.
 
-use super::transformer::{Transformer, TransformerConfig};
-use crate::networks::layers::{LayerNorm, lazy_normal};
+use crate::networks::layers::{
+    LayerNorm, lazy_normal,
+    transformer::{Transformer, TransformerConfig, causal_mask},
+};
 use burn::{
     module::{Module, Param},
     tensor::{Device, Int, Tensor, TensorData},
@@ -109,16 +111,10 @@ impl TextTransformer {
             .val()
             .slice_dim(0, 0..length)
             .unsqueeze();
-        let x = self.transformer.forward(x, Some(causal_mask(length, &device)));
+        let x = self
+            .transformer
+            .forward(x, Some(causal_mask([length; 2], &device)));
         let answers = x.reshape([n * length, width]).select(0, ints(ends));
         self.ln_final.forward(answers).matmul(self.text_projection.val())
     }
-}
-
-/// Minus infinity wherever a token would see a later one, `[length, length]`.
-fn causal_mask(length: usize, device: &Device) -> Tensor<2> {
-    let later = |i: usize| i % length > i / length;
-    let values = (0..length * length).map(|i| if later(i) { f32::NEG_INFINITY } else { 0.0 });
-    let data = TensorData::new(values.collect::<Vec<_>>(), [length, length]);
-    Tensor::from_data(data, &device.clone().without_autodiff())
 }

@@ -1,7 +1,7 @@
 //! CLIP's vision transformer: Dosovitskiy et al., "An Image is Worth 16x16 Words" (2021), with one more layer
 //! norm before the blocks, as Radford et al. (2021), 2.4 describe.
 
-use super::transformer::{ResidualAttentionBlock, Transformer, TransformerConfig};
+use crate::networks::layers::transformer::{ResidualAttentionBlock, Transformer, TransformerConfig};
 use crate::networks::layers::{LayerNorm, lazy_normal};
 use burn::{
     module::{Module, Param},

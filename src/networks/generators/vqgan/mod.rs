@@ -11,12 +11,14 @@ mod codebook;
 mod decoder;
 mod discriminator;
 mod encoder;
+mod prior;
 
 pub use blocks::{AttentionBlock, Middle, Resampling, ResidualBlock};
 pub use codebook::{Quantized, nearest, perplexity};
 pub use decoder::Decoder;
 pub use discriminator::{PatchConfig, PatchDiscriminator};
 pub use encoder::Encoder;
+pub use prior::{CodePrior, Drawing, PriorConfig, Wanted};
 
 use crate::networks::{
     NetworkConfig,

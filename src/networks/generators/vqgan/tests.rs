@@ -5,7 +5,7 @@ use burn::module::ModuleVisitor;
 use burn::tensor::TensorData;
 
 /// Counts the numbers of all parameters, and of those that are matrices and kernels.
-fn parameters(module: &impl Module) -> [u64; 2] {
+pub(super) fn parameters(module: &impl Module) -> [u64; 2] {
     struct Counter([u64; 2]);
     impl ModuleVisitor for Counter {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {

@@ -1,10 +1,14 @@
-//! The classes of a run: those of its dataset, and which of them a step draws.
+//! The classes of a run, and which of them a step draws.
 
 use super::settings::TrainSettings;
 use crate::{
     data::Dataset,
     networks::generators::Class,
-    train::{Error, streams::stream},
+    train::{
+        Error,
+        classes::{check_classes, classes_of},
+        streams::stream,
+    },
 };
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -32,38 +36,7 @@ impl TrainSettings {
     ///
     /// [`Error::Settings`] when it has others.
     pub fn check_classes(&self, dataset: &Dataset) -> Result<(), Error> {
-        let names = |classes: &[Class]| classes.iter().map(|class| class.name.clone()).collect::<Vec<_>>();
-        let [found, expected] = [&classes_of(dataset), &self.network.classes].map(|classes| names(classes));
-        if found == expected {
-            return Ok(());
-        }
-        let shown = |names: Vec<String>| match names.is_empty() {
-            true => "none".to_owned(),
-            false => names.join(", "),
-        };
-        Err(Error::Settings(format!(
-            "the classes of the dataset are {}, and those of the run's networks are {}: a run keeps its classes",
-            shown(found),
-            shown(expected)
-        )))
-    }
-}
-
-/// The classes that `dataset` was sorted into; none if it was not.
-pub(super) fn classes_of(dataset: &Dataset) -> Vec<Class> {
-    let all = dataset.classes().map_or(&[][..], |classes| classes.all());
-    let class = |(name, pictures): &(String, u64)| Class {
-        name: name.clone(),
-        pictures: *pictures,
-    };
-    all.iter().map(class).collect()
-}
-
-/// The class of the picture at each place; none where there are no classes.
-pub(super) fn classes_at(places: &[usize], dataset: &Dataset) -> Vec<usize> {
-    match dataset.classes() {
-        Some(classes) => places.iter().map(|&place| classes.of(place)).collect(),
-        None => vec![],
+        check_classes(&self.network.classes, dataset)
     }
 }
 

@@ -29,10 +29,10 @@ use crate::{
     train::{
         Error, Family, RelativeVariety, State, Trainer, Visitor,
         adversarial::{batch, check, grid, grid_by_row, write_report},
+        classes::classes_at,
     },
 };
 use burn::tensor::Device;
-use classes::classes_at;
 use std::path::Path;
 
 /// Truncation of the sample grids.

@@ -1,6 +1,6 @@
 //! Finding the weight of the R1 penalty: short trainings with several weights, on smaller pictures.
 
-use super::{TrainSettings, TrainState, classes::classes_at, gamma::default_r1_gamma};
+use super::{TrainSettings, TrainState, gamma::default_r1_gamma};
 use crate::{
     data::Dataset,
     metrics::{Features, kid},
@@ -12,6 +12,7 @@ use crate::{
         Error, RelativeVariety, StepFigures,
         adversarial::{batch, check, drawn, pictures},
         bounds,
+        classes::classes_at,
         measure::seen,
         trainer::Order,
     },

@@ -2,7 +2,6 @@
 
 use super::{
     GrownFrom, StepStats,
-    classes::classes_of,
     course::Course,
     gamma::{OnCollapse, R1Gamma, default_r1_gamma},
     race::Race,
@@ -12,6 +11,7 @@ use crate::{
     networks::generators::{GeneratorConfig, stylegan2::StyleGan2Config},
     train::{
         AugPipe, Effort, Measuring, Objective, RunFacts, RunFolder, RunSettings, Schedule, TrainedOn, bounds,
+        classes::classes_of,
     },
 };
 use serde::{Deserialize, Serialize};

@@ -17,10 +17,9 @@ use crate::{
         generators::vqgan::{VqGan, perplexity},
     },
     train::{
-        Error, Family, Snapshot, State, Trainer, Visitor, Which,
+        Error, Family, Snapshot, State, Trainer, Visitor,
         adversarial::{batch, check, write_report},
         file_error,
-        snapshots::find,
         streams::stream,
     },
 };
@@ -161,20 +160,6 @@ impl Family for VqGanState {
 }
 
 impl VqGanRun {
-    /// Which of its snapshots is meant.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::File`] when the run has no snapshot yet, or not that one.
-    pub fn find_snapshot(&self, which: Which) -> Result<Snapshot, Error> {
-        let ticks = self.ticks()?;
-        find(
-            &self.dir,
-            ticks.iter().map(|tick| (tick.kimg, &tick.figures)),
-            which,
-        )
-    }
-
     /// The network of a snapshot.
     ///
     /// # Errors

@@ -1,14 +1,14 @@
-//! The pre-norm transformer that both of CLIP's towers are made of: Vaswani et al. (2017), with the layer
-//! norms before the branches.
+//! The pre-norm transformer that both of CLIP's towers and the prior over codes are made of: Vaswani et al.
+//! (2017), with the layer norms before the branches.
 //!
 //! Names and shapes of the parameters are those of OpenAI's release, with the queries, keys and values of all
 //! heads in one matrix.
 
-use crate::networks::layers::{LayerNorm, Linear, attend, lazy_full, lazy_normal};
+use super::{LayerNorm, Linear, attend, lazy_full, lazy_normal};
 use burn::{
     module::{Module, Param},
     tensor::{
-        Device, Tensor,
+        Device, Tensor, TensorData,
         activation::{gelu, sigmoid},
     },
 };
@@ -62,13 +62,37 @@ impl TransformerConfig {
     }
 
     /// Random weights as the paper's release draws them.
-    pub(super) fn init(&self, device: &Device) -> Transformer {
+    pub fn init(&self, device: &Device) -> Transformer {
         Transformer {
             resblocks: (0..self.layers)
                 .map(|_| ResidualAttentionBlock::init(self, device))
                 .collect(),
         }
     }
+}
+
+/// What a transformer keeps of the tokens that it has seen, so that those that follow need not compute it again.
+#[derive(Debug, Default)]
+pub struct Seen {
+    length: usize,
+    /// Keys and values of each block, `[n, heads, length, d]`.
+    blocks: Vec<[Tensor<4>; 2]>,
+}
+
+impl Seen {
+    /// How many tokens it has seen.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+}
+
+/// Minus infinity wherever one of the last `queries` of so many `keys` would see a later token, `[queries,
+/// keys]`.
+pub fn causal_mask([queries, keys]: [usize; 2], device: &Device) -> Tensor<2> {
+    let later = |i: usize| i % keys > i / keys + keys - queries;
+    let values = (0..queries * keys).map(|i| if later(i) { f32::NEG_INFINITY } else { 0.0 });
+    let data = TensorData::new(values.collect::<Vec<_>>(), [queries, keys]);
+    Tensor::from_data(data, &device.clone().without_autodiff())
 }
 
 /// Self-attention with several heads.
@@ -85,24 +109,51 @@ pub struct Attention {
 
 impl Attention {
     /// How many heads share the width.
-    pub(super) fn heads(&self) -> usize {
+    pub fn heads(&self) -> usize {
         self.heads
     }
 
     /// `x [n, length, width] -> [n, length, width]`, `mask [length, length]` added to the scores.
     pub fn forward(&self, x: Tensor<3>, mask: Option<Tensor<2>>) -> Tensor<3> {
+        let shape = x.dims();
+        let [q, k, v] = self.project(x);
+        self.mix(attend(q, k, v, mask), shape)
+    }
+
+    /// The same for tokens that follow others, whose keys and values are `before`; also gives those of all.
+    fn follow(
+        &self,
+        x: Tensor<3>,
+        before: Option<[Tensor<4>; 2]>,
+        mask: Option<Tensor<2>>,
+    ) -> (Tensor<3>, [Tensor<4>; 2]) {
+        let shape = x.dims();
+        let [q, k, v] = self.project(x);
+        let [k, v] = match before {
+            Some([keys, values]) => [Tensor::cat(vec![keys, k], 2), Tensor::cat(vec![values, v], 2)],
+            None => [k, v],
+        };
+        let found = attend(q, k.clone(), v.clone(), mask);
+        (self.mix(found, shape), [k, v])
+    }
+
+    /// Queries, keys and values, `[n, heads, length, d]` each.
+    fn project(&self, x: Tensor<3>) -> [Tensor<4>; 3] {
         let [n, length, width] = x.dims();
         let d = width / self.heads;
         let qkv = Linear::apply(x, &self.in_proj_weight, &self.in_proj_bias);
         let qkv = qkv
             .reshape([n, length, 3, self.heads, d])
             .permute([2, 0, 3, 1, 4]);
-        let [q, k, v] = [0, 1, 2].map(|part| {
+        [0, 1, 2].map(|part| {
             let part = qkv.clone().slice_dim(0, part..part + 1);
-            part.squeeze_dim::<4>(0) // [n, heads, length, d]
-        });
-        let found = attend(q, k, v, mask).permute([0, 2, 1, 3]);
-        self.out_proj.forward(found.reshape([n, length, width]))
+            part.squeeze_dim::<4>(0)
+        })
+    }
+
+    /// What all heads found, `[n, heads, length, d]`, as tokens of this shape.
+    fn mix(&self, found: Tensor<4>, shape: [usize; 3]) -> Tensor<3> {
+        self.out_proj.forward(found.permute([0, 2, 1, 3]).reshape(shape))
     }
 }
 
@@ -157,7 +208,21 @@ impl ResidualAttentionBlock {
 
     /// `x [n, length, width] -> [n, length, width]`.
     pub fn forward(&self, x: Tensor<3>, mask: Option<Tensor<2>>) -> Tensor<3> {
-        let x = x.clone() + self.attn.forward(self.ln_1.forward(x), mask);
+        self.feed(x.clone() + self.attn.forward(self.ln_1.forward(x), mask))
+    }
+
+    /// The same for tokens that follow others, as [`Attention::follow`] has it.
+    fn follow(
+        &self,
+        x: Tensor<3>,
+        before: Option<[Tensor<4>; 2]>,
+        mask: Option<Tensor<2>>,
+    ) -> (Tensor<3>, [Tensor<4>; 2]) {
+        let (attended, all) = self.attn.follow(self.ln_1.forward(x.clone()), before, mask);
+        (self.feed(x + attended), all)
+    }
+
+    fn feed(&self, x: Tensor<3>) -> Tensor<3> {
         let inner = self.mlp.c_fc.forward(self.ln_2.forward(x.clone()));
         x + self.mlp.c_proj.forward(self.mlp.activation.apply(inner))
     }
@@ -175,5 +240,21 @@ impl Transformer {
     pub fn forward(&self, x: Tensor<3>, mask: Option<Tensor<2>>) -> Tensor<3> {
         let step = |x, block: &ResidualAttentionBlock| block.forward(x, mask.clone());
         self.resblocks.iter().fold(x, step)
+    }
+
+    /// What a causal mask lets tokens see that follow those `seen`, which know them afterwards: `x [n, length,
+    /// width] -> [n, length, width]`.
+    pub fn follow(&self, mut x: Tensor<3>, seen: &mut Seen) -> Tensor<3> {
+        let [_, length, _] = x.dims();
+        seen.length += length;
+        // A single one sees all others.
+        let mask = (length > 1).then(|| causal_mask([length, seen.length], &x.device()));
+        let mut before = std::mem::take(&mut seen.blocks).into_iter();
+        for block in &self.resblocks {
+            let (y, all) = block.follow(x, before.next(), mask.clone());
+            seen.blocks.push(all);
+            x = y;
+        }
+        x
     }
 }

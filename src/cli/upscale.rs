@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     data::{Colors, Picture},
+    networks::super_resolution::Enlarge,
     pipeline::{
         Cancel, Event,
         pixel_art::{enlarge, factor},
@@ -15,7 +16,7 @@ use crate::{
     },
     weights::{
         Manifest,
-        bundle::{SrvggNetCompact, load_part},
+        bundle::{Upscaler, load_part},
         foreign::SuperResolution,
     },
 };
@@ -99,7 +100,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
 /// What enlarges.
 enum Model {
     /// A super-resolution network.
-    Network(SrvggNetCompact),
+    Network(Upscaler),
     /// Nothing but arithmetic: the pixels of pixel art become blocks.
     PixelArt,
 }

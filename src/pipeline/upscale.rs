@@ -4,7 +4,7 @@
 //! pixels are those of the whole picture computed at once, and memory depends on the tile alone.
 
 use super::{Cancel, Error, Event, Network, sample::read};
-use crate::networks::super_resolution::srvgg::SrvggNetCompact;
+use crate::networks::super_resolution::{Enlarge, Upscaler};
 use burn::tensor::{Tensor, TensorData};
 use image::{
     GrayImage, RgbaImage,
@@ -33,7 +33,7 @@ const BLEED_RADIUS: usize = 8;
 /// [`Error::Request`] for an empty picture, a result too large for memory or a tile outside
 /// [`TILE_SIDES`]; [`Error::Cancelled`] at the first tile after it was asked for.
 pub async fn upscale(
-    network: &SrvggNetCompact,
+    network: &Upscaler,
     image: &RgbaImage,
     tile: usize,
     cancel: &Cancel,
@@ -62,7 +62,7 @@ pub async fn upscale(
 /// The same as [`upscale`] for results that are larger than memory: gives them from top to bottom.
 #[derive(Debug)]
 pub struct Upscale<'a> {
-    network: &'a SrvggNetCompact,
+    network: &'a Upscaler,
     image: Cow<'a, RgbaImage>,
     tile: usize,
     /// Whether every pixel is opaque.
@@ -74,7 +74,7 @@ pub struct Upscale<'a> {
 
 impl<'a> Upscale<'a> {
     /// Prepares a job that computes nothing yet.
-    pub fn new(network: &'a SrvggNetCompact, image: &'a RgbaImage, tile: usize) -> Result<Self, Error> {
+    pub fn new(network: &'a Upscaler, image: &'a RgbaImage, tile: usize) -> Result<Self, Error> {
         if !TILE_SIDES.contains(&tile) {
             let (least, most) = (TILE_SIDES.start(), TILE_SIDES.end());
             return Err(Error::Request(format!(
@@ -180,7 +180,7 @@ impl<'a> Upscale<'a> {
             (range.start - window.start) * scale..(range.end - window.start) * scale
         };
         let [out_rows, out_columns] = [inside(&rows, &window_rows), inside(&columns, &window_columns)];
-        let device = self.network.body[0].weight.device();
+        let device = self.network.device();
         let x = Tensor::<4>::from_data(TensorData::new(colors, [1, 3, h, w]), &device);
         let x = self
             .network

@@ -270,5 +270,54 @@ fn an_imported_file_is_a_model() {
         sr.as_os_str(),
     ]);
     assert!(output.status.success(), "{output:?}");
-    assert_eq!(image::image_dimensions(large).unwrap(), (80, 96));
+    assert_eq!(image::image_dimensions(&large).unwrap(), (80, 96));
+
+    let before = fs::read(&large).unwrap();
+    for (flags, reason) in [
+        (["--tile", "38"], "--tile is 38, expected 39 or more"),
+        (["--tile", "1025"], "expected 16 to 1024"),
+        (["--memory", "1M"], "ask for a smaller --tile"),
+    ] {
+        let arguments = [
+            "upscale".as_ref(),
+            picture.as_os_str(),
+            large.as_os_str(),
+            "--model".as_ref(),
+            sr.as_os_str(),
+        ];
+        let error = failure(guise(
+            arguments.into_iter().chain(flags.map(|flag| flag.as_ref())),
+        ));
+        assert!(error.contains(reason), "{error}");
+    }
+    assert_eq!(fs::read(&large).unwrap(), before);
+}
+
+/// Also where tiles begin within a square of pixels that the network makes channels.
+#[test]
+fn tiles_leave_no_seams_whatever_the_network() {
+    let picture = image::open(super::fixture("picture.png")).unwrap();
+    let picture = image::imageops::resize(&picture, 215, 101, image::imageops::FilterType::Lanczos3);
+    for name in [
+        "esrgan-numbers-x8.safetensors",
+        "bsrgan-trunk-x2.pth",
+        "realesrgan-body-x4.pth",
+        "realesrgan-body-x2.pth",
+        "realesrgan-body-x1.safetensors",
+        "compact-prelu-x3.pth",
+    ] {
+        let network = model(name).network(&Device::flex()).unwrap();
+        let whole = super::enlarged(&network, &picture, 1024);
+        // Where the network's own rounding lies between two values of 8 bits, either may come out.
+        for tile in [16, 27] {
+            let tiled = super::enlarged(&network, &picture, tile);
+            assert!(super::distance(&whole, &tiled) <= 1, "{name}, tile {tile}");
+            let other = whole.iter().zip(tiled.iter()).filter(|(a, b)| a != b).count();
+            assert!(
+                other * 1000 <= whole.len(),
+                "{name}, tile {tile}: {other} of {}",
+                whole.len()
+            );
+        }
+    }
 }

@@ -20,6 +20,8 @@ use std::cell::OnceCell;
 const TILE: usize = 64;
 
 /// What makes pictures larger.
+// There is one of it for each model.
+#[allow(clippy::large_enum_variant)]
 pub enum Enlarges {
     /// A super-resolution network, once it is here.
     Network(OnceCell<Upscaler>),

@@ -20,7 +20,7 @@ use guise::{
             Generate,
             stylegan2::{Discriminator, Generator, NoiseMode, StyleGan2Config},
         },
-        super_resolution::srvgg::SrvggNetCompactConfig,
+        super_resolution::{Enlarge, srvgg::SrvggNetCompactConfig},
     },
     pipeline::{sample::pictures_from_images, z_from_seed},
     train::{discriminator_loss, generator_loss},

@@ -11,7 +11,7 @@ use crate::{
         clip::{Activation, VisualConfig},
         inception::Inception,
     },
-    weights::foreign::{ClipModel, ClipOptions, InceptionModel, SuperResolution, VqGanModel},
+    weights::foreign::{ClipModel, ClipOptions, InceptionModel, Rectifier, SuperResolution, VqGanModel},
 };
 use anyhow::Context;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,8 @@ const MAX_CLIP_BYTES: u64 = 1 << 32;
 const MAX_INCEPTION_BYTES: u64 = 1 << 28;
 /// The largest VQGAN that its authors published has 1 GB, with the networks of its losses.
 const MAX_VQGAN_BYTES: u64 = 1 << 32;
+/// The largest super-resolution networks that were published have 200 MB.
+const MAX_SR_BYTES: u64 = 1 << 29;
 /// No description of a VQGAN is longer.
 const MAX_DESCRIPTION_BYTES: u64 = 1 << 20;
 /// What diffusers calls a network's weights, the newer form first.
@@ -43,11 +45,38 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Source {
+    Sr(SrArgs),
     RealesrganNcnn(RealesrganNcnn),
     Clip(ClipArgs),
     Inception(InceptionArgs),
     #[command(name = "vqgan")]
     VqGan(VqGanArgs),
+}
+
+/// Convert a super-resolution model: a .pth or .safetensors file of ESRGAN, BSRGAN or Real-ESRGAN.
+///
+/// Architecture and sizes are read off the weights: RRDBNet under its old names and its new ones, with any
+/// number of blocks, and SRVGGNetCompact. Of `params_ema` and `params` the first is taken. Nothing in a .pth
+/// file is run. `guise upscale --model` and `guise publish --sr` take the result.
+#[derive(Debug, clap::Args)]
+struct SrArgs {
+    /// The weights, a .pth or .safetensors file.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The safetensors file to write.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// The license of the weights, an SPDX expression, for whom they are passed on to.
+    #[arg(
+        long = "license",
+        alias = "licence",
+        value_name = "SPDX",
+        default_value = SuperResolution::UNKNOWN_LICENSE
+    )]
+    license: String,
+    /// What an SRVGGNetCompact rectifies with that has no slopes, which its file does not say.
+    #[arg(long, value_enum)]
+    rectifier: Option<RectifierChoice>,
 }
 
 /// Convert a super-resolution model from Real-ESRGAN's ncnn files.
@@ -155,6 +184,14 @@ struct VqGanArgs {
     license: String,
 }
 
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum RectifierChoice {
+    /// Negative values become zero.
+    Relu,
+    /// Negative values become a tenth of themselves.
+    Leaky,
+}
+
 #[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
 enum Gelu {
     #[default]
@@ -164,6 +201,7 @@ enum Gelu {
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
     match args.source {
+        Source::Sr(args) => sr(args),
         Source::RealesrganNcnn(args) => realesrgan_ncnn(args),
         Source::Clip(args) => clip(args),
         Source::Inception(args) => inception(args),
@@ -310,17 +348,40 @@ fn realesrgan_ncnn(args: RealesrganNcnn) -> anyhow::Result<()> {
     )
     .with_context(|| format!("cannot import {} with {}", args.param.display(), bin.display()))?;
 
+    write_sr(&args.out, &model)
+}
+
+fn sr(args: SrArgs) -> anyhow::Result<()> {
+    check_writable(&args.out)?;
+    let file = read_at_most(&args.file, MAX_SR_BYTES)?;
+    let name = args.file.file_name().unwrap_or_default().to_string_lossy();
+    let rectifier = args.rectifier.map(|rectifier| match rectifier {
+        RectifierChoice::Relu => Rectifier::Relu,
+        RectifierChoice::Leaky => Rectifier::Leaky,
+    });
+    let source = format!("a super-resolution network, converted from {name}");
+    let device = DeviceChoice::default().open()?;
+    let model = SuperResolution::from_foreign(&file, rectifier, args.license, source, &device)
+        .with_context(|| format!("cannot import {}", args.file.display()))?;
+    write_sr(&args.out, &model)
+}
+
+/// Writes a super-resolution model, and says what it is.
+fn write_sr(out: &Path, model: &SuperResolution) -> anyhow::Result<()> {
     let bytes = model.to_safetensors()?;
-    write_whole(&args.out, &bytes)?;
+    write_whole(out, &bytes)?;
     let config = &model.config;
     println!(
-        "{}: enlarges {} times, {} convolutions of {} channels, {} bytes, {}",
-        args.out.display(),
-        config.outscale,
-        config.num_conv + 2,
-        config.num_feat,
+        "{}: enlarges {} times ({}, {}), {} bytes, {}",
+        out.display(),
+        config.scale(),
+        config.architecture(),
+        config.describe(),
         bytes.len(),
-        model.license
+        match &*model.license {
+            SuperResolution::UNKNOWN_LICENSE => "its license is not known (--license states it)",
+            license => license,
+        }
     );
     Ok(())
 }

@@ -4,18 +4,21 @@ use super::{
     bundle,
     device::DeviceChoice,
     files::{open_picture, read_at_most},
+    memory::MemoryFlag,
     progress,
 };
 use crate::{
     data::{Colors, Picture},
+    networks::super_resolution::Enlarge,
     pipeline::{
         Cancel, Event,
+        memory::to_enlarge,
         pixel_art::{enlarge, factor},
-        upscale::Upscale,
+        upscale::{Upscale, overlap},
     },
     weights::{
         Manifest,
-        bundle::{SrvggNetCompact, load_part},
+        bundle::{Upscaler, load_part},
         foreign::SuperResolution,
     },
 };
@@ -46,15 +49,18 @@ pub(super) struct Args {
     /// The PNG file to write; it may be the same file.
     #[arg(value_name = "OUT")]
     output: PathBuf,
-    /// The model: a safetensors file that `guise import` wrote, or a published bundle or its `upscaler.gguf`.
+    /// The model: a safetensors file that `guise import sr` wrote, or a published bundle or its `upscaler.gguf`.
     #[arg(long, value_name = "FILE|BUNDLE")]
     model: PathBuf,
     /// How many times larger pixel art becomes [default: as many times as give at most 1024 pixels].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     times: Option<u32>,
-    /// Side of a tile in pixels of IN, 16 to 1024: smaller ones need less memory and more time.
+    /// Side of a tile in pixels of IN, 16 to 1024: smaller ones need less memory and more time. Each is computed
+    /// with as many pixels around it as the model looks at, at most 96, and is not smaller than that.
     #[arg(long, default_value_t = 256)]
     tile: usize,
+    #[command(flatten)]
+    memory: MemoryFlag,
     /// Where to compute.
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
@@ -88,6 +94,18 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         network.scale()
     );
     let job = Upscale::new(&network, &image, args.tile)?;
+    anyhow::ensure!(
+        args.tile >= overlap(&network),
+        "--tile is {}, expected {} or more: so many pixels around each tile are computed with it, and of smaller \
+         tiles nearly everything would be thrown away",
+        args.tile,
+        overlap(&network)
+    );
+    args.memory.limit().ensure(
+        to_enlarge(&network, job.largest_window()),
+        &format!("enlarging a tile of {0} x {0} pixels", args.tile),
+        "ask for a smaller --tile",
+    )?;
 
     let cancel = Cancel::default();
     let stop = cancel.clone();
@@ -97,9 +115,11 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
 }
 
 /// What enlarges.
+// There is one of it.
+#[allow(clippy::large_enum_variant)]
 enum Model {
     /// A super-resolution network.
-    Network(SrvggNetCompact),
+    Network(Upscaler),
     /// Nothing but arithmetic: the pixels of pixel art become blocks.
     PixelArt,
 }

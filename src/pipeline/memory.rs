@@ -2,7 +2,7 @@
 //!
 //! Estimates from the networks' sizes, a little above what was measured on the CPU, weights not included.
 
-use crate::networks::{encoders::ImageEncoder, generators::Generate};
+use crate::networks::{encoders::ImageEncoder, generators::Generate, super_resolution::Enlarge};
 
 /// Bytes of a number.
 const F32: u64 = 4;
@@ -37,6 +37,14 @@ pub fn to_draw(generator: &dyn Generate, n: usize) -> u64 {
     let picture = PICTURES_AT_ONCE * CHANNELS * pixels(generator);
     let each = F32 * (MAPS_AT_ONCE * largest + picture);
     (n as u64).saturating_mul(each).saturating_add(ANYHOW)
+}
+
+/// Bytes that it takes to enlarge a part of a picture, of so many rows and columns.
+pub fn to_enlarge(network: &dyn Enlarge, [h, w]: [usize; 2]) -> u64 {
+    let pixels = (h as u64).saturating_mul(w as u64);
+    pixels
+        .saturating_mul(F32 * network.numbers_per_pixel())
+        .saturating_add(ANYHOW)
 }
 
 /// Bytes that it takes to draw and judge `n` pictures at once, without gradients.

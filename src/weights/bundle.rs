@@ -18,7 +18,7 @@ pub use crate::networks::{
     generators::Generator,
     mapper::Mapper,
     population::Population,
-    super_resolution::srvgg::SrvggNetCompact,
+    super_resolution::Upscaler,
 };
 
 /// The network that `part` describes, from the `contents` of its file.

@@ -109,17 +109,18 @@ pub fn apply<M: Module>(module: M, tensors: &Tensors) -> Result<M, Error> {
     }))
 }
 
-/// The family of a generator is no part of its parameters' names: the manifest says it.
-const NAMELESS: &str = "Enum:Generator";
+/// The family of a generator and the architecture of an upscaler are no part of their parameters' names: the
+/// manifest says them.
+const NAMELESS: [&str; 2] = ["Enum:Generator", "Enum:Upscaler"];
 
 fn enter(path: &mut Vec<String>, name: &str, container: &str) {
-    if container != NAMELESS {
+    if !NAMELESS.contains(&container) {
         path.push(name.into());
     }
 }
 
 fn exit(path: &mut Vec<String>, container: &str) {
-    if container != NAMELESS {
+    if !NAMELESS.contains(&container) {
         path.pop();
     }
 }

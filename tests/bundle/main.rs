@@ -14,6 +14,7 @@ use guise::{
     networks::{
         NetworkConfig,
         generators::{Generator, GeneratorConfig, stylegan2::StyleGan2Config},
+        super_resolution::Enlarge,
     },
     pipeline::{self, Cancel, Event, SampleRequest, sample},
     weights::{

@@ -13,7 +13,7 @@ use guise::{
             minilm::MiniLmConfig,
         },
         generators::{Generator, GeneratorConfig, stylegan2::StyleGan2Config},
-        super_resolution::srvgg::{SrvggNetCompact, SrvggNetCompactConfig},
+        super_resolution::{Upscaler, UpscalerConfig, srvgg::SrvggNetCompactConfig},
     },
     pipeline::z_from_seed,
     weights::{
@@ -172,13 +172,13 @@ pub fn random_generator(device: &Device) -> (GeneratorConfig, Generator) {
 }
 
 /// A network that enlarges four times and changes colors a little.
-pub fn random_upscaler(device: &Device) -> (SrvggNetCompactConfig, SrvggNetCompact) {
-    let config = SrvggNetCompactConfig {
+pub fn random_upscaler(device: &Device) -> (UpscalerConfig, Upscaler) {
+    let config = UpscalerConfig::Srvgg(SrvggNetCompactConfig {
         num_feat: 32,
         num_conv: 1,
         upscale: 4,
         outscale: 4,
-    };
+    });
     let upscaler = randomize(config.init(device), |name| {
         if name.ends_with("weight") { 0.03 } else { 0.0 }
     });

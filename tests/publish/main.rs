@@ -155,15 +155,18 @@ fn tiny_bundle(dir: &Path) -> PathBuf {
 fn super_resolution(dir: &Path) -> PathBuf {
     use burn::tensor::Device;
     use guise::{
-        networks::{NetworkConfig, super_resolution::srvgg::SrvggNetCompactConfig},
+        networks::{
+            NetworkConfig,
+            super_resolution::{UpscalerConfig, srvgg::SrvggNetCompactConfig},
+        },
         weights::{collect, foreign::SuperResolution},
     };
-    let config = SrvggNetCompactConfig {
+    let config = UpscalerConfig::Srvgg(SrvggNetCompactConfig {
         num_feat: 32,
         num_conv: 1,
         upscale: 4,
         outscale: 4,
-    };
+    });
     let tensors = futures::executor::block_on(collect(&config.init(&Device::flex()))).unwrap();
     let model = SuperResolution {
         config,

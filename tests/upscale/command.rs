@@ -9,7 +9,7 @@ use std::{
 };
 use tempfile::TempDir;
 
-fn guise<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Output {
+pub fn guise<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Output {
     Command::new(env!("CARGO_BIN_EXE_guise"))
         .args(arguments)
         .output()
@@ -17,7 +17,7 @@ fn guise<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Output {
 }
 
 /// The error that a run must end with.
-fn failure(output: Output) -> String {
+pub fn failure(output: Output) -> String {
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success(), "the command succeeded");
     assert!(!error.contains("panicked"), "{error}");

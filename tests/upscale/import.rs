@@ -2,7 +2,10 @@
 
 use super::{bytes, model};
 use burn::tensor::{Device, f16};
-use guise::{networks::super_resolution::srvgg::SrvggNetCompactConfig, weights::foreign::SuperResolution};
+use guise::{
+    networks::super_resolution::{Enlarge, UpscalerConfig, srvgg::SrvggNetCompactConfig},
+    weights::foreign::SuperResolution,
+};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -21,12 +24,12 @@ fn refusal(param: impl AsRef<[u8]>, bin: &[u8]) -> String {
 #[test]
 fn the_real_models_are_taken() {
     for scale in [2, 3, 4] {
-        let expected = SrvggNetCompactConfig {
+        let expected = UpscalerConfig::Srvgg(SrvggNetCompactConfig {
             num_feat: 64,
             num_conv: 16,
             upscale: 4,
             outscale: scale,
-        };
+        });
         let model = model(scale);
         assert_eq!(model.config, expected);
         assert_eq!(model.tensors.len(), 18 * 3 - 1);
@@ -115,12 +118,12 @@ fn odd_arrays_are_padded() {
     let model = SuperResolution::from_ncnn(param.as_bytes(), &bin, String::new(), String::new()).unwrap();
     assert_eq!(
         model.config,
-        SrvggNetCompactConfig {
+        UpscalerConfig::Srvgg(SrvggNetCompactConfig {
             num_feat: 5,
             num_conv: 1,
             upscale: 1,
             outscale: 1
-        }
+        })
     );
     assert_eq!(model.tensors.len(), expected.len());
     for (name, values) in expected {

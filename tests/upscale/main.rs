@@ -2,13 +2,14 @@
 //! ncnn runtime (fixtures/upscale/make.py), tiling, alpha, and the two commands.
 
 mod command;
+mod foreign;
 mod import;
 mod picture;
 
 use burn::tensor::Device;
 use futures::executor::block_on;
 use guise::{
-    networks::super_resolution::srvgg::SrvggNetCompact,
+    networks::super_resolution::Upscaler,
     pipeline::{Cancel, upscale},
     weights::foreign::SuperResolution,
 };
@@ -30,11 +31,11 @@ fn model(scale: usize) -> SuperResolution {
     SuperResolution::from_ncnn(&param, &bin, "BSD-3-Clause".into(), "a test".into()).unwrap()
 }
 
-fn network(scale: usize) -> SrvggNetCompact {
+fn network(scale: usize) -> Upscaler {
     model(scale).network(&Device::flex()).unwrap()
 }
 
-fn enlarged(network: &SrvggNetCompact, image: &RgbaImage, tile: usize) -> RgbaImage {
+fn enlarged(network: &Upscaler, image: &RgbaImage, tile: usize) -> RgbaImage {
     block_on(upscale(network, image, tile, &Cancel::default(), async |_| ())).unwrap()
 }
 

@@ -5,7 +5,10 @@ use burn::tensor::{Device, TensorData};
 use futures::executor::block_on;
 use guise::{
     metrics::psnr,
-    networks::{NetworkConfig, super_resolution::srvgg::SrvggNetCompactConfig},
+    networks::{
+        NetworkConfig,
+        super_resolution::{UpscalerConfig, srvgg::SrvggNetCompactConfig},
+    },
     pipeline::{Cancel, Error, Event, upscale, upscale::Upscale},
     weights::{Tensors, apply},
 };
@@ -69,12 +72,12 @@ fn tiles_leave_no_seams() {
 /// else: each convolution moves the picture by one pixel, and the sum shows it 18 pixels from where it was.
 #[test]
 fn tiles_see_as_far_as_the_network() {
-    let config = SrvggNetCompactConfig {
+    let config = UpscalerConfig::Srvgg(SrvggNetCompactConfig {
         num_feat: 3,
         num_conv: 16,
         upscale: 1,
         outscale: 1,
-    };
+    });
     for corner in [0, 2, 6, 8] {
         let mut tensors = Tensors::new();
         for layer in 0..18 {

@@ -83,8 +83,9 @@ pub(super) fn write(manifest: &Manifest, resolution: usize) -> String {
     }
     if let Some(upscaler) = &parts.upscaler {
         line(&format!(
-            "- An SRVGGNetCompact network that enlarges them {} times: {} parameters, stored as {} (`{UPSCALER}`).",
-            upscaler.config.outscale,
+            "- An {} network that enlarges them {} times: {} parameters, stored as {} (`{UPSCALER}`).",
+            upscaler.config.architecture(),
+            upscaler.config.scale(),
             upscaler.parameters,
             upscaler.quantization.name()
         ));

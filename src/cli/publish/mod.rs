@@ -33,7 +33,7 @@ use crate::{
     train::{GeneratorRun, MapperSettings},
     weights::{
         Manifest, Quantization,
-        bundle::{Generator, SrvggNetCompact, load_part, load_references, pack},
+        bundle::{Generator, Upscaler, load_part, load_references, pack},
         foreign::SuperResolution,
         manifest::{Credit, File, Metrics, Parts},
     },
@@ -366,7 +366,14 @@ fn name(args: &Args, run: &GeneratorRun, place: &Place) -> String {
 
 fn read_upscaler(path: &Path) -> anyhow::Result<SuperResolution> {
     let bytes = read_at_most(path, File::MAX_BYTES)?;
-    SuperResolution::from_safetensors(&bytes).with_context(|| format!("cannot use {}", path.display()))
+    let model = SuperResolution::from_safetensors(&bytes)
+        .with_context(|| format!("cannot use {}", path.display()))?;
+    ensure!(
+        model.license != SuperResolution::UNKNOWN_LICENSE,
+        "the license of {} is not known, and a published model states it: import it again with --license",
+        path.display()
+    );
+    Ok(model)
 }
 
 /// The pictures that the model is judged by and shown with.
@@ -394,7 +401,7 @@ fn samples(
 }
 
 /// `pictures` through a super-resolution network.
-fn enlarge(network: &SrvggNetCompact, pictures: &[RgbaImage]) -> anyhow::Result<Vec<RgbaImage>> {
+fn enlarge(network: &Upscaler, pictures: &[RgbaImage]) -> anyhow::Result<Vec<RgbaImage>> {
     let bar = progress::bar(pictures.len() as u64, "enlarged samples");
     let enlarge = |picture| {
         let enlarged = block_on(upscale(network, picture, TILE, &Cancel::default(), async |_| {}));

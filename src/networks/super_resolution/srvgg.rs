@@ -7,12 +7,13 @@
 //! rectifier are one [`Layer`], and the input is added before the shuffle, which is the same sum in a
 //! quarter of the passes over memory.
 
+use super::{Enlarge, RGB};
 use crate::{
-    networks::{NetworkConfig, layers::ConfigError},
-    ops::{
-        conv2d::{PreluLayer, conv2d_prelu_stack},
-        random,
+    networks::{
+        NetworkConfig,
+        layers::{ConfigError, lazy_full, lazy_normal},
     },
+    ops::conv2d::{PreluLayer, conv2d_prelu_stack},
 };
 use burn::{
     module::{Module, Param},
@@ -23,9 +24,6 @@ use burn::{
     },
 };
 use serde::{Deserialize, Serialize};
-
-/// Channels of the pictures.
-const RGB: usize = 3;
 
 /// The shape of a [`SrvggNetCompact`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,7 +72,7 @@ impl NetworkConfig for SrvggNetCompactConfig {
         Ok(())
     }
 
-    /// A network with fresh random weights (He et al. 2015) and rectifiers of slope 0.25.
+    /// A network with fresh random weights (He et al. 2015) and rectifiers of slope 0.25, once they are read.
     fn init(&self, device: &Device) -> SrvggNetCompact {
         let last = self.num_conv + 1;
         let body = self.channels().enumerate();
@@ -107,11 +105,10 @@ pub struct Layer {
 impl Layer {
     fn init([c_in, c_out]: [usize; 2], rectify: bool, device: &Device) -> Self {
         let deviation = (2.0 / (9 * c_in) as f64).sqrt();
-        let weight = random::normal([c_out, c_in, 3, 3], deviation, device);
         Self {
-            weight: Param::from_tensor(weight),
-            bias: Param::from_tensor(Tensor::zeros([c_out], device)),
-            slope: rectify.then(|| Param::from_tensor(Tensor::full([c_out], 0.25, device))),
+            weight: lazy_normal([c_out, c_in, 3, 3], deviation, device),
+            bias: lazy_full([c_out], 0.0, device),
+            slope: rectify.then(|| lazy_full([c_out], 0.25, device)),
         }
     }
 
@@ -134,22 +131,31 @@ pub struct SrvggNetCompact {
     outscale: usize,
 }
 
-impl SrvggNetCompact {
-    /// How many times larger each side comes out.
-    pub fn scale(&self) -> usize {
+impl Enlarge for SrvggNetCompact {
+    fn scale(&self) -> usize {
         self.outscale
     }
 
-    /// An output pixel depends on no input pixel further from its own than this, in rows or columns.
-    pub fn receptive_radius(&self) -> usize {
+    fn receptive_radius(&self) -> usize {
         // Each convolution reaches one pixel further; bicubic interpolation reaches two enlarged pixels
         // beyond its own, which is at most two input pixels.
         let shrink = if self.outscale == self.upscale { 0 } else { 2 };
         self.body.len() + shrink
     }
 
-    /// `x [n, 3, h, w] -> [n, 3, scale h, scale w]`, both about `[0, 1]`; the output is not clamped.
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    fn numbers_per_pixel(&self) -> u64 {
+        let channels = |layer: &Layer| layer.bias.dims()[0];
+        let widest = self.body.iter().map(channels).max().unwrap_or(RGB);
+        // What goes into a layer and what comes out; what the last one gives, as it is shuffled and added to.
+        let result = RGB * self.upscale * self.upscale;
+        (2 * widest + 4 * result) as u64
+    }
+
+    fn device(&self) -> Device {
+        self.body[0].bias.device()
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let [n, c, h, w] = x.dims();
         assert_eq!(c, RGB, "SRVGGNetCompact takes pictures of {RGB} channels");
         let r = self.upscale;

@@ -11,11 +11,16 @@ use serde::{Serialize, de::DeserializeOwned};
 
 /// The shape of a network that can be imported.
 pub trait Importable: Serialize + DeserializeOwned {
-    /// The architecture's name in a safetensors file.
-    const ARCHITECTURE: &str;
+    /// The names in a safetensors file of the architectures that it may be of.
+    const ARCHITECTURES: &[&str];
 
     /// The command that makes such a file.
     const COMMAND: &str;
+
+    /// The one that it is of.
+    fn architecture(&self) -> &'static str {
+        Self::ARCHITECTURES[0]
+    }
 
     /// Checks every field.
     ///
@@ -53,7 +58,7 @@ impl<C: Importable> Imported<C> {
         let config = serde_json::to_string(&self.config)
             .map_err(|error| fail(format!("cannot be written: {error}")))?;
         let fields = [
-            ("architecture", C::ARCHITECTURE.to_owned()),
+            ("architecture", self.config.architecture().to_owned()),
             ("config", config),
             ("licence", self.license.clone()),
             ("source", self.source.clone()),
@@ -76,18 +81,27 @@ impl<C: Importable> Imported<C> {
                 .remove(key)
                 .ok_or_else(|| fail(format!("does not state its {key}: make one with `{command}`")))
         };
-        let (stated, architecture) = (field("architecture")?, C::ARCHITECTURE);
-        if stated != architecture {
-            return Err(fail(format!(
-                "holds a network of the architecture {:?}, expected {architecture:?}: make one with `{command}`",
+        let stated = field("architecture")?;
+        let another = |expected: &str| {
+            fail(format!(
+                "holds a network of the architecture {:?}, expected {expected}: make one with `{command}`",
                 shortened(&stated)
-            )));
+            ))
+        };
+        if !C::ARCHITECTURES.contains(&&*stated) {
+            return Err(another(&C::ARCHITECTURES.join(" or ")));
         }
         let config: C = serde_json::from_str(&field("config")?).map_err(|error| {
             fail(format!(
                 "describes its network in a way that cannot be read: {error}"
             ))
         })?;
+        if config.architecture() != stated {
+            return Err(another(&format!(
+                "{}, which its config describes",
+                config.architecture()
+            )));
+        }
         config.check()?;
         Ok(Self {
             config,

@@ -21,7 +21,7 @@ pub struct InceptionConfig;
 pub type InceptionModel = Imported<InceptionConfig>;
 
 impl Importable for InceptionConfig {
-    const ARCHITECTURE: &str = "InceptionV3-FID";
+    const ARCHITECTURES: &[&str] = &["InceptionV3-FID"];
     const COMMAND: &str = "guise import inception";
 
     fn check(&self) -> Result<(), ConfigError> {

@@ -8,17 +8,18 @@ mod clip;
 mod imported;
 mod inception;
 mod minilm;
+mod named;
 mod ncnn;
 mod pytorch;
 pub mod safetensors;
-mod srvgg;
+mod sr;
 mod vqgan;
 
 pub use clip::{ClipModel, ClipOptions};
 pub use imported::{Importable, Imported};
 pub use inception::{InceptionConfig, InceptionModel};
 pub use minilm::SentenceEncoder;
-pub use srvgg::SuperResolution;
+pub use sr::{Rectifier, SuperResolution};
 pub use vqgan::VqGanModel;
 
 use crate::networks::layers::ConfigError;
@@ -87,6 +88,9 @@ pub enum Error {
     /// The tensors or their description are those of no VQGAN that is known here.
     #[error("this is no VQGAN that can be imported: {}", said(.0))]
     VqGan(String),
+    /// The tensors are those of no super-resolution network that is known here.
+    #[error("this is no super-resolution network that can be imported: {}", said(.0))]
+    SuperResolution(String),
     /// A safetensors file is not what `guise import` writes.
     #[error("the safetensors file {}", said(problem))]
     Safetensors {

@@ -7,7 +7,7 @@ use crate::{
         generators::GeneratorConfig,
         mapper::MapperConfig,
         population::PopulationConfig,
-        super_resolution::srvgg::SrvggNetCompactConfig,
+        super_resolution::UpscalerConfig,
     },
     weights::{Error, Quantization},
 };
@@ -22,7 +22,7 @@ pub struct Parts {
     pub generator: Part<GeneratorConfig>,
     /// Enlarges them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub upscaler: Option<Part<SrvggNetCompactConfig>>,
+    pub upscaler: Option<Part<UpscalerConfig>>,
     /// Embeds pictures where the text tower embeds the sentences that fit them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_tower: Option<Part<ImageTowerConfig>>,

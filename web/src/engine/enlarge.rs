@@ -9,7 +9,7 @@ use guise::{
         upscale::upscale,
     },
     weights::{
-        bundle::{SrvggNetCompact, load_part},
+        bundle::{Upscaler, load_part},
         manifest::Manifest,
     },
 };
@@ -20,9 +20,11 @@ use std::cell::OnceCell;
 const TILE: usize = 64;
 
 /// What makes pictures larger.
+// There is one of it for each model.
+#[allow(clippy::large_enum_variant)]
 pub enum Enlarges {
     /// A super-resolution network, once it is here.
-    Network(OnceCell<SrvggNetCompact>),
+    Network(OnceCell<Upscaler>),
     /// Pixels become blocks: pixel art has no details that a network could guess.
     Exactly,
     /// Nothing.
@@ -43,7 +45,7 @@ impl Enlarges {
     pub fn factor(&self, manifest: &Manifest) -> Option<u32> {
         let parts = &manifest.parts;
         match self {
-            Self::Network(_) => parts.upscaler.as_ref().map(|part| part.config.outscale as u32),
+            Self::Network(_) => parts.upscaler.as_ref().map(|part| part.config.scale() as u32),
             Self::Exactly => Some(factor(parts.generator.config.resolution() as u32)),
             Self::No => None,
         }
@@ -79,7 +81,7 @@ impl Model {
         Ok(())
     }
 
-    async fn load_enlarger(&self, job: JobId) -> Result<SrvggNetCompact, String> {
+    async fn load_enlarger(&self, job: JobId) -> Result<Upscaler, String> {
         let part = self.source.manifest.parts.upscaler.as_ref();
         let part = part.ok_or("This model cannot enlarge.")?;
         let stage = Stage::Enlarger;

@@ -39,7 +39,7 @@ impl Default for ClipOptions {
 pub type ClipModel = Imported<ClipConfig>;
 
 impl Importable for ClipConfig {
-    const ARCHITECTURE: &str = "CLIP";
+    const ARCHITECTURES: &[&str] = &["CLIP"];
     const COMMAND: &str = "guise import clip";
 
     fn check(&self) -> Result<(), ConfigError> {

@@ -3,7 +3,7 @@
 mod described;
 mod names;
 
-use super::{Error, Found, Importable, Imported, read, shortened};
+use super::{Error, Found, Importable, Imported, named::by_our_names, read};
 use crate::{
     networks::{
         NetworkConfig,
@@ -12,10 +12,7 @@ use crate::{
     },
     weights::{Tensors, apply, shapes},
 };
-use burn::{
-    module::Module,
-    tensor::{Device, TensorData},
-};
+use burn::{module::Module, tensor::Device};
 use names::Names;
 
 fn fail(problem: impl Into<String>) -> Error {
@@ -26,7 +23,7 @@ fn fail(problem: impl Into<String>) -> Error {
 pub type VqGanModel = Imported<VqGanConfig>;
 
 impl Importable for VqGanConfig {
-    const ARCHITECTURE: &str = "VQGAN";
+    const ARCHITECTURES: &[&str] = &["VQGAN"];
     const COMMAND: &str = "guise import vqgan";
 
     fn check(&self) -> Result<(), ConfigError> {
@@ -120,27 +117,18 @@ fn names_of_ours(
     found: Found,
     device: &Device,
 ) -> Result<Tensors, Error> {
-    let mut found: Found = found
+    let found: Found = found
         .into_iter()
         .filter(|(key, _)| !names.is_beside(key))
         .map(|(key, value)| (names.today(&key), value))
         .collect();
     check_codebook(config, names, &found)?;
-    let (mut tensors, mut missing) = (Tensors::new(), vec![]);
-    for (name, expected) in shapes(&config.init(device)) {
-        let key = names.of(&name, config);
-        let Some(value) = found.remove(&key) else {
-            missing.push(key);
-            continue;
-        };
-        let data = value.map_err(|problem| fail(format!("the tensor {} {problem}", shortened(&key))))?;
-        tensors.insert(name, of_shape(&key, data, expected)?);
-    }
-    let unexpected: Vec<String> = found.into_keys().collect();
-    if missing.is_empty() && unexpected.is_empty() {
-        return Ok(tensors);
-    }
-    Err(crate::weights::Error::Names { missing, unexpected }.into())
+    by_our_names(
+        shapes(&config.init(device)),
+        found,
+        |name| names.of(name, config),
+        fail,
+    )
 }
 
 /// The codebook tells most about whether weights and description belong together, so it comes first.
@@ -159,20 +147,5 @@ fn check_codebook(config: &VqGanConfig, names: Names, found: &Found) -> Result<(
             names.description(),
             names.codebook_fields()
         ))),
-    }
-}
-
-/// A tensor of the shape that the network has. diffusers has matrices for 1x1 convolutions.
-fn of_shape(key: &str, data: TensorData, expected: Vec<usize>) -> Result<TensorData, Error> {
-    let found = data.shape().to_vec();
-    let is_matrix = expected.len() == 4 && expected[2..] == [1, 1] && found == expected[..2];
-    match found == expected || is_matrix {
-        true => Ok(TensorData::new(data.iter::<f32>().collect(), expected)),
-        false => Err(crate::weights::Error::Shape {
-            name: key.to_owned(),
-            expected,
-            actual: found,
-        }
-        .into()),
     }
 }

@@ -1,34 +1,20 @@
-//! Super-resolution models: Real-ESRGAN's ncnn files in, safetensors out and in.
+//! Real-ESRGAN's ncnn files.
 
-use super::{
-    Error, Importable, Imported,
-    ncnn::{Bin, Layer, parse_param},
-};
+use super::SuperResolution;
 use crate::{
     networks::{
         NetworkConfig,
-        layers::ConfigError,
-        super_resolution::srvgg::{SrvggNetCompact, SrvggNetCompactConfig},
+        super_resolution::{UpscalerConfig, srvgg::SrvggNetCompactConfig},
     },
-    weights::{self, Tensors, apply},
+    weights::{
+        Tensors,
+        foreign::{
+            Error,
+            ncnn::{Bin, Layer, parse_param},
+        },
+    },
 };
-use burn::tensor::{Device, TensorData};
-
-/// A super-resolution model on the host.
-pub type SuperResolution = Imported<SrvggNetCompactConfig>;
-
-impl Importable for SrvggNetCompactConfig {
-    const ARCHITECTURE: &str = "SRVGGNetCompact";
-    const COMMAND: &str = "guise import realesrgan-ncnn";
-
-    fn check(&self) -> Result<(), ConfigError> {
-        self.validate()
-    }
-
-    fn for_others(&self) -> Vec<(&'static str, String)> {
-        vec![("scale", self.outscale.to_string())]
-    }
-}
+use burn::tensor::TensorData;
 
 impl SuperResolution {
     /// Reads a model from the two files that ncnn keeps it in.
@@ -140,45 +126,11 @@ impl SuperResolution {
             }
         }
         Ok(Self {
-            config,
+            config: UpscalerConfig::Srvgg(config),
             tensors,
             license,
             source,
         })
-    }
-
-    /// The network on `device`.
-    ///
-    /// # Errors
-    ///
-    /// When the weights are not those of a network of this shape.
-    pub fn network(&self, device: &Device) -> Result<SrvggNetCompact, Error> {
-        self.config.validate()?;
-        // A file may promise a network far larger than itself: only what is really there is allocated.
-        for (i, [c_in, c_out]) in self.config.channels().enumerate() {
-            let name = format!("body.{i}.weight");
-            let expected = vec![c_out, c_in, 3, 3];
-            let actual = self.tensors.get(&name).map(|weight| weight.shape().to_vec());
-            match actual {
-                Some(actual) if actual == expected => (),
-                Some(actual) => {
-                    return Err(weights::Error::Shape {
-                        name,
-                        expected,
-                        actual,
-                    }
-                    .into());
-                }
-                None => {
-                    return Err(weights::Error::Names {
-                        missing: vec![name],
-                        unexpected: vec![],
-                    }
-                    .into());
-                }
-            }
-        }
-        Ok(apply(self.config.init(device), &self.tensors)?)
     }
 }
 

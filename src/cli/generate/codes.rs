@@ -17,7 +17,7 @@ use std::path::Path;
 /// Bytes of a number, copies of a decoder's map that are there at once, and what is taken in any case.
 const F32: u64 = 4;
 const MAPS_AT_ONCE: u64 = 2;
-const IN_ANY_CASE: u64 = 96 << 20;
+const ANYHOW: u64 = 96 << 20;
 /// Pictures that are drawn together, where nothing else is asked for.
 const TOGETHER: usize = 8;
 /// The longest side that may be asked for.
@@ -120,7 +120,7 @@ pub(super) fn run(args: Args, folder: bool) -> anyhow::Result<()> {
         let maps = settings.codes.map_numbers(height, width);
         let picture = maps.saturating_mul(MAPS_AT_ONCE);
         let picture = picture.saturating_add(settings.network.numbers_at_once(grid));
-        picture.saturating_mul(n as u64 * F32).saturating_add(IN_ANY_CASE)
+        picture.saturating_mul(n as u64 * F32).saturating_add(ANYHOW)
     };
     let memory = args.memory.limit();
     let together = memory.batch(args.batch_size.map(usize::from), TOGETHER, bytes)?;

@@ -1,8 +1,8 @@
 // Trunk's last step: completes dist/index.html with what is only known after the build.
 //
 // 1. A second engine, for browsers without relaxed SIMD: plain.mjs makes it of the first.
-// 2. The engine's script: what wasm-bindgen made, then loader.js, which knows both programs by their hashes. Its name has a hash
-//    of its contents (Trunk names only the page's files so), and the page takes no other script than the one with this hash.
+// 2. The engine's script: what wasm-bindgen made, then loader.js. Names of script and programs get a hash of their contents
+//    (Trunk names only the page's files so), and the document their hashes: the page runs no others.
 // 3. The list of models that `guise site` writes for its sites, and a web manifest.
 // 4. The hash of Trunk's inline start script, so that a strict content security policy lets in exactly that script.
 // 5. The list of all that, each with its hash, in the service worker.
@@ -22,25 +22,17 @@ function replaceOnce(text, from, to, where = file) {
 
 const digest = (kind, contents, encoding) => createHash(kind).update(contents).digest(encoding);
 
+const integrity = (contents) => `sha384-${digest("sha384", contents, "base64")}`;
+
 const [bindgen, compiled] = ["engine.js", "engine_bg.wasm"].map((name) => join(site, name));
 const fused = readFileSync(compiled);
 const programs = { "_bg.wasm": fused, "-plain_bg.wasm": plain(fused) };
-const facts = Object.entries(programs).map(([ending, contents]) => [
-  ending,
-  { bytes: contents.length, sha256: digest("sha256", contents, "base64") },
-]);
 const exported = "export { initSync, __wbg_init as default };";
-let loader = readFileSync(new URL("loader.js", import.meta.url), "utf8");
-loader = replaceOnce(loader, 'import init from "./engine.js";', "const init = __wbg_init;", "loader.js");
-loader = replaceOnce(
-  loader,
-  "const PROGRAMS = {};",
-  `const PROGRAMS = ${JSON.stringify(Object.fromEntries(facts))};`,
-  "loader.js",
-);
+const loader = readFileSync(new URL("loader.js", import.meta.url), "utf8");
+const start = replaceOnce(loader, 'import init from "./engine.js";', "const init = __wbg_init;", "loader.js");
 // In braces, so that its names are its own.
-const script = `${replaceOnce(readFileSync(bindgen, "utf8"), exported, "", bindgen)}\n{\n${loader}}\n`;
-const engine = `engine-${digest("sha256", script, "hex").slice(0, 16)}`;
+const script = `${replaceOnce(readFileSync(bindgen, "utf8"), exported, "", bindgen)}\n{\n${start}}\n`;
+const engine = `engine-${digest("sha256", Buffer.concat([Buffer.from(script), fused]), "hex").slice(0, 16)}`;
 for (const [ending, contents] of Object.entries(programs)) writeFileSync(join(site, engine + ending), contents);
 writeFileSync(join(site, `${engine}.js`), script);
 for (const name of [bindgen, compiled]) rmSync(name);
@@ -48,8 +40,9 @@ for (const name of [bindgen, compiled]) rmSync(name);
 let html = readFileSync(file, "utf8");
 html = replaceOnce(
   html,
-  '<meta name="guise-engine" content="" data-integrity="">',
-  `<meta name="guise-engine" content="${engine}" data-integrity="sha384-${digest("sha384", script, "base64")}">`,
+  '<meta name="guise-engine" content="">',
+  `<meta name="guise-engine" content="${engine}" data-script="${integrity(script)}" ` +
+    `data-program="${integrity(fused)}" data-plain="${integrity(programs["-plain_bg.wasm"])}" data-bytes="${fused.length}">`,
 );
 
 // What each model is stands in its own manifest.

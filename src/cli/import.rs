@@ -67,12 +67,7 @@ struct SrArgs {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// The license of the weights, an SPDX expression, for whom they are passed on to.
-    #[arg(
-        long = "license",
-        alias = "licence",
-        value_name = "SPDX",
-        default_value = SuperResolution::UNKNOWN_LICENSE
-    )]
+    #[arg(long, value_name = "SPDX", default_value = SuperResolution::UNKNOWN_LICENSE)]
     license: String,
     /// What an SRVGGNetCompact rectifies with that has no slopes, which its file does not say.
     #[arg(long, value_enum)]

@@ -49,14 +49,16 @@ pub(super) struct Args {
     /// The PNG file to write; it may be the same file.
     #[arg(value_name = "OUT")]
     output: PathBuf,
-    /// The model: a safetensors file that `guise import sr` wrote, or a published bundle or its `upscaler.gguf`.
+    /// The model: a safetensors file that `guise import sr` wrote, or a published bundle or its
+    /// `upscaler.gguf`.
     #[arg(long, value_name = "FILE|BUNDLE")]
     model: PathBuf,
     /// How many times larger pixel art becomes [default: as many times as give at most 1024 pixels].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     times: Option<u32>,
-    /// Side of a tile in pixels of IN, 16 to 1024: smaller ones need less memory and more time. Each is computed
-    /// with as many pixels around it as the model looks at, at most 96, and is not smaller than that.
+    /// Side of a tile in pixels of IN, 16 to 1024: smaller ones need less memory and more time. Each is
+    /// computed with as many pixels around it as the model looks at, at most 96, and is not smaller than
+    /// that.
     #[arg(long, default_value_t = 256)]
     tile: usize,
     #[command(flatten)]
@@ -96,8 +98,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let job = Upscale::new(&network, &image, args.tile)?;
     anyhow::ensure!(
         args.tile >= overlap(&network),
-        "--tile is {}, expected {} or more: so many pixels around each tile are computed with it, and of smaller \
-         tiles nearly everything would be thrown away",
+        "--tile is {}, expected {} or more: so many pixels around each tile are computed with it, and of \
+         smaller tiles nearly everything would be thrown away",
         args.tile,
         overlap(&network)
     );

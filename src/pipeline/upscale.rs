@@ -1,8 +1,9 @@
 //! Enlarging a picture through a super-resolution network, tile by tile.
 //!
 //! Each tile is computed from a window that reaches as far beyond the tile as the network looks, so its
-//! pixels are those of the whole picture computed at once, and memory depends on the tile alone. Deep networks
-//! could look hundreds of pixels far and hardly do: of those the window reaches [`MOST_OVERLAP`] pixels.
+//! pixels are those of the whole picture computed at once, and memory depends on the tile alone. Deep
+//! networks could look hundreds of pixels far and hardly do: of those the window reaches [`MOST_OVERLAP`]
+//! pixels.
 
 use super::{Cancel, Error, Event, Network, sample::read};
 use crate::networks::super_resolution::{Enlarge, Upscaler};
@@ -16,10 +17,11 @@ use std::{borrow::Cow, ops::Range};
 /// Sides of a tile, in pixels of the input, that [`Upscale::new`] takes.
 pub const TILE_SIDES: std::ops::RangeInclusive<usize> = 16..=1024;
 
-/// The most pixels of the input that a window reaches beyond its tile on each side: all that an RRDBNet of six
-/// blocks looks at, which is 94. It does look: with 16 pixels around it, a tile of Real-ESRGAN's anime model was up
-/// to 80 of 255 from the same part of the whole picture. A network of 23 blocks could look 349 pixels far, for which
-/// tiles of 256 would take 14 times the work; its tiles are nearly those of the whole picture.
+/// The most pixels of the input that a window reaches beyond its tile on each side: all that an RRDBNet of
+/// six blocks looks at, which is 94. It does look: with 16 pixels around it, a tile of Real-ESRGAN's anime
+/// model was up to 80 of 255 from the same part of the whole picture. A network of 23 blocks could look 349
+/// pixels far, for which tiles of 256 would take 14 times the work; its tiles are nearly those of the whole
+/// picture.
 pub const MOST_OVERLAP: usize = 96;
 
 /// How far Lanczos' window with three lobes reaches, in pixels of the input.

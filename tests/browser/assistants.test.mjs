@@ -29,35 +29,36 @@ let letIn;
 function onDevice(properties, trouble = () => {}) {
   const open = new Promise((done) => (letIn = done));
   site.faults["assistant-Ready"] = (_, response) => open.then(() => response.end());
-  const first = `if (self.name.endsWith("#assists")) {
-    (${report})();
+  const folder = `location.origin + "${new URL(site.url).pathname}"`;
+  const first = `if (self.name === "assistant") {
+    (${report})(${folder});
     (${trouble})();
-  } else (${pretend})(${JSON.stringify(properties)});`;
+  } else (${pretend})(${folder}, ${JSON.stringify(properties)});`;
   changeScript(site, (script) => `${first}\n${script}`);
 }
 
-function pretend(properties) {
+function pretend(folder, properties) {
   for (const [name, value] of Object.entries(properties)) Object.defineProperty(navigator, name, { value });
   self.Worker = class extends Worker {
     constructor(...given) {
       super(...given);
-      fetch(new URL("assistant-called", self.name));
+      fetch(`${folder}assistant-called`);
     }
   };
 }
 
-function report() {
+function report(folder) {
   const say = self.postMessage;
   const note = async ({ text }) => {
     const [, word] = text?.match(/^\W*(Refine|Ready|Done|Cancelled)\b/) ?? [];
-    if (word) await fetch(new URL(`assistant-${word}`, self.name));
+    if (word) await fetch(`${folder}assistant-${word}`);
     return word;
   };
   self.postMessage = async (message, ...more) => {
     const noted = note(message);
     if (/"Ready"/.test(message.text)) await noted;
     say.call(self, message, ...more);
-    if (/"Ready"/.test(message.text)) fetch(new URL("assistant-there", self.name));
+    if (/"Ready"/.test(message.text)) fetch(`${folder}assistant-there`);
   };
   addEventListener("message", ({ data }) => note(data));
 }

@@ -83,22 +83,30 @@ export async function openSite(bundle = BUNDLE, others = {}) {
   return site;
 }
 
-// Has the site's engine and its assistants run what `change` makes of their script. The page is one that names this script.
-export function changeScript(site, change) {
+// Has the site's page run what `change` makes of one of its engine's files, as if it had been built with it.
+function changeEngine(site, [ending, attribute, type], change) {
   const html = readFileSync(join(site.dir, "index.html"), "utf8");
-  const [name] = html.match(/engine-[0-9a-f]+/);
-  const script = change(readFileSync(join(site.dir, `${name}.js`), "utf8"));
-  const integrity = `sha384-${createHash("sha384").update(script).digest("base64")}`;
-  const page = html.replace(/data-integrity="[^"]*"/, `data-integrity="${integrity}"`);
+  const name = html.match(/engine-[0-9a-f]+/)[0] + ending;
+  const contents = change(readFileSync(join(site.dir, name)));
+  const integrity = `sha384-${createHash("sha384").update(contents).digest("base64")}`;
   const answer = (type, contents) => (_, response) => {
     response.setHeader("content-type", type);
     response.end(contents);
   };
-  site.faults[`${name}.js`] = answer("text/javascript", script);
-  site.faults[""] = answer("text/html", page);
+  site.faults[name] = answer(type, contents);
+  site.faults[""] = answer("text/html", html.replace(new RegExp(`${attribute}="[^"]*"`), `${attribute}="${integrity}"`));
 }
 
-// Has them call this function before anything else.
+// The script, which assistants run as well.
+export function changeScript(site, change) {
+  changeEngine(site, [".js", "data-script", "text/javascript"], (script) => change(script.toString()));
+}
+
+export function changeProgram(site, change) {
+  changeEngine(site, ["_bg.wasm", "data-program", "application/wasm"], change);
+}
+
+// Has the engine and its assistants call this function before anything else.
 export function runFirst(site, first, given = []) {
   changeScript(site, (script) => `(${first})(...${JSON.stringify(given)});\n${script}`);
 }

@@ -27,15 +27,20 @@ afterEach(async () => {
 });
 
 const HERE = "#model=pixel-art&seed=7&variety=0.70";
-// Waits until the service worker has all that the page takes.
-const kept = (page) =>
-  page.waitForFunction(async () => {
+// Waits until the service worker has all that the page takes. Playwright's waitForFunction does not wait for promises: one is
+// as good as true to it.
+async function kept(page) {
+  const hasAll = async () => {
     const registration = await navigator.serviceWorker.ready;
     const names = (await caches.keys()).filter((name) => name.startsWith("guise-page "));
     if (registration.active?.state !== "activated" || names.length !== 1) return false;
     const keys = (await (await caches.open(names[0])).keys()).map(({ url }) => url);
     return keys.some((url) => /engine-.*_bg[.]wasm$/.test(url)) && keys.filter((url) => url.endsWith("model.json")).length === 2;
-  });
+  };
+  for (const start = performance.now(); !(await page.evaluate(hasAll)); await page.waitForTimeout(20)) {
+    assert.ok(performance.now() - start < 60_000, "the service worker does not keep everything");
+  }
+}
 
 // A new version of the page: another sentence in its document, and its hash in the service worker.
 async function publish(text) {

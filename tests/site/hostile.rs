@@ -98,9 +98,14 @@ fn a_bundle_or_a_page_that_is_damaged_is_refused() {
         ("name=\"guise-model\"", "name=\"x\"", "guise-model"),
         ("; manifest-src 'self'", "", "build it again with `./x build`"),
         (
-            "data-integrity=\"sha384-",
-            "data-integrity=\"sha384-A",
-            "is not the script that it names",
+            "data-script=\"sha384-",
+            "data-script=\"sha384-A",
+            ".js is not the file that it names",
+        ),
+        (
+            "data-plain=\"sha384-",
+            "data-plain=\"sha384-A",
+            "-plain_bg.wasm is not the file",
         ),
         (page::ENGINE, "engine-1", "engine-1.js is not beside it"),
         ("./icon-77.svg", "../icon.svg", "\"../icon.svg\""),

@@ -9,7 +9,8 @@ use std::{
 
 /// The engine's name in the page.
 pub const ENGINE: &str = "engine-0123456789abcdef";
-const ENGINE_SCRIPT: &str = "export default 2;";
+/// Its script and its two programs.
+const ENGINE_FILES: [&str; 3] = ["export default 2;", "the engine", "the plain engine"];
 
 /// Trunk's start script, in its form.
 pub const SCRIPT: &str =
@@ -31,9 +32,9 @@ pub fn write(parent: &Path, style: &str) -> PathBuf {
         ("start.js", "(function () {})();"),
         ("site.webmanifest", "the page's own"),
         ("sw.js", "const FILES = {\"page-1a2b.js\":\"00\"};\nself;\n"),
-        (&format!("{ENGINE}.js"), ENGINE_SCRIPT),
-        (&format!("{ENGINE}_bg.wasm"), "the engine"),
-        (&format!("{ENGINE}-plain_bg.wasm"), "the plain engine"),
+        (&format!("{ENGINE}.js"), ENGINE_FILES[0]),
+        (&format!("{ENGINE}_bg.wasm"), ENGINE_FILES[1]),
+        (&format!("{ENGINE}-plain_bg.wasm"), ENGINE_FILES[2]),
     ];
     for (name, contents) in files {
         fs::write(dir.join(name), contents).unwrap();
@@ -59,10 +60,13 @@ pub fn write(parent: &Path, style: &str) -> PathBuf {
     let html = [
         ("  </head>", built.as_str()),
         (
-            "<meta name=\"guise-engine\" content=\"\" data-integrity=\"\">",
+            "<meta name=\"guise-engine\" content=\"\">",
             &format!(
-                "<meta name=\"guise-engine\" content=\"{ENGINE}\" data-integrity=\"{}\">",
-                integrity(ENGINE_SCRIPT)
+                "<meta name=\"guise-engine\" content=\"{ENGINE}\" data-script=\"{}\" \
+                 data-program=\"{}\" data-plain=\"{}\" data-bytes=\"10\">",
+                integrity(ENGINE_FILES[0]),
+                integrity(ENGINE_FILES[1]),
+                integrity(ENGINE_FILES[2])
             ),
         ),
         (

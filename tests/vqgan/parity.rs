@@ -1,5 +1,5 @@
-//! The networks against those of diffusers and of taming-transformers in tests/fixtures/vqgan/make.py, and the
-//! transformer against PyTorch's in prior.py: codes, pictures, logits, losses and every gradient.
+//! The networks against those of diffusers and of taming-transformers in tests/fixtures/vqgan/make.py, and
+//! the transformer against PyTorch's in prior.py: codes, pictures, logits, losses and every gradient.
 //!
 //! The references compute in f64, the networks in f32; the largest difference allowed is 1e-4 of the largest
 //! value of the tensor, or of 0.001 where that is more: keys have biases whose gradient is zero. Differences

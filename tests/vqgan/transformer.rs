@@ -200,7 +200,8 @@ fn seeds_give_the_same_pictures_each_time() {
     fails(&bundle, "--top-k is for runs of `guise train transformer`");
     fails(
         &["publish", path(&run), "--out", path(&out("model"))],
-        "the run trains a transformer over codes, which only `guise generate --seeds` draws with: it cannot be published",
+        "the run trains a transformer over codes, which only `guise generate --seeds` draws with: it cannot be \
+         published",
     );
     fails(
         &[

@@ -15,8 +15,8 @@ pub struct Link {
 }
 
 impl Link {
-    /// Starts the engine's script at the address `script` as a worker called `name`, which tells it where its program
-    /// lies (`web/loader.js`). `on_reply` hears everything the worker says, `on_crash` that it has died.
+    /// Starts the engine's script at the address `script` as a worker called `name`. It runs the program that
+    /// is handed over next. `on_reply` hears everything the worker says, `on_crash` that it has died.
     pub fn open(
         script: &str,
         name: &str,

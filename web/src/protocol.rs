@@ -169,7 +169,7 @@ pub enum Request {
 /// What the engine is busy with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stage {
-    /// Bytes of the engine itself are arriving (said by `web/loader.js`, before the engine can speak).
+    /// Bytes of the engine itself are arriving. The page fetches them, so the engine never says it.
     Engine,
     /// Bytes of the model are arriving.
     Download,
@@ -287,13 +287,6 @@ pub enum WayOn {
 pub enum Reply {
     /// The engine runs and listens.
     Awake,
-    /// What the engine runs (said by `web/loader.js`).
-    Engine {
-        /// The name of the program's file.
-        program: String,
-        /// How much of the engine came over the network, in bytes.
-        bytes: u64,
-    },
     /// The models that the site has.
     Models {
         /// Their names in addresses: lower-case letters, digits and hyphens. None where the site lists none.

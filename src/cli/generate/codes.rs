@@ -75,8 +75,9 @@ impl CodeFlags {
         for side in [width, height] {
             ensure!(
                 (least..=MAX_SIDE).contains(&side) && side.is_multiple_of(factor),
-                "--size is {width}x{height}, expected sides of {least} to {MAX_SIDE} pixels that are multiples of \
-                 {factor}: a code stands for {factor} x {factor}, and the transformer sees {least} x {least}"
+                "--size is {width}x{height}, expected sides of {least} to {MAX_SIDE} pixels that are \
+                 multiples of {factor}: a code stands for {factor} x {factor}, and the transformer sees \
+                 {least} x {least}"
             );
         }
         Ok([height / factor, width / factor])

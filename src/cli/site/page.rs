@@ -132,7 +132,7 @@ fn check_links(html: &Html, files: &BTreeMap<String, Found>) -> anyhow::Result<(
     Ok(())
 }
 
-/// Checks that the engine is there, and that its script is the one that the document names.
+/// Checks that the engine is there and the one that the document names.
 fn check_engine(html: &Html, files: &BTreeMap<String, Found>) -> anyhow::Result<()> {
     let tag = html.meta("name", "guise-engine")?;
     let engine = tag.get("content").unwrap_or_default();
@@ -142,17 +142,22 @@ fn check_engine(html: &Html, files: &BTreeMap<String, Found>) -> anyhow::Result<
         "its engine is {engine:?}, expected a name such as engine-0123456789abcdef: the build was not \
          finished"
     );
-    for ending in [".js", "_bg.wasm", "-plain_bg.wasm"] {
+    for (ending, attribute) in [
+        (".js", "data-script"),
+        ("_bg.wasm", "data-program"),
+        ("-plain_bg.wasm", "data-plain"),
+    ] {
         let name = format!("{engine}{ending}");
-        ensure!(files.contains_key(&name), "{name} is not beside it");
+        let file = files
+            .get(&name)
+            .with_context(|| format!("{name} is not beside it"))?;
+        let hash = tag.get(attribute).unwrap_or_default();
+        ensure!(
+            has_integrity(&read_at_most(&file.path, file.piece.file.bytes)?, hash),
+            "{} is not the file that it names: its hash is not {hash:?}",
+            file.path.display()
+        );
     }
-    let script = &files[&format!("{engine}.js")];
-    let integrity = tag.get("data-integrity").unwrap_or_default();
-    ensure!(
-        has_integrity(&read_at_most(&script.path, script.piece.file.bytes)?, integrity),
-        "{} is not the script that it names: its hash is not {integrity:?}",
-        script.path.display()
-    );
     Ok(())
 }
 

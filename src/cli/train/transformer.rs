@@ -16,14 +16,14 @@ use std::path::{Path, PathBuf};
 
 /// Train a transformer that draws the codes of a VQGAN one after another, so that new pictures can be drawn.
 ///
-/// The run folder also gets grids of pictures that it draws, and keeps the VQGAN. `guise generate --model RUN`
-/// draws more of them, also larger ones. They are not published yet.
+/// The run folder also gets grids of pictures that it draws, and keeps the VQGAN. `guise generate --model
+/// RUN` draws more of them, also larger ones. They are not published yet.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     place: Place,
-    /// The VQGAN that says what the codes are: a run of `guise train vqgan` on pictures of the same size, or a
-    /// file that `guise import vqgan` wrote.
+    /// The VQGAN that says what the codes are: a run of `guise train vqgan` on pictures of the same size, or
+    /// a file that `guise import vqgan` wrote.
     #[arg(
         long,
         value_name = "PATH",
@@ -99,8 +99,8 @@ fn start(args: &Args, device: &Device) -> anyhow::Result<(PriorRun, Dataset, Opt
     let (side, of_codes) = (dataset.resolution(), codes.resolution);
     ensure!(
         side == of_codes,
-        "{} has pictures of {side} x {side} pixels, and the VQGAN in {} was trained on {of_codes} x {of_codes}: prepare \
-         the pictures with --resolution {of_codes}, or train a VQGAN on these",
+        "{} has pictures of {side} x {side} pixels, and the VQGAN in {} was trained on {of_codes} x \
+         {of_codes}: prepare the pictures with --resolution {of_codes}, or train a VQGAN on these",
         data.display(),
         path.display()
     );

@@ -71,7 +71,8 @@ impl TransformerConfig {
     }
 }
 
-/// What a transformer keeps of the tokens that it has seen, so that those that follow need not compute it again.
+/// What a transformer keeps of the tokens that it has seen, so that those that follow need not compute it
+/// again.
 #[derive(Debug, Default)]
 pub struct Seen {
     length: usize,
@@ -115,9 +116,7 @@ impl Attention {
 
     /// `x [n, length, width] -> [n, length, width]`, `mask [length, length]` added to the scores.
     pub fn forward(&self, x: Tensor<3>, mask: Option<Tensor<2>>) -> Tensor<3> {
-        let shape = x.dims();
-        let [q, k, v] = self.project(x);
-        self.mix(attend(q, k, v, mask), shape)
+        self.follow(x, None, mask).0
     }
 
     /// The same for tokens that follow others, whose keys and values are `before`; also gives those of all.
@@ -208,7 +207,7 @@ impl ResidualAttentionBlock {
 
     /// `x [n, length, width] -> [n, length, width]`.
     pub fn forward(&self, x: Tensor<3>, mask: Option<Tensor<2>>) -> Tensor<3> {
-        self.feed(x.clone() + self.attn.forward(self.ln_1.forward(x), mask))
+        self.follow(x, None, mask).0
     }
 
     /// The same for tokens that follow others, as [`Attention::follow`] has it.
@@ -242,8 +241,8 @@ impl Transformer {
         self.resblocks.iter().fold(x, step)
     }
 
-    /// What a causal mask lets tokens see that follow those `seen`, which know them afterwards: `x [n, length,
-    /// width] -> [n, length, width]`.
+    /// What a causal mask lets tokens see that follow those `seen`, which know them afterwards: `x [n,
+    /// length, width] -> [n, length, width]`.
     pub fn follow(&self, mut x: Tensor<3>, seen: &mut Seen) -> Tensor<3> {
         let [_, length, _] = x.dims();
         seen.length += length;

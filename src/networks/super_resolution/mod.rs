@@ -1,7 +1,7 @@
 //! Networks that enlarge pictures, behind one trait and one closed enum.
 //!
-//! Everything that enlarges or publishes knows [`Enlarge`] and these enums only. An architecture is a file here,
-//! a variant of each enum, and the names of its parameters in files of others (`weights/foreign/sr`).
+//! Everything that enlarges or publishes knows [`Enlarge`] and these enums only. An architecture is a file
+//! here, a variant of each enum, and the names of its parameters in files of others (`weights/foreign/sr`).
 
 pub mod rrdb;
 pub mod srvgg;
@@ -26,8 +26,8 @@ pub trait Enlarge {
     /// An output pixel depends on no input pixel further from its own than this, in rows or columns.
     fn receptive_radius(&self) -> usize;
 
-    /// What a part of a picture begins at a multiple of, in rows and columns, if it is to be enlarged as it is
-    /// within the whole.
+    /// What a part of a picture begins at a multiple of, in rows and columns, if it is to be enlarged as it
+    /// is within the whole.
     fn alignment(&self) -> usize {
         1
     }
@@ -180,15 +180,16 @@ impl Enlarge for Upscaler {
 }
 
 /// The place within `0..length` that the place `at`, counted beyond the end, has in a mirror there: the last
-/// pixel itself is not repeated, as in PyTorch's `reflect`. Unlike there, pictures may be narrower than what is
-/// added to them.
+/// pixel itself is not repeated, as in PyTorch's `reflect`. Unlike there, pictures may be narrower than what
+/// is added to them.
 fn reflected(at: usize, length: usize) -> usize {
     let period = (2 * (length - 1)).max(1);
     let within = at % period;
     within.min(period - within).min(length - 1)
 }
 
-/// `x [n, c, h, w]`, grown below and on the right to multiples of `multiple` by what a mirror there would show.
+/// `x [n, c, h, w]`, grown below and on the right to multiples of `multiple` by what a mirror there would
+/// show.
 fn padded(x: Tensor<4>, multiple: usize) -> Tensor<4> {
     let [_, _, h, w] = x.dims();
     let grow = |x: Tensor<4>, axis: usize, length: usize| {

@@ -1,11 +1,12 @@
 //! RRDBNet, the network of ESRGAN and of Real-ESRGAN's large models: Wang et al., "ESRGAN: Enhanced
-//! Super-Resolution Generative Adversarial Networks" (2018), and "Real-ESRGAN" (2021) for the pixel unshuffle.
+//! Super-Resolution Generative Adversarial Networks" (2018), and "Real-ESRGAN" (2021) for the pixel
+//! unshuffle.
 //!
 //! Residual in residual dense blocks at the input's resolution, then pixels are doubled, each time with a
-//! convolution after it. Networks that enlarge less begin with an unshuffle, which makes the squares of
-//! 2 x 2 or 4 x 4 pixels channels, so that all of them work on smaller maps. Images are RGB, `[n, 3, h, w]` in
-//! `[0, 1]`. What differs from the original: any number of doublings, as older models have them, and a
-//! convolution and its rectifier are one operation.
+//! convolution after it. Networks that enlarge less begin with an unshuffle, which makes the squares of 2 x 2
+//! or 4 x 4 pixels channels, so that all of them work on smaller maps. Images are RGB, `[n, 3, h, w]` in `[0,
+//! 1]`. What differs from the original: any number of doublings, as older models have them, and a convolution
+//! and its rectifier are one operation.
 
 use super::{Enlarge, RGB, padded};
 use crate::{

@@ -77,8 +77,8 @@ impl GeneratorRun {
         }
         let path = dir.join(RunFolder::<TrainSettings>::SETTINGS);
         let reason = match PriorSettings::KINDS.contains(&kind) {
-            true => "the run trains a transformer over codes, which only `guise generate --seeds` draws with: it cannot be \
-                     published, guided or measured yet"
+            true => "the run trains a transformer over codes, which only `guise generate --seeds` draws \
+                     with: it cannot be published, guided or measured yet"
                 .into(),
             false => format!("the run trains {kind}, expected a generator"),
         };

@@ -1,5 +1,5 @@
-//! A model that another program made, on the host: `guise import` writes it as safetensors, and what uses it reads
-//! that.
+//! A model that another program made, on the host: `guise import` writes it as safetensors, and what uses it
+//! reads that.
 
 use super::{
     Error,

@@ -4,9 +4,9 @@ use super::{Error, Found, shortened};
 use crate::weights::{self, Tensors};
 use burn::tensor::TensorData;
 
-/// Those of `found` that a network with parameters of these names and `shapes` has, by our names; `theirs` gives
-/// the file's name of a parameter, and `fail` what to say of a tensor that is no tensor of floats. What is wrong
-/// is said in the file's own names.
+/// Those of `found` that a network with parameters of these names and `shapes` has, by our names; `theirs`
+/// gives the file's name of a parameter, and `fail` what to say of a tensor that is no tensor of floats. What
+/// is wrong is said in the file's own names.
 pub(super) fn by_our_names(
     shapes: Vec<(String, Vec<usize>)>,
     mut found: Found,

@@ -19,7 +19,8 @@ export async function run(times) {
 async function openGuise({ device, kind, seed }) {
   const html = await (await fetch("index.html")).text();
   const engine = html.match(/name="guise-engine" content="([^"]+)"/)[1];
-  const worker = new Worker(`${engine}.js`, { type: "module", name: new URL(engine, location).href });
+  const worker = new Worker(`${engine}.js`, { type: "module" });
+  worker.postMessage(await WebAssembly.compileStreaming(fetch(`${engine}_bg.wasm`)));
   let answer;
   let picture;
   worker.onmessage = ({ data: { text, bytes } }) => {

@@ -1,7 +1,7 @@
 //! What the page knows: plain values that the studio holds and the other files show.
 
 use super::{
-    link::Picture,
+    blob::Picture,
     share::{Kept, Look, Name},
 };
 use crate::protocol::{DeviceInUse, JobId, ModelFacts, Stage, WayOn};

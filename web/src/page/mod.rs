@@ -1,15 +1,16 @@
 //! What a visitor sees: a gallery of eight avatars, a few controls, and one picture close up.
 //!
-//! Nothing here computes for longer than a moment, and nothing here touches the network: the engine
-//! does both, and `sw.js` keeps the page. [`studio`] holds the state and the actions, the other files show
-//! it.
+//! Nothing here computes for longer than a moment, and of the network nothing is asked here but the engine's
+//! own files: the engine does the rest, and `sw.js` keeps the page. [`studio`] holds the state and the
+//! actions, the other files show it.
 
 mod address;
+mod blob;
+mod engine;
 mod facts;
 mod focus;
 mod gallery;
 mod label;
-mod link;
 mod models;
 mod offline;
 mod prompt;

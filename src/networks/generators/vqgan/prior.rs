@@ -1,8 +1,9 @@
-//! The prior over codes: a transformer that continues a grid of codes, one after another and row by row (section
-//! 3.2 of the paper). It is the decoder of GPT-2 (Radford et al. 2019) with learned positions, as in minGPT.
+//! The prior over codes: a transformer that continues a grid of codes, one after another and row by row
+//! (section 3.2 of the paper). It is the decoder of GPT-2 (Radford et al. 2019) with learned positions, as in
+//! minGPT.
 //!
-//! What a picture is to be stands in front of its codes as a token of its own: its class, or the same token for
-//! all where there are no classes. The authors take the number of a class for that of a code.
+//! What a picture is to be stands in front of its codes as a token of its own: its class, or the same token
+//! for all where there are no classes. The authors take the number of a class for that of a code.
 
 use crate::networks::{
     NetworkConfig,
@@ -60,8 +61,9 @@ impl PriorConfig {
         self.grid * self.grid
     }
 
-    /// How many numbers there are at once, at most, while a picture of `size` codes is drawn: keys and values that
-    /// are kept, with the copies that are made of a block's, and the scores of a window that is read again.
+    /// How many numbers there are at once, at most, while a picture of `size` codes is drawn: keys and values
+    /// that are kept, with the copies that are made of a block's, and the scores of a window that is read
+    /// again.
     pub fn numbers_at_once(&self, size: [usize; 2]) -> u64 {
         let [length, width, heads, layers, codes] = [
             self.length(),
@@ -94,7 +96,8 @@ impl PriorConfig {
     /// The picture of this seed, which is always the same: of this class, or of one that the seed draws.
     pub fn wanted(&self, seed: u64, class: Option<usize>) -> Wanted<ChaCha8Rng> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        // It is drawn in any case, so that a class that is asked for gives the picture that a seed draws of it.
+        // It is drawn in any case, so that a class that is asked for gives the picture that a seed draws of
+        // it.
         let drawn = self.class_at(rng.random());
         Wanted {
             class: class.unwrap_or(drawn),
@@ -233,9 +236,9 @@ pub struct Wanted<R> {
 }
 
 impl CodePrior {
-    /// What it expects at each place, given the codes in front of it: for pictures of these `classes`, all zero
-    /// where there are none, and their `codes` one after another, `[n, length, codebook_size]`. Pictures may end
-    /// before their last code.
+    /// What it expects at each place, given the codes in front of it: for pictures of these `classes`, all
+    /// zero where there are none, and their `codes` one after another, `[n, length, codebook_size]`. Pictures
+    /// may end before their last code.
     ///
     /// # Panics
     /// When pictures have no codes, more than a grid has, or not all as many.
@@ -257,13 +260,13 @@ impl CodePrior {
         self.logits(self.transformer.forward(x, Some(mask)))
     }
 
-    /// Draws pictures of `size` codes, rows first: `[n, rows, columns]`. `progress` hears how many codes of each
-    /// are drawn.
+    /// Draws pictures of `size` codes, rows first: `[n, rows, columns]`. `progress` hears how many codes of
+    /// each are drawn.
     ///
-    /// A code of a picture that is larger than a grid sees the window of a grid's size in whose middle it is, or
-    /// as near to the middle as the edges let it (section 3.3 of the paper). What is known of earlier codes is
-    /// kept while the window stays where it is: in pictures of a grid's size each code takes a pass for
-    /// itself only. There are no pictures where what is expected is no number.
+    /// A code of a picture that is larger than a grid sees the window of a grid's size in whose middle it is,
+    /// or as near to the middle as the edges let it (section 3.3 of the paper). What is known of earlier
+    /// codes is kept while the window stays where it is: in pictures of a grid's size each code takes a pass
+    /// for itself only. There are no pictures where what is expected is no number.
     ///
     /// # Panics
     /// When a side has fewer codes than a grid, or there is no picture.
@@ -337,8 +340,8 @@ impl CodePrior {
     }
 }
 
-/// The first row and the first column of the window of `grid` x `grid` codes through which the code `at` is seen
-/// in a picture of this size.
+/// The first row and the first column of the window of `grid` x `grid` codes through which the code `at` is
+/// seen in a picture of this size.
 fn window_at(at: [usize; 2], size: [usize; 2], grid: usize) -> [usize; 2] {
     [0, 1].map(|axis| at[axis].saturating_sub(grid / 2).min(size[axis] - grid))
 }

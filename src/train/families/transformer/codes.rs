@@ -110,8 +110,8 @@ impl PriorRun {
         let found = checkpoint::sum(&path)?;
         if found != *expected {
             let reason = format!(
-                "its sha256 is {found}, expected {expected}: the transformer learned the codes of another VQGAN, so put \
-                 that one back"
+                "its sha256 is {found}, expected {expected}: the transformer learned the codes of another \
+                 VQGAN, so put that one back"
             );
             return Err(file_error("use", &path, reason));
         }

@@ -9,8 +9,8 @@ const F32: u64 = 4;
 const ANYHOW: u64 = 128 << 20;
 /// Copies of the attention's scores that a block keeps for the gradient, and what computing it adds.
 const SCORES_KEPT: u64 = 6;
-/// Numbers of a code that a block keeps for the gradient, in widths: norms, queries, keys and values, what was
-/// found, and four widths before and behind the GELU.
+/// Numbers of a code that a block keeps for the gradient, in widths: norms, queries, keys and values, what
+/// was found, and four widths before and behind the GELU.
 const WIDTHS_KEPT: u64 = 24;
 /// Copies of the logits.
 const LOGITS_KEPT: u64 = 6;

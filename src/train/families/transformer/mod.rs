@@ -74,8 +74,8 @@ impl Family for PriorState {
         Ok((state, stats))
     }
 
-    /// A grid of pictures of codes that it draws, always with the same random numbers, and the snapshot. Where
-    /// there are classes each row is of one.
+    /// A grid of pictures of codes that it draws, always with the same random numbers, and the snapshot.
+    /// Where there are classes each row is of one.
     fn report(
         &self,
         run: &PriorRun,
@@ -144,9 +144,9 @@ impl PriorTrainer {
     ///
     /// # Errors
     ///
-    /// [`Error::Settings`] when the settings contradict the dataset or themselves, [`Error::File`] when the run's
-    /// VQGAN is missing or another than it began with, [`Error::NoCheckpoint`] when there were checkpoints and
-    /// none can be used.
+    /// [`Error::Settings`] when the settings contradict the dataset or themselves, [`Error::File`] when the
+    /// run's VQGAN is missing or another than it began with, [`Error::NoCheckpoint`] when there were
+    /// checkpoints and none can be used.
     ///
     /// # Panics
     ///
@@ -163,8 +163,8 @@ impl PriorTrainer {
         check_classes(&run.settings.network.classes, &dataset)?;
         if dataset.len() < held_out + batch_size {
             return Err(Error::Settings(format!(
-                "the dataset has {} pictures, and {held_out} of them are held out, expected a batch of {batch_size} \
-                 beside those: choose a lower --held-out or --batch-size",
+                "the dataset has {} pictures, and {held_out} of them are held out, expected a batch of \
+                 {batch_size} beside those: choose a lower --held-out or --batch-size",
                 dataset.len()
             )));
         }

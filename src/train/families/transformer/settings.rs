@@ -61,10 +61,15 @@ pub struct PriorRecipe {
     #[arg(long, value_name = "SIZE", default_value_t = Self::default().learning_rate)]
     pub learning_rate: f64,
     /// How much AdamW pulls weights toward zero.
-    #[arg(long, value_name = "WEIGHT", default_value_t = Self::default().weight_decay, conflicts_with = "resume")]
+    #[arg(
+        long,
+        value_name = "WEIGHT",
+        default_value_t = Self::default().weight_decay,
+        conflicts_with = "resume"
+    )]
     pub weight_decay: f64,
-    /// Pictures that it does not learn from, whose loss says when it begins to learn pictures by heart [default:
-    /// a tenth of the dataset, at most 500].
+    /// Pictures that it does not learn from, whose loss says when it begins to learn pictures by heart
+    /// [default: a tenth of the dataset, at most 500].
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_out: Option<usize>,
@@ -123,8 +128,9 @@ impl PriorRecipe {
 }
 
 impl PriorSettings {
-    /// What a run on `dataset`, which lies at `data`, over the codes of a VQGAN of shape `codes` is asked to do,
-    /// which was found at `vqgan`. The classes are those that the dataset was [sorted](Dataset::classify) into.
+    /// What a run on `dataset`, which lies at `data`, over the codes of a VQGAN of shape `codes` is asked to
+    /// do, which was found at `vqgan`. The classes are those that the dataset was [sorted](Dataset::classify)
+    /// into.
     pub fn new(
         (vqgan, codes): (&Path, VqGanConfig),
         dataset: &Dataset,
@@ -147,8 +153,8 @@ impl PriorSettings {
         }
     }
 
-    /// Sorts the pictures of `dataset` into the classes of this run, if it has classes, and takes over how many
-    /// there are of each now.
+    /// Sorts the pictures of `dataset` into the classes of this run, if it has classes, and takes over how
+    /// many there are of each now.
     ///
     /// # Errors
     ///

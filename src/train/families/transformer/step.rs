@@ -32,8 +32,8 @@ pub struct PriorState {
     pub(super) held_out: Option<f64>,
 }
 
-/// What a step measured, in bits for each code: the mean of `-log2 p` of each given those before it. A codebook
-/// of 512 has 9 before anything is learned.
+/// What a step measured, in bits for each code: the mean of `-log2 p` of each given those before it. A
+/// codebook of 512 has 9 before anything is learned.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct PriorStats {
     /// Of the pictures of the step.
@@ -128,7 +128,8 @@ impl PriorState {
     }
 }
 
-/// What the network expects at each place, `[n length, codebook_size]`, and what is right there, `[n length, 1]`.
+/// What the network expects at each place, `[n length, codebook_size]`, and what is right there, `[n length,
+/// 1]`.
 fn expected(network: &CodePrior, classes: &[usize], codes: &[u16]) -> (Tensor<2>, Tensor<2, Int>) {
     let logits = network.forward(classes, codes);
     let [n, length, size] = logits.dims();

@@ -51,12 +51,14 @@ pub(super) fn config(found: &Found) -> Result<SrvggNetCompactConfig, Error> {
     }
     let last = convolution(convolutions - 1);
     let [c_out, ..] = kernels(found, &last)?;
-    let upscale = (1..=8).find(|upscale| 3 * upscale * upscale == c_out).ok_or_else(|| {
-        fail(format!(
-            "{last} gives {c_out} channels, expected 3, 12, 27, 48 or another 3 n^2 up to n = 8, which enlarge n \
-             times"
-        ))
-    })?;
+    let upscale = (1..=8)
+        .find(|upscale| 3 * upscale * upscale == c_out)
+        .ok_or_else(|| {
+            fail(format!(
+                "{last} gives {c_out} channels, expected 3, 12, 27, 48 or another 3 n^2 up to n = 8, which \
+             enlarge n times"
+            ))
+        })?;
     Ok(SrvggNetCompactConfig {
         num_feat,
         // Fewer than three convolutions give zero here, which is refused.
@@ -82,8 +84,8 @@ pub(super) fn complete(
             "its rectifiers have slopes of their own: leave --rectifier out",
         )),
         (false, None) => Err(fail(
-            "its rectifiers have no slopes, and the file does not say which they are: name them with --rectifier \
-             relu or --rectifier leaky",
+            "its rectifiers have no slopes, and the file does not say which they are: name them with \
+             --rectifier relu or --rectifier leaky",
         )),
         (false, Some(rectifier)) => {
             let values = vec![rectifier.slope(); config.num_feat];

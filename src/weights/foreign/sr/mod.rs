@@ -1,7 +1,7 @@
 //! Super-resolution networks of others: state dicts of PyTorch and ncnn's files in, safetensors out and in.
 //!
-//! A state dict does not say what network it is of. The architecture is known by a few names, sizes by shapes, and
-//! after that every tensor must be there, of the shape that follows, and nothing else.
+//! A state dict does not say what network it is of. The architecture is known by a few names, sizes by
+//! shapes, and after that every tensor must be there, of the shape that follows, and nothing else.
 
 mod compact;
 mod ncnn;
@@ -106,7 +106,8 @@ impl SuperResolution {
     /// When the weights are not those of a network of this shape.
     pub fn network(&self, device: &Device) -> Result<Upscaler, Error> {
         self.config.validate()?;
-        // A file may promise a network far larger than itself: it is only described until its names are compared.
+        // A file may promise a network far larger than itself: it is only described until its names are
+        // compared.
         Ok(apply(self.config.init(device), &self.tensors)?)
     }
 }

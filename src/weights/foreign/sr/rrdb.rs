@@ -33,8 +33,8 @@ impl Names {
             48 => 4,
             _ => {
                 return Err(fail(format!(
-                    "{first} takes {channels} channels, expected 3, or 12 or 48 of unshuffled pixels: only networks \
-                     for pictures in color can be imported"
+                    "{first} takes {channels} channels, expected 3, or 12 or 48 of unshuffled pixels: only \
+                     networks for pictures in color can be imported"
                 )));
             }
         };
@@ -59,8 +59,8 @@ impl Names {
         }
     }
 
-    /// That of a convolution of a dense block: the numbers of its residual block, of the dense block in that, and
-    /// its own.
+    /// That of a convolution of a dense block: the numbers of its residual block, of the dense block in that,
+    /// and its own.
     fn dense(self, [block, dense, convolution]: [usize; 3], field: &str) -> String {
         let (dense, convolution) = (dense + 1, convolution + 1);
         match self {

@@ -133,11 +133,11 @@ impl Assistants {
 
 /// Starts the assistant of this number, and gives it this engine's compiled program to run.
 fn start(staff: Weak<RefCell<Staff>>, index: usize) -> Result<Link, JsValue> {
-    let scope = super::scope();
+    let script = super::scope().location().href();
     let crashed = staff.clone();
     let link = Link::open(
-        &scope.location().href(),
-        &format!("{}#assists", scope.name()),
+        &script,
+        "assistant",
         move |reply, bytes| {
             if let Some(staff) = staff.upgrade() {
                 staff.borrow_mut().hear(index, reply, bytes);

@@ -2,9 +2,9 @@
 
 use super::{
     super::{
-        address::{bundle_address, fetched_bytes},
+        address::bundle_address,
+        blob::Picture,
         facts::{Activity, Avatar, Facts, now_ms},
-        link::Picture,
         share::{Kept, Packed, Theme},
     },
     Studio,
@@ -20,10 +20,6 @@ impl Studio {
         let newest = self.job.get_untracked();
         match reply {
             Reply::Awake => self.ask_for_models(),
-            Reply::Engine { program, bytes } => {
-                self.program_bytes.set(fetched_bytes() + bytes);
-                self.program.set_value(Some(program));
-            }
             Reply::Models { names } => self.know_models(names),
             Reply::Described { bundle, card } => {
                 let models = self.models.get_untracked();
@@ -167,6 +163,12 @@ impl Studio {
         });
         self.scores[place].set(score);
         self.fits[place].set(fits);
+    }
+
+    /// Bytes of the engine itself are arriving.
+    pub(super) fn engine_arrives(self, done: u64, total: u64) {
+        self.hear_something();
+        self.progress(Stage::Engine, done, total);
     }
 
     fn progress(self, stage: Stage, done: u64, total: u64) {

@@ -9,9 +9,9 @@ mod models;
 mod patience;
 
 use super::{
-    address::wish_from,
+    address::{fetched_bytes, wish_from},
+    engine::Engine,
     facts::{Activity, Avatar, Facts, Question, Trouble, Upload, What, now_ms},
-    link::Script,
     offline::Offline,
     share::{FRAMES, Look, Theme},
 };
@@ -73,9 +73,9 @@ pub struct Studio {
     remark: StoredValue<String>,
     /// For how many seconds the engine has been silent.
     silent_secs: StoredValue<u32>,
-    /// The engine's script, once it is there.
-    script: StoredValue<Option<Script>, LocalStorage>,
-    /// Ends the fetching of the script.
+    /// The engine's files, once they are there.
+    engine: StoredValue<Option<Engine>, LocalStorage>,
+    /// Ends the fetching of them.
     fetching: StoredValue<Option<AbortController>, LocalStorage>,
     link: StoredValue<Option<Link>, LocalStorage>,
 }
@@ -113,7 +113,7 @@ impl Studio {
             may_fetch: StoredValue::new(false),
             remark: StoredValue::new(String::new()),
             silent_secs: StoredValue::new(0),
-            script: StoredValue::new_local(None),
+            engine: StoredValue::new_local(None),
             fetching: StoredValue::new_local(None),
             link: StoredValue::new_local(None),
         };
@@ -142,22 +142,29 @@ impl Studio {
         }
         let signal = abort.map(|abort| abort.signal());
         spawn_local(async move {
-            let script = match self.script.get_value() {
-                Some(script) => Ok(script),
-                None => Script::fetch(signal.as_ref()).await,
+            let engine = match self.engine.get_value() {
+                Some(engine) => Ok(engine),
+                None => {
+                    Engine::fetch(signal.as_ref(), move |done, total| {
+                        self.engine_arrives(done, total)
+                    })
+                    .await
+                }
             };
             if signal.is_some_and(|signal| signal.aborted()) {
                 return;
             }
-            let script = match script {
-                Ok(script) => script,
+            let engine = match engine {
+                Ok(engine) => engine,
                 Err(sentence) => return self.fail(&sentence, vec![WayOn::TryAgain]),
             };
-            let started = script.start(
+            self.program_bytes.set(fetched_bytes());
+            self.program.set_value(Some(engine.file.clone()));
+            let started = engine.start(
                 move |reply, bytes| self.hear(reply, bytes),
                 move || self.lost("The engine stopped unexpectedly."),
             );
-            self.script.set_value(Some(script));
+            self.engine.set_value(Some(engine));
             match started {
                 Ok(link) => self.link.set_value(Some(link)),
                 Err(_) => self.fail("This browser could not start the engine.", vec![WayOn::TryAgain]),

@@ -100,8 +100,8 @@ fn what_is_kept_gives_the_logits_of_a_whole_pass() {
     }
 }
 
-/// Each code is the one that its random number draws by what a pass over its window alone expects there, whether
-/// the picture has a grid's size or is larger, by less than a window or by more.
+/// Each code is the one that its random number draws by what a pass over its window alone expects there,
+/// whether the picture has a grid's size or is larger, by less than a window or by more.
 #[test]
 fn codes_are_those_that_each_window_gives_by_itself() {
     let prior = prior();

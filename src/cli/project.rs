@@ -130,7 +130,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     bar.finish_and_clear();
     write_latents(&args.out, &found.latent, generator.latent_shape(), &args.model)?;
     if let Some(path) = &args.sheet {
-        let mut sheet = Sheet::with_columns(pictures.len(), pictures.len(), side)?;
+        let mut sheet = Sheet::with_columns(pictures.len(), pictures.len(), [side; 2])?;
         for (index, mut picture) in pictures.into_iter().enumerate() {
             if let Some(snap) = snap.as_ref().filter(|_| index > 0) {
                 snap.apply(&mut picture);

@@ -12,43 +12,49 @@ const MAX_SIDE: usize = 8192;
 pub(super) struct Sheet {
     image: RgbaImage,
     columns: usize,
-    side: usize,
+    /// Width and height of a picture.
+    size: [usize; 2],
 }
 
 impl Sheet {
-    /// The squarest sheet for `count` pictures of `side` pixels, empty as yet.
-    pub(super) fn new(count: usize, side: usize) -> anyhow::Result<Self> {
+    /// A sheet of about as many rows as columns for `count` pictures of this width and height, empty as yet.
+    pub(super) fn new(count: usize, size: [usize; 2]) -> anyhow::Result<Self> {
         let columns = (count as f64).sqrt().ceil().max(1.0) as usize;
-        Self::with_columns(count, columns, side)
+        Self::with_columns(count, columns, size)
     }
 
-    /// A sheet for `count` pictures of `side` pixels in rows of `columns`, empty as yet.
-    pub(super) fn with_columns(count: usize, columns: usize, side: usize) -> anyhow::Result<Self> {
-        let rows = count.div_ceil(columns);
-        let longest = columns.max(rows) * side;
+    /// A sheet for `count` pictures of this width and height in rows of `columns`, empty as yet.
+    pub(super) fn with_columns(count: usize, columns: usize, size: [usize; 2]) -> anyhow::Result<Self> {
+        let [width, height] = size;
+        let sides = [columns * width, count.div_ceil(columns) * height];
+        let longest = sides[0].max(sides[1]);
         ensure!(
             longest <= MAX_SIDE,
-            "a sheet of {count} pictures of {side} pixels would be {longest} pixels wide, expected at most {MAX_SIDE}: \
-             name a folder with --out, ending in a slash, for a file each"
+            "a sheet of {count} pictures of {width} x {height} pixels would be {} x {} pixels, expected at most \
+             {MAX_SIDE} on a side: name a folder with --out, ending in a slash, for a file each",
+            sides[0],
+            sides[1]
         );
         // As colors, and as the file that they become.
-        let bytes = 2 * 4 * (columns * rows * side * side) as u64;
-        let what = format!("a sheet of {count} pictures of {side} pixels");
+        let bytes = 2 * 4 * (sides[0] * sides[1]) as u64;
+        let what = format!("a sheet of {count} pictures of {width} x {height} pixels");
         Memory::LEFT.ensure(
             bytes,
             &what,
             "name a folder with --out, ending in a slash, for a file each",
         )?;
+        let [wide, high] = sides.map(|side| side as u32);
         Ok(Self {
-            image: RgbaImage::new((columns * side) as u32, (rows * side) as u32),
+            image: RgbaImage::new(wide, high),
             columns,
-            side,
+            size,
         })
     }
 
     /// Puts `picture` at its place.
     pub(super) fn place(&mut self, index: usize, picture: &RgbaImage) {
-        let [x, y] = [index % self.columns, index / self.columns].map(|at| (at * self.side) as i64);
+        let place = [index % self.columns, index / self.columns];
+        let [x, y] = [0, 1].map(|axis| (place[axis] * self.size[axis]) as i64);
         imageops::replace(&mut self.image, picture, x, y);
     }
 
@@ -78,27 +84,27 @@ mod tests {
 
     #[test]
     fn sheets_are_as_square_as_they_can_be() {
-        let size = |count, side| Sheet::new(count, side).unwrap().into_image().dimensions();
+        let size = |count, side| Sheet::new(count, [side; 2]).unwrap().into_image().dimensions();
         assert_eq!(size(64, 64), (512, 512));
         assert_eq!(size(10, 4), (16, 12));
         assert_eq!(size(1, 1024), (1024, 1024));
-        let error = Sheet::new(1000, 1024).err().unwrap().to_string();
+        let error = Sheet::new(1000, [1024; 2]).err().unwrap().to_string();
         assert!(
-            error.contains("32768 pixels wide, expected at most 8192"),
+            error.contains("would be 32768 x 32768 pixels, expected at most 8192"),
             "{error}"
         );
     }
 
     #[test]
     fn pictures_stand_row_by_row() {
-        let mut sheet = Sheet::new(5, 2).unwrap();
+        let mut sheet = Sheet::new(5, [2, 3]).unwrap();
         for i in 0..5 {
-            sheet.place(i, &RgbaImage::from_pixel(2, 2, image::Rgba([i as u8, 0, 0, 255])));
+            sheet.place(i, &RgbaImage::from_pixel(2, 3, image::Rgba([i as u8, 0, 0, 255])));
         }
         let image = sheet.into_image();
-        assert_eq!(image.dimensions(), (6, 4));
+        assert_eq!(image.dimensions(), (6, 6));
         assert_eq!(image[(5, 1)].0, [2, 0, 0, 255]);
-        assert_eq!(image[(2, 2)].0, [4, 0, 0, 255]);
-        assert_eq!(image[(4, 3)].0, [0; 4], "nothing stands here");
+        assert_eq!(image[(2, 3)].0, [4, 0, 0, 255]);
+        assert_eq!(image[(4, 4)].0, [0; 4], "nothing stands here");
     }
 }

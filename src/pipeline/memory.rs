@@ -65,16 +65,28 @@ pub fn to_guide<E: ImageEncoder + ?Sized>(
     n: usize,
     cutouts: usize,
 ) -> u64 {
-    let kept: u64 = generator.map_sizes().iter().sum();
-    let picture = CHANNELS * pixels(generator);
-    let drawing = MAPS_KEPT * kept + PICTURES_KEPT * picture;
+    let maps = generator.map_sizes().iter().sum();
+    to_guide_maps((maps, pixels(generator)), encoder, n, cutouts)
+}
+
+/// The same for whatever has so many numbers in its `maps` and draws so many `pixels`.
+pub fn to_guide_maps<E: ImageEncoder + ?Sized>(
+    (maps, pixels): (u64, u64),
+    encoder: &E,
+    n: usize,
+    cutouts: usize,
+) -> u64 {
+    let picture = CHANNELS * pixels;
+    let drawing = MAPS_KEPT
+        .saturating_mul(maps)
+        .saturating_add(PICTURES_KEPT * picture);
     let views = cutouts.max(1) as u64;
     let cut = match cutouts {
         0 => 0,
         _ => PICTURES_IN_A_CUTOUT * picture,
     };
     let judging = views.saturating_mul(cut + ENCODER * encoder.numbers_kept());
-    let each = F32 * drawing.saturating_add(judging);
+    let each = F32.saturating_mul(drawing.saturating_add(judging));
     (n as u64).saturating_mul(each).saturating_add(ANYHOW)
 }
 

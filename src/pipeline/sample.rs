@@ -172,16 +172,30 @@ pub(super) fn latent_tensor(
 /// The largest centered square of `picture`, on a [`ground`](crate::art::ground) of this value where it is
 /// transparent, as `[1, 3, side, side]` in `[-1, 1]`.
 pub fn image_from_picture(picture: &RgbaImage, side: usize, ground: u8, device: &Device) -> Tensor<4> {
+    image_of_size(picture, [side; 2], ground, device)
+}
+
+/// The same of another shape: the largest centered part of `picture` that is as wide for its height as `size`
+/// (height, width), as `[1, 3, height, width]`.
+pub fn image_of_size(picture: &RgbaImage, size: [usize; 2], ground: u8, device: &Device) -> Tensor<4> {
     let (width, height) = picture.dimensions();
-    let square = width.min(height);
-    let (left, top) = ((width - square) / 2, (height - square) / 2);
-    let laid = RgbImage::from_fn(square, square, |x, y| {
+    let [tall, wide] = size.map(|side| side as u32);
+    let share = |side: u32, of: u32, part: u32| {
+        let share = u64::from(side) * u64::from(part) / u64::from(of);
+        share.max(1) as u32
+    };
+    // The whole height or the whole width, and as much of the other as the shape has.
+    let part = [
+        width.min(share(height, tall, wide)),
+        height.min(share(width, wide, tall)),
+    ];
+    let (left, top) = ((width - part[0]) / 2, (height - part[1]) / 2);
+    let laid = RgbImage::from_fn(part[0], part[1], |x, y| {
         image::Rgb(laid_on([ground; 3], picture.get_pixel(left + x, top + y).0))
     });
-    let side = side as u32;
-    let resized = match square == side {
+    let resized = match part == [wide, tall] {
         true => laid,
-        false => imageops::resize(&laid, side, side, FilterType::Triangle),
+        false => imageops::resize(&laid, wide, tall, FilterType::Triangle),
     };
     let channel = |channel: usize| {
         resized
@@ -189,8 +203,7 @@ pub fn image_from_picture(picture: &RgbaImage, side: usize, ground: u8, device: 
             .map(move |pixel| f32::from(pixel.0[channel]) / 127.5 - 1.0)
     };
     let values: Vec<f32> = (0..3).flat_map(channel).collect();
-    let side = side as usize;
-    Tensor::from_data(TensorData::new(values, [1, 3, side, side]), device)
+    Tensor::from_data(TensorData::new(values, [1, 3, size[0], size[1]]), device)
 }
 
 /// The numbers of a tensor, row by row.

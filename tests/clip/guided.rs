@@ -21,8 +21,21 @@ fn transformer(width: usize) -> TransformerConfig {
     }
 }
 
+pub(crate) fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// A small image tower.
+pub(crate) fn vit() -> VisualConfig {
+    VisualConfig::Vit(VitConfig {
+        resolution: 32,
+        patch_size: 8,
+        transformer: transformer(16),
+    })
+}
+
 /// A small CLIP that reads OpenAI's vocabulary.
-fn write_clip(path: &Path, visual: VisualConfig, vocab_size: usize) {
+pub(crate) fn write_clip(path: &Path, visual: VisualConfig, vocab_size: usize) {
     let config = ClipConfig {
         embed_dim: 12,
         visual,
@@ -79,18 +92,13 @@ fn scores(output: &Output) -> Vec<f32> {
 fn avatars_come_closer_to_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let [clip, out] = ["clip.safetensors", "sheet.png"].map(|name| folder.path().join(name));
-    let vit = VitConfig {
-        resolution: 32,
-        patch_size: 8,
-        transformer: transformer(16),
-    };
     let resnet = ModifiedResNetConfig {
         resolution: 32,
         width: 4,
         layers: [1, 1, 1, 1],
         heads: 2,
     };
-    for visual in [VisualConfig::Vit(vit), VisualConfig::ResNet(resnet)] {
+    for visual in [vit(), VisualConfig::ResNet(resnet)] {
         write_clip(&clip, visual, Tokenizer::VOCAB_SIZE);
         let run = |prompt: &str, steps: &str| {
             let scores = scores(&generate(
@@ -135,13 +143,6 @@ fn what_cannot_guide_is_refused() {
     };
     let error = failure(&["--prompt", "pink hair"]);
     assert!(error.contains("clip.safetensors is no CLIP run"), "{error}");
-    let vit = || {
-        VisualConfig::Vit(VitConfig {
-            resolution: 32,
-            patch_size: 8,
-            transformer: transformer(16),
-        })
-    };
     write_clip(&clip, vit(), 100);
     let error = failure(&["--prompt", "pink hair"]);
     assert!(

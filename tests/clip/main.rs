@@ -9,6 +9,7 @@ mod guided;
 mod import;
 mod parity;
 mod tokenizer;
+mod vqgan;
 
 use burn::tensor::Device;
 use guise::{

@@ -297,18 +297,19 @@ fn what_does_not_fit_is_refused_in_words() {
     };
     evaluate(Path::new(&checkpoint), "safetensors");
     evaluate(dir.path(), "training_options.json");
-    // Not what draws.
+    // It draws by words only, and not without a CLIP.
     let drawn = dir.path().join("drawn.png");
+    let generate = ["generate", "--model", path(&run), "--out", path(&drawn)];
     fails(
-        &[
-            "generate",
-            "--model",
-            path(&run),
-            "--seeds",
-            "1",
-            "--out",
-            path(&drawn),
-        ],
+        &[&generate[..], &["--seeds", "1"]].concat(),
+        "is a VQGAN, which draws nothing from seeds",
+    );
+    fails(
+        &[&generate[..], &["--prompt", "a hat"]].concat(),
+        "name a CLIP with --clip, a run of `guise train clip` or a file that `guise import clip` wrote",
+    );
+    fails(
+        &["publish", path(&run), "--out", path(&dir.path().join("model"))],
         "the run trains vqgan, expected a generator",
     );
     let options = run.join("training_options.json");

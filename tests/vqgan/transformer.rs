@@ -147,6 +147,13 @@ fn seeds_give_the_same_pictures_each_time() {
     assert!(wide.iter().all(|(_, picture)| picture.dimensions() == (28, 20)));
     assert!(wide[0].1 != wide[1].1);
 
+    // Without a folder, as close together as they are small.
+    let wide_sheet = out("wide.png");
+    let place = ["generate", "--model", path(&run), "--out", path(&wide_sheet)];
+    succeeds(&[&place[..], &["--seeds", "1-2", "--size", "28x20"]].concat());
+    let wide_sheet = image::open(wide_sheet).unwrap().into_rgba8();
+    assert_eq!(wide_sheet.dimensions(), (56, 20));
+
     let none = out("no.png");
     let draw = |args: &[&str], expected: &str| {
         let place = ["generate", "--model", path(&run), "--out", path(&none)];
@@ -183,6 +190,7 @@ fn seeds_give_the_same_pictures_each_time() {
             &["--prompt", "a hat"],
             "draws codes one after another and not from latents",
         ),
+        (&["--start", "noise"], "--start is for VQGANs, and"),
         (&["--truncation-psi", "0.5"], "which --truncation-psi would take"),
         (&["--snapshot", "7"], "there is none after 7 kimg"),
     ] {

@@ -9,7 +9,7 @@ use crate::{
         progress,
         sheet::Sheet,
         snapshot::SnapshotFlag,
-        vqgan,
+        vqgan::{self, Opened},
     },
     data::Dataset,
     metrics::{psnr, ssim},
@@ -70,7 +70,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     for note in dataset.notes() {
         eprintln!("note: {note}");
     }
-    let (network, config) = vqgan::open(&args.model, args.snapshot, &device)?;
+    let memory = args.memory.limit();
+    let Opened { network, config, .. } = vqgan::open(&args.model, args.snapshot, &device, memory)?;
     let (side, factor) = (dataset.resolution(), config.factor());
     ensure!(
         side.is_multiple_of(factor),
@@ -93,14 +94,14 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         let maps = config.map_numbers(side, side).saturating_mul(F32 * MAPS_AT_ONCE);
         maps.saturating_mul(n as u64).saturating_add(ANYHOW)
     };
-    let together = args.memory.limit().batch(None, BATCH, bytes)?;
+    let together = memory.batch(None, BATCH, bytes)?;
     let count = args.count.map_or(1000, |count| count as usize).min(dataset.len());
     let shown = match args.sheet {
         Some(_) => SHOWN.min(count),
         None => 0,
     };
     let columns = 2 * PAIRS_IN_A_ROW.min(shown.max(1));
-    let mut sheet = Sheet::with_columns(2 * shown.max(1), columns, side)?;
+    let mut sheet = Sheet::with_columns(2 * shown.max(1), columns, [side; 2])?;
     let mut uses = vec![0u64; config.codebook_size];
     let (mut squares, mut similarity) = (0.0, 0.0);
     let bar = progress::bar(count as u64, "pictures");

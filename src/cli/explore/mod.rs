@@ -402,7 +402,7 @@ impl Explorer {
     }
 
     fn sheet(&self, pictures: usize, columns: usize) -> anyhow::Result<Sheet> {
-        Sheet::with_columns(pictures, columns, self.side())
+        Sheet::with_columns(pictures, columns, [self.side(); 2])
     }
 
     fn animation(&self, pictures: usize, fps: u16) -> anyhow::Result<Animation> {

@@ -1,6 +1,9 @@
 //! `guise generate`.
 
 mod codes;
+mod flags;
+mod gallery;
+mod vqgan;
 mod wish;
 
 use super::{
@@ -14,6 +17,7 @@ use super::{
     sheet::{Sheet, write_png},
     snapshot::SnapshotFlag,
     trust::Purpose,
+    vqgan::is_there as is_vqgan,
 };
 use crate::{
     pipeline::{SampleRequest, memory::to_draw},
@@ -21,7 +25,8 @@ use crate::{
 };
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
-use codes::CodeFlags;
+use flags::CodeFlags;
+use gallery::Place;
 use image::RgbaImage;
 use std::path::{Path, PathBuf};
 use wish::{Limits, Wish, draw_wish};
@@ -29,8 +34,8 @@ use wish::{Limits, Wish, draw_wish};
 /// Draw new avatars from a published model: by seeds, for words, or like a picture.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The folder of a published model, or of a training run.
-    #[arg(long, value_name = "DIR")]
+    /// The folder of a published model, or of a training run; or a VQGAN that `guise import vqgan` wrote.
+    #[arg(long, value_name = "PATH")]
     model: PathBuf,
     #[command(flatten)]
     snapshot: SnapshotFlag,
@@ -82,15 +87,15 @@ struct Pictures<'a> {
 }
 
 impl<'a> Pictures<'a> {
-    /// For so many of `side` pixels.
-    fn new(out: &'a Path, folder: bool, count: usize, side: usize) -> anyhow::Result<Self> {
+    /// For so many of this width and height.
+    fn new(out: &'a Path, folder: bool, count: usize, size: [usize; 2]) -> anyhow::Result<Self> {
         let sheet = match folder {
             true => {
                 std::fs::create_dir_all(out)
                     .with_context(|| format!("cannot create the folder {}", out.display()))?;
                 None
             }
-            false => Some(Sheet::new(count, side)?),
+            false => Some(Sheet::new(count, size)?),
         };
         Ok(Self { out, sheet })
     }
@@ -133,7 +138,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     if PriorRun::is_there(&args.model) {
         return codes::run(args, folder);
     }
-    args.codes.refuse(&args.model)?;
+    if is_vqgan(&args.model) {
+        return vqgan::run(args, folder);
+    }
+    args.codes.refuse(&args.model, &[])?;
     let memory = args.memory.limit();
     let purpose = match args.wish.is_some() {
         true => Purpose::Guide,
@@ -167,7 +175,11 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             &words,
             (generator, [resolution, opened.channels]),
             truncation_psi,
-            (&args.out, folder, snap.as_ref()),
+            Place {
+                out: &args.out,
+                folder,
+                snap: snap.as_ref(),
+            },
             (device, limits),
         )
         .map_err(blame);
@@ -178,7 +190,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         truncation_psi,
         batch_size: memory.batch(batch_size, 8, |n| to_draw(generator, n))?,
     };
-    let mut pictures = Pictures::new(&args.out, folder, seeds.len(), resolution)?;
+    let mut pictures = Pictures::new(&args.out, folder, seeds.len(), [resolution; 2])?;
     let bar = progress::bar(seeds.len() as u64, "avatars");
     let take = |index: usize, mut picture: RgbaImage| {
         if let Some(snap) = &snap {

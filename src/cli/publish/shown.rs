@@ -62,7 +62,7 @@ pub(super) fn sheet(mut pictures: Vec<RgbaImage>, snap: Option<&Snap>) -> anyhow
     }
     let side = pictures[0].width() as usize;
     let shown = (SHEET_MAX_SIDE / side).clamp(1, 8).pow(2);
-    let mut sheet = Sheet::new(shown, side)?;
+    let mut sheet = Sheet::new(shown, [side; 2])?;
     for (index, picture) in pictures[..shown].iter().enumerate() {
         sheet.place(index, picture);
     }

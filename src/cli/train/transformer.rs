@@ -95,7 +95,8 @@ fn start(args: &Args, device: &Device) -> anyhow::Result<(PriorRun, Dataset, Opt
         dataset.classify(by, Class::MAX)?;
     }
     let path = args.vqgan.as_deref().context("--vqgan is missing")?;
-    let (vqgan, codes) = vqgan::open(path, args.snapshot, device)?;
+    let opened = vqgan::open(path, args.snapshot, device, args.memory.limit())?;
+    let (vqgan, codes) = (opened.network, opened.config);
     let (side, of_codes) = (dataset.resolution(), codes.resolution);
     ensure!(
         side == of_codes,

@@ -18,14 +18,14 @@ use serde::{Deserialize, Serialize};
 pub struct CutoutConfig {
     /// Views of each picture; none leaves the picture as it is.
     pub num_cutouts: usize,
-    /// The smallest side of a crop, as a share of the picture's, above 0 to 1.
+    /// The smallest side of a crop, as a share of the picture's shorter one, above 0 to 1.
     pub min_size: f32,
     /// Sides are `min_size + (1 - min_size) u^cut_power` for a uniform `u`: above one most crops are small,
     /// below one most are large. Above 0.
     pub cut_power: f32,
     /// Height and width of a crop differ by up to this share of the side, 0 to 0.5.
     pub aspect: f32,
-    /// The largest rotation in either direction, in radians, 0 to 0.5.
+    /// The largest rotation in either direction, in radians, 0 to 0.6.
     pub rotation: f32,
     /// How often a view is mirrored, 0 to 1. Not for pictures that have a left and a right.
     pub flip: f32,
@@ -64,7 +64,7 @@ impl CutoutConfig {
             ("min_size", self.min_size, 0.01, 1.0),
             ("cut_power", self.cut_power, 0.01, 100.0),
             ("aspect", self.aspect, 0.0, 0.5),
-            ("rotation", self.rotation, 0.0, 0.5),
+            ("rotation", self.rotation, 0.0, 0.6),
             ("flip", self.flip, 0.0, 1.0),
             ("color_jitter", self.color_jitter, 0.0, 0.5),
         ] {
@@ -146,9 +146,11 @@ impl View {
         ];
         let brightness = signed(config.color_jitter);
         let size = config.min_size + (1.0 - config.min_size) * uniform().powf(config.cut_power);
+        // Crops are about squares: what is seen of a wide picture keeps its proportions.
+        let shorter = height.min(width) as f32;
         let mut span = |side: usize, share: f32| {
             let side = side as f32;
-            let length = side * share.min(1.0);
+            let length = shorter * share.min(1.0);
             Span {
                 start: (side - length) * uniform(),
                 length,

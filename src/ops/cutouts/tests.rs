@@ -145,16 +145,39 @@ fn the_whole_picture_stays_itself() {
     };
     let square = images(2, &device).slice([0..2, 0..3, 0..7, 0..7]);
     let cutouts = Cutouts::draw(&whole, 2, [7, 7], 7, &mut rng());
-    let difference = (cutouts.apply(square.clone()) - square)
+    let difference = (cutouts.apply(square.clone()) - square.clone())
         .abs()
         .max()
         .into_scalar::<f32>();
     assert!(difference < 1e-6, "{difference}");
     // Resizing is the same view.
-    let cutouts = Cutouts::draw(&whole, 2, SIZE, 5, &mut rng());
-    let images = images(2, &device);
-    let difference = (cutouts.apply(images.clone()) - resize(images, 5)).abs().max();
+    let cutouts = Cutouts::draw(&whole, 2, [7, 7], 5, &mut rng());
+    let difference = (cutouts.apply(square.clone()) - resize(square, 5)).abs().max();
     assert!(difference.into_scalar::<f32>() < 1e-6);
+}
+
+#[test]
+fn of_wide_pictures_squares_are_seen() {
+    let whole = CutoutConfig {
+        min_size: 1.0,
+        aspect: 0.0,
+        ..config()
+    };
+    let mut rng = rng();
+    let mut starts = vec![];
+    for [h, w] in [[4, 40], [40, 4]] {
+        for _ in 0..50 {
+            let view = View::draw(&whole, [h, w], &mut rng);
+            let spans = [view.rows, view.columns];
+            assert_eq!(spans.map(|span| span.length.abs()), [4.0; 2]);
+            let [rows, columns] = spans.map(|span| span.start.min(span.start + span.length));
+            let (short, long) = if h < w { (rows, columns) } else { (columns, rows) };
+            assert!(short == 0.0 && (-1e-4..36.001).contains(&long), "{view:?}");
+            starts.push(long);
+        }
+    }
+    let seen = |from: f32, to: f32| starts.iter().any(|start| (from..to).contains(start));
+    assert!(seen(-1.0, 5.0) && seen(31.0, 37.0));
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! Guidance: the latents of avatars are optimised until an image encoder finds the pictures close to the
 //! targets (Patashnik et al., "StyleCLIP", 2021, section 4, for the latents of StyleGAN2 and pictures of any
-//! CLIP).
+//! CLIP), and so are grids of codes (Crowson et al., "VQGAN-CLIP", 2022).
 
 mod adam;
+mod codes;
 mod density;
 mod project;
 mod space;
 mod targets;
 
 pub use adam::{Optimizer, WEIGHT_DECAY};
+pub use codes::{CodeRequest, CodeStart, draw_codes};
 use density::Density;
 pub use project::{BATCH, Projection, project};
 pub use space::Space;
@@ -35,7 +37,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
-use space::Coordinates;
+use space::Spaced;
 
 /// How latents are optimised.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -173,6 +175,24 @@ pub struct Avatar {
     pub embedding: Vec<f32>,
 }
 
+/// What guidance moves: coordinates `u [n, layers, width]` in units of their own spread, and how pictures come
+/// of them, differentiably.
+trait Coordinates {
+    /// Coordinates to `latents [n, layers, width]`.
+    fn latents(&self, u: Tensor<3>) -> Tensor<3>;
+
+    /// `latents -> images [n, channels, h, w]`.
+    fn draw(&self, latents: Tensor<3>) -> Tensor<4>;
+
+    /// The mean square of how far each of `u [n, layers, width]` is from where it is pulled, `[n, 1, 1]`.
+    fn pulled(&self, u: Tensor<3>) -> Tensor<3>;
+
+    /// The coordinates nearest to `u` that may be drawn from, after every step.
+    fn within(&self, u: Tensor<3>) -> Tensor<3> {
+        u
+    }
+}
+
 /// Optimises `n` avatars at once, each from its own row of `start`, and gives them as they were at the end.
 ///
 /// `start` is `z [n, 1, z_dim]` in the space z and `latents [n, layers, width]` otherwise. Every step is told
@@ -194,15 +214,27 @@ pub async fn guide<E: ImageEncoder + ?Sized>(
     emit: &mut impl AsyncFnMut(Event),
 ) -> Result<Vec<Avatar>, Error> {
     settings.validate()?;
-    let [n, ..] = start.dims();
-    let (space, mut u) = Coordinates::around(generator, settings, start.without_autodiff()).await?;
+    let (space, u) = Spaced::around(generator, settings, start.without_autodiff()).await?;
+    optimize(&space, u, (encoder, targets), settings, cancel, emit).await
+}
+
+/// The loop of [`guide`], from `u [n, layers, width]` on, for whatever has coordinates.
+async fn optimize<E: ImageEncoder + ?Sized>(
+    space: &impl Coordinates,
+    mut u: Tensor<3>,
+    (encoder, targets): (&E, &Targets),
+    settings: &GuideSettings,
+    cancel: &Cancel,
+    emit: &mut impl AsyncFnMut(Event),
+) -> Result<Vec<Avatar>, Error> {
+    let [n, ..] = u.dims();
     let mut adam = Adam::new(settings.optimizer);
     let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
     for step in 0..settings.steps {
         cancel.check()?;
         let leaf = Tensor::from_inner(u.clone()).require_grad();
         let seen = noisy(leaf.clone(), settings.noise(step), &mut rng);
-        let images = generator.draw(space.latents(seen));
+        let images = space.draw(space.latents(seen));
         let embeddings = embed(encoder, images.clone(), &settings.cutouts, &mut rng);
         // Views of a picture follow each other; every view counts as much.
         let views = settings.cutouts.num_cutouts.max(1);
@@ -214,7 +246,7 @@ pub async fn guide<E: ImageEncoder + ?Sized>(
         let gradient = leaf
             .grad_remove(&mut gradients)
             .expect("the loss depends on the latents");
-        u = adam.step(u, gradient, settings.rate(step));
+        u = space.within(adam.step(u, gradient, settings.rate(step)));
 
         let figures = read(Tensor::cat(vec![losses.without_autodiff(), scores], 0)).await?;
         if !figures.iter().all(|figure| figure.is_finite()) {
@@ -233,7 +265,7 @@ pub async fn guide<E: ImageEncoder + ?Sized>(
     }
     cancel.check()?;
     let latents = space.latents(u).without_autodiff();
-    let images = generator.draw(latents.clone());
+    let images = space.draw(latents.clone());
     show(images.clone(), settings.steps, emit).await?;
     let embeddings = judge(encoder, images);
     let scores = read(targets.scores(embeddings.clone())).await?;

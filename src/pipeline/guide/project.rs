@@ -2,7 +2,7 @@
 //! appendix D, with pixels and fixed random features in the place of LPIPS, and the saved noise left as it
 //! is).
 
-use super::{Coordinates, Event, GuideSettings, adam::Adam, as_shown, noisy, read, show};
+use super::{Coordinates, Event, GuideSettings, Spaced, adam::Adam, as_shown, noisy, read, show};
 use crate::{
     networks::{encoders::random::RandomFeatures, generators::Generate},
     pipeline::{Cancel, Error, sample::z_from_seeds},
@@ -93,7 +93,7 @@ pub async fn project(
     }
     let target = Target::new(image.without_autodiff());
     let start = nearest(generator, &target, candidates, settings, cancel).await?;
-    let (space, mut u) = Coordinates::around(generator, settings, start).await?;
+    let (space, mut u) = Spaced::around(generator, settings, start).await?;
     let mut adam = Adam::new(settings.optimizer);
     let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
     let mut first_distance = None;

@@ -1,6 +1,6 @@
 //! The spaces that latents are optimised in, in coordinates of their own scale.
 
-use super::{Density, GuideSettings, read};
+use super::{Coordinates, Density, GuideSettings, read};
 use crate::{
     networks::generators::Generate,
     pipeline::{Error, sample::z_from_seeds},
@@ -60,7 +60,7 @@ const SPREAD_SEEDS: u64 = 256;
 
 /// A space around its center: a latent is `center + scale u`, where the `u` of a seed have a mean square near
 /// one. A step of Adam then means the same in every model, and so does the pull toward the center.
-pub struct Coordinates<'a> {
+pub struct Spaced<'a> {
     generator: &'a dyn Generate,
     space: Space,
     truncation_psi: f32,
@@ -74,7 +74,7 @@ pub struct Coordinates<'a> {
     start: Option<Tensor<3>>,
 }
 
-impl<'a> Coordinates<'a> {
+impl<'a> Spaced<'a> {
     /// The space of `settings`, and the coordinates in it of `start`, which is `z [n, 1, z_dim]` in z and
     /// `latents [n, layers, width]` otherwise.
     pub async fn around(
@@ -142,9 +142,10 @@ impl<'a> Coordinates<'a> {
         };
         Ok((space, u))
     }
+}
 
-    /// Coordinates to `latents [n, layers, width]`.
-    pub fn latents(&self, u: Tensor<3>) -> Tensor<3> {
+impl Coordinates for Spaced<'_> {
+    fn latents(&self, u: Tensor<3>) -> Tensor<3> {
         let latents = match &self.density {
             None => u * self.scale,
             Some(density) => density.latents(u),
@@ -160,9 +161,12 @@ impl<'a> Coordinates<'a> {
         }
     }
 
-    /// The mean square of how far each of `u [n, layers, width]` is from where it is pulled, `[n, 1, 1]`: the
-    /// center, or in the whitened space its own start.
-    pub fn pulled(&self, u: Tensor<3>) -> Tensor<3> {
+    fn draw(&self, latents: Tensor<3>) -> Tensor<4> {
+        self.generator.draw(latents)
+    }
+
+    /// They are pulled to the center, or in the whitened space each to its own start.
+    fn pulled(&self, u: Tensor<3>) -> Tensor<3> {
         let far = match &self.start {
             None => u,
             Some(start) => u - start.clone(),

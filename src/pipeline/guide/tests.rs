@@ -1,3 +1,4 @@
+mod codes;
 mod networks;
 mod space;
 
@@ -102,7 +103,7 @@ fn the_gradient_is_that_of_finite_differences() {
     ] {
         let settings = GuideSettings { space, ..settings() };
         let start = start(&generator, space, 2, &device);
-        let (coordinates, u) = block_on(Coordinates::around(&generator, &settings, start)).unwrap();
+        let (coordinates, u) = block_on(Spaced::around(&generator, &settings, start)).unwrap();
         let total = |u: Tensor<3>| {
             let images = generator.draw(coordinates.latents(u));
             // The same generator gives the same cutouts.

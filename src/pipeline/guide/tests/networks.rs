@@ -2,8 +2,12 @@
 
 use crate::{
     networks::{
+        NetworkConfig,
         encoders::ImageEncoder,
-        generators::stylegan2::{Generator, StyleGan2Config},
+        generators::{
+            stylegan2::{Generator, StyleGan2Config},
+            vqgan::{VqGan, VqGanConfig},
+        },
     },
     ops::{conv2d::conv2d_act, unit_length::unit_length},
     pipeline::z_from_seed,
@@ -83,4 +87,44 @@ pub fn tiny_of(channels: usize, device: &Device) -> Generator {
         *data = TensorData::new(values, data.shape().clone());
     }
     apply(generator, &tensors).unwrap()
+}
+
+/// A VQGAN with a code for 2 x 2 pixels, the same in every call.
+pub fn vqgan(device: &Device) -> VqGan {
+    vqgan_with(device, "", 0.0)
+}
+
+/// The same, with `value` as the first number of the parameter `name`.
+pub fn vqgan_with(device: &Device, name: &str, value: f32) -> VqGan {
+    let config = VqGanConfig {
+        channels: 8,
+        channel_multipliers: vec![1, 2],
+        attention_levels: vec![1],
+        norm_groups: 4,
+        z_channels: 4,
+        codebook_size: 12,
+        codebook_dim: 3,
+        ..VqGanConfig::small(16)
+    };
+    let network = config.init(device);
+    let mut tensors = block_on(collect(&network)).unwrap();
+    for (seed, (own, data)) in tensors.iter_mut().enumerate() {
+        // Norms stay as they are, and convolutions about as large as what they see.
+        let scale = match (own.as_str(), data.shape().len()) {
+            ("codebook", _) => 0.5,
+            (_, 1) => 0.0,
+            _ => (data.shape()[1..].iter().product::<usize>() as f32).powf(-0.5),
+        };
+        if scale > 0.0 {
+            let values = z_from_seed(100 + seed as u64, data.num_elements());
+            let values = values.into_iter().map(|value| value * scale).collect();
+            *data = TensorData::new(values, data.shape().clone());
+        }
+        if own == name {
+            let mut values: Vec<f32> = data.iter::<f32>().collect();
+            values[0] = value;
+            *data = TensorData::new(values, data.shape().clone());
+        }
+    }
+    apply(network, &tensors).unwrap()
 }

@@ -9,7 +9,7 @@ fn layers_that_differ_go_on_to_differ() {
     let ws: Tensor<3> = random(6, [2, 6, 8], 1.0, &device);
     for space in [Space::W, Space::Whitened, Space::WPlus] {
         let settings = GuideSettings { space, ..settings() };
-        let (coordinates, u) = block_on(Coordinates::around(&generator, &settings, ws.clone())).unwrap();
+        let (coordinates, u) = block_on(Spaced::around(&generator, &settings, ws.clone())).unwrap();
         let difference = (coordinates.latents(u) - ws.clone())
             .abs()
             .max()
@@ -27,7 +27,7 @@ fn whitened_latents_are_unit_normal_and_pulled_back_to_their_start() {
     let settings = GuideSettings { space, ..settings() };
     let z = crate::pipeline::sample::z_from_seeds(&generator, &(0..256).collect::<Vec<_>>(), &device);
     let start = generator.latents_from_z(z, 1.0);
-    let (coordinates, seen) = block_on(Coordinates::around(&generator, &settings, start)).unwrap();
+    let (coordinates, seen) = block_on(Spaced::around(&generator, &settings, start)).unwrap();
     let u: Tensor<2> = seen.clone().squeeze_dim(1);
     let covariance = u.clone().transpose().matmul(u) / 256.0;
     let values: Vec<f32> = covariance.into_data().iter::<f32>().collect();

@@ -171,13 +171,9 @@ impl Words {
         })
     }
 
-    /// What `text` asks for, with weights; what is too much of it is said.
-    pub(super) fn prompt(&self, text: &str) -> anyhow::Result<TargetGroup> {
-        let (group, remarks) = self.read(&prompt::parse(text)?);
-        for remark in remarks {
-            eprintln!("note: {remark}");
-        }
-        Ok(group)
+    /// Whether it reads whole sentences, as a CLIP does that was trained on much more than one collection.
+    pub(super) fn reads_sentences(&self) -> bool {
+        matches!(self.text, Reader::Imported { .. })
     }
 
     /// What `prompts`, of which there is at least one, ask for, and what their author should know.
@@ -217,17 +213,22 @@ impl Words {
         Ok(Some(block_on(yardstick)?))
     }
 
-    /// What a prompt and a picture ask for together, of a model whose pictures have so many `channels`.
+    /// What prompts and a picture ask for together, of a model whose pictures have so many `channels`; what is
+    /// not read of the prompts is said.
     pub(super) fn targets(
         &self,
-        prompt: Option<&str>,
+        prompts: &[Prompt],
         picture: Option<&Path>,
         channels: usize,
         device: &Device,
     ) -> anyhow::Result<Targets> {
         let mut groups = vec![];
-        if let Some(prompt) = prompt {
-            groups.push(self.prompt(prompt)?);
+        if !prompts.is_empty() {
+            let (group, remarks) = self.read(prompts);
+            for remark in remarks {
+                eprintln!("note: {remark}");
+            }
+            groups.push(group);
         }
         if let Some(path) = picture {
             let picture = open_picture(path, Colors::Srgb)?.pixels.into_rgba8();

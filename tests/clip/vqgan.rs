@@ -112,6 +112,13 @@ fn codes_come_closer_to_a_sentence() {
         picture
     });
     assert!(starts[0] != starts[1] && starts[1] != starts[2] && starts[2] == begun);
+    // A kind begins otherwise and is told to the CLIP.
+    let kind = |kind: &str, more: &[&str]| draw(prompt, &[&["--kind", kind], more].concat()).1;
+    let painting = kind("painting", &none);
+    assert!(starts.iter().all(|start| *start != painting));
+    assert!(kind("painting", &["--steps", "0", "--start", "codes"]) == begun);
+    assert!(kind("image", &steps) == drawn);
+    assert!(kind("pixel-art", &["--steps", "40", "--start", "codes"]) != drawn);
     let like = [
         "generate",
         "--model",
@@ -206,6 +213,7 @@ fn what_a_vqgan_cannot_draw_is_refused() {
             ["--size", "wide"],
             "--size is for runs of `guise train transformer` and VQGANs, and tests",
         ),
+        (["--kind", "painting"], "--kind is for VQGANs, and tests"),
         (["--start", "noise"], "--start is for VQGANs, and tests"),
     ] {
         let (success, said) = guise(&[&tiny[..], &more].concat());

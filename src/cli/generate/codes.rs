@@ -16,6 +16,7 @@ const MAPS_AT_ONCE: u64 = 2;
 const ANYHOW: u64 = 96 << 20;
 /// Pictures that are drawn together, where nothing else is asked for.
 const TOGETHER: usize = 8;
+
 /// Draws what `args` ask of the run that they name.
 pub(super) fn run(args: Args, folder: bool) -> anyhow::Result<()> {
     let dir = &*args.model;

@@ -1,5 +1,6 @@
 //! What is asked of models that draw by codes.
 
+use super::kind::Kind;
 use crate::networks::generators::vqgan::{Drawing, VqGanConfig};
 use anyhow::{Error, bail, ensure};
 use std::path::{Path, PathBuf};
@@ -26,8 +27,12 @@ pub(super) struct CodeFlags {
     /// than those of its training [default: square].
     #[arg(long, value_name = "SIZE", value_parser = size)]
     size: Option<Size>,
+    /// Of a VQGAN: what kind of picture is meant; sentences that an imported CLIP reads are told it, too
+    /// [default: image].
+    #[arg(long, value_enum)]
+    kind: Option<Kind>,
     /// Of a VQGAN: what a picture begins as before it follows the prompt: random codes, noise, or a picture
-    /// of yours, of which the largest centered part of the size is taken [default: codes].
+    /// of yours, of which the largest centered part of the size is taken [default: as the kind has it].
     #[arg(long, value_name = "codes|noise|FILE", value_parser = begin)]
     start: Option<Begin>,
 }
@@ -57,6 +62,7 @@ impl CodeFlags {
             ("--temperature", self.temperature.is_some(), &[TRANSFORMERS][..]),
             ("--top-k", self.top_k.is_some(), &[TRANSFORMERS]),
             ("--size", self.size.is_some(), &[TRANSFORMERS, VQGANS]),
+            ("--kind", self.kind.is_some(), &[VQGANS]),
             ("--start", self.start.is_some(), &[VQGANS]),
         ];
         for (flag, given, takers) in flags {
@@ -106,9 +112,14 @@ impl CodeFlags {
         Ok(sides)
     }
 
-    /// What pictures begin as.
-    pub(super) fn start(&self) -> Begin {
-        self.start.clone().unwrap_or(Begin::Codes)
+    /// What kind of picture is meant.
+    pub(super) fn kind(&self) -> Kind {
+        self.kind.unwrap_or_default()
+    }
+
+    /// What pictures begin as, if anything is said of that.
+    pub(super) fn start(&self) -> Option<&Begin> {
+        self.start.as_ref()
     }
 }
 
@@ -145,6 +156,7 @@ mod tests {
             temperature: None,
             top_k: None,
             size: Some(size(text)?),
+            kind: None,
             start: None,
         };
         flags.sides(codes, least, ".").map_err(|error| error.to_string())

@@ -3,6 +3,7 @@
 mod codes;
 mod flags;
 mod gallery;
+mod kind;
 mod vqgan;
 mod wish;
 

@@ -6,10 +6,11 @@ use crate::{
     networks::generators::Generator,
     ops::cutouts::CutoutConfig,
     pipeline::{
-        GuideSettings, Imagination, ImagineRequest, Quality,
+        GuideSettings, Imagination, ImagineRequest, Prompt, Quality,
         guide::{Loss, Optimizer, Space},
         imagine,
         memory::{to_guide, to_judge},
+        prompt,
     },
 };
 use burn::tensor::Device;
@@ -111,6 +112,14 @@ impl Wish {
         self.prompt.is_some() || self.image.is_some()
     }
 
+    /// What the words ask for; nothing where there are none.
+    pub(super) fn prompts(&self) -> anyhow::Result<Vec<Prompt>> {
+        match &self.prompt {
+            Some(text) => Ok(prompt::parse(text)?),
+            None => Ok(vec![]),
+        }
+    }
+
     /// Checks the flags before anything is opened.
     pub(super) fn check(&self) -> anyhow::Result<()> {
         match self.is_some() {
@@ -200,7 +209,7 @@ pub(super) fn draw_wish(
     limits.memory.ensure(together, &what, instead)?;
 
     // What cannot be read or shown is known before the work.
-    let targets = words.targets(wish.prompt.as_deref(), wish.image.as_deref(), channels, device)?;
+    let targets = words.targets(&wish.prompts()?, wish.image.as_deref(), channels, device)?;
     let times = request.guidance.pictures();
     let mut gallery = Gallery::new(wish, place, [count, times], [resolution; 2])?;
     let cancel = stopped_by_user()?;

@@ -21,8 +21,8 @@ const START_STREAM: u64 = 1;
 pub enum CodeStart {
     /// Codes that are drawn at random, one for each place.
     Codes,
-    /// The codes of a picture of noise.
-    Noise,
+    /// The codes of a picture of random colors, in squares of so many pixels on a side, at least one.
+    Noise(usize),
     /// The codes of this picture: its largest centered part of the size that was asked for.
     Picture(RgbaImage),
 }
@@ -198,10 +198,15 @@ fn start(network: &VqGan, request: &CodeRequest, device: &Device) -> Tensor<3> {
             let drawn = Tensor::<1, Int>::from_data(drawn, device);
             return codebook.select(0, drawn).reshape([count, places, d]);
         }
-        CodeStart::Noise => {
-            let shape = [count, 3, height, width];
-            let noise = (0..shape.iter().product()).map(|_| rng.random_range(-1.0f32..1.0));
-            Tensor::<4>::from_data(TensorData::new(noise.collect(), shape), device)
+        CodeStart::Noise(side) => {
+            let side = (*side).max(1);
+            let [rows, columns] = size.map(|length| length.div_ceil(side));
+            let squares = [count, 3, rows, 1, columns, 1];
+            let noise = (0..squares.iter().product()).map(|_| rng.random_range(-1.0f32..1.0));
+            let squares = Tensor::<6>::from_data(TensorData::new(noise.collect(), squares), device);
+            let large = squares.expand([count, 3, rows, side, columns, side]);
+            let large = large.reshape([count, 3, rows * side, columns * side]);
+            large.narrow(2, 0, height).narrow(3, 0, width)
         }
         CodeStart::Picture(picture) => {
             image_of_size(picture, size, super::ground(3), device).repeat_dim(0, count)

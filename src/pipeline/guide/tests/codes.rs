@@ -58,7 +58,11 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 fn pictures_come_closer_to_the_words_from_every_start() {
     let network = vqgan(&Device::flex());
     let mut seen = vec![];
-    for start in [CodeStart::Codes, CodeStart::Noise, CodeStart::Picture(picture())] {
+    for start in [
+        CodeStart::Codes,
+        CodeStart::Noise(1),
+        CodeStart::Picture(picture()),
+    ] {
         let mut request = request(start);
         request.guidance.steps = 60;
         let (events, avatars) = draw(&network, &request).unwrap();
@@ -151,7 +155,7 @@ fn a_picture_begins_as_its_codes_are_drawn() {
 #[test]
 fn a_seed_gives_one_picture() {
     let network = vqgan(&Device::flex());
-    for start in [CodeStart::Codes, CodeStart::Noise] {
+    for start in [CodeStart::Codes, CodeStart::Noise(1), CodeStart::Noise(5)] {
         let mut request = request(start);
         request.guidance.latent_noise = 0.1;
         let first = draw(&network, &request).unwrap();

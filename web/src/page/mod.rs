@@ -6,6 +6,7 @@
 
 mod address;
 mod blob;
+mod download;
 mod engine;
 mod facts;
 mod focus;
@@ -13,9 +14,12 @@ mod gallery;
 mod label;
 mod models;
 mod offline;
+mod png;
 mod prompt;
+mod raster;
 mod report;
 mod share;
+mod storage;
 mod studio;
 mod viewer;
 
@@ -43,6 +47,7 @@ fn Page() -> impl IntoView {
         <gallery::Caption studio/>
         <gallery::Gallery studio/>
         <gallery::Controls studio/>
+        <div class="take"><download::Sheet studio/></div>
         <label::Label studio/>
         <viewer::Viewer studio/>
         <offline::Update studio/>

@@ -1,7 +1,12 @@
 //! Visits without a network: the service worker `sw.js` keeps the page, and the page says what is kept on
 //! this device, offers updates, and forgets all of it when asked.
 
-use super::{address::site_address, models::megabytes, studio::Studio};
+use super::{
+    address::site_address,
+    models::megabytes,
+    storage::{self, Item},
+    studio::Studio,
+};
 use js_sys::{Array, Function, Object, Promise, Reflect};
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
@@ -129,9 +134,10 @@ impl Offline {
 
     /// Looks up how much is kept.
     async fn count(self) {
-        if let Ok(bytes) = kept_bytes().await {
-            self.kept_bytes.set(Some(bytes));
-        }
+        // Where browsers have no such storage, they have nothing in it.
+        let large = kept_bytes().await.unwrap_or(0);
+        let small = storage::load(Item::Download).map_or(0, |text| text.len() as u64);
+        self.kept_bytes.set(Some(large + small));
     }
 
     /// Looks it up again, because more may be kept by now.
@@ -148,6 +154,7 @@ impl Offline {
         spawn_local(async move {
             // What stays although it should go is counted again.
             let _ = clear().await;
+            storage::forget(Item::Download);
             self.count().await;
         });
     }

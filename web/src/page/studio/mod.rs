@@ -253,6 +253,18 @@ impl Studio {
         self.is_fresh(place).then(|| self.frames[place].get()).flatten()
     }
 
+    /// What hangs on the wall now.
+    pub fn on_the_wall(self) -> Vec<Avatar> {
+        let places = (0..FRAMES as usize).filter(|&place| self.is_fresh(place));
+        places.filter_map(|place| self.frames[place].get()).collect()
+    }
+
+    /// Whether the model draws pixel art, whose pixels stay squares at every size.
+    pub fn draws_pixel_art(self) -> bool {
+        self.facts
+            .with(|facts| facts.as_ref().is_some_and(|facts| facts.model.is_pixel_art))
+    }
+
     fn add_remark(self, sentence: &str) {
         self.remark
             .update_value(|remark| *remark += &format!(" {sentence}"));

@@ -4,7 +4,7 @@
 use super::raster::Pixel;
 use js_sys::{Array, Function, Reflect, Uint8Array};
 use std::collections::BTreeMap;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, ReadableStreamDefaultReader, ReadableWritablePair};
 
@@ -210,7 +210,7 @@ async fn through(stream: &str, bytes: &[u8], most: usize) -> Option<Vec<u8>> {
     let stream = Reflect::construct(&stream, &Array::of1(&"deflate".into())).ok()?;
     let parts = Array::of1(&Uint8Array::from(bytes));
     let blob = Blob::new_with_u8_array_sequence(&parts).ok()?;
-    let pair: ReadableWritablePair = JsValue::from(stream).unchecked_into();
+    let pair: ReadableWritablePair = stream.unchecked_into();
     let reader: ReadableStreamDefaultReader = blob.stream().pipe_through(&pair).get_reader().unchecked_into();
     let mut all = vec![];
     loop {

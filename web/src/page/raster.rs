@@ -124,8 +124,9 @@ impl Raster {
         };
         let rows: Vec<Vec<[f32; 4]>> = self.rows().map(across).collect();
         let mut all = Self::filled(side, side, None);
-        for x in 0..side as usize {
-            for (y, [r, g, b, alpha]) in weights.apply(|at| rows[at][x]).into_iter().enumerate() {
+        let column = |x: usize| weights.apply(|at| rows[at][x]);
+        for (x, column) in (0..side as usize).map(column).enumerate() {
+            for (y, [r, g, b, alpha]) in column.into_iter().enumerate() {
                 let straight = |value: f32| (value / (alpha / 255.0).max(1e-6)).round() as u8;
                 let pixel = [straight(r), straight(g), straight(b), alpha.round() as u8];
                 all.pixels[y * side as usize + x] = pixel;

@@ -5,6 +5,7 @@
 //! actions, the other files show it.
 
 mod address;
+mod base64;
 mod blob;
 mod download;
 mod engine;
@@ -19,6 +20,7 @@ mod prompt;
 mod raster;
 mod report;
 mod share;
+mod shelf;
 mod storage;
 mod studio;
 mod viewer;
@@ -48,6 +50,7 @@ fn Page() -> impl IntoView {
         <gallery::Gallery studio/>
         <gallery::Controls studio/>
         <div class="take"><download::Sheet studio/></div>
+        <shelf::Section studio/>
         <label::Label studio/>
         <viewer::Viewer studio/>
         <offline::Update studio/>

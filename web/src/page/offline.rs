@@ -163,15 +163,37 @@ impl Offline {
 /// The line that says what is kept, and the way to clear it.
 #[component]
 pub fn Kept(studio: Studio) -> impl IntoView {
-    let offline = studio.offline;
+    let (offline, shelf) = (studio.offline, studio.shelf);
     let bytes = move || offline.kept_bytes.get().unwrap_or_default();
-    let line = move || match (bytes(), offline.has_page.get()) {
-        (0, _) => "Nothing is kept on this device.".to_string(),
-        (bytes, true) => format!(
-            "{} are kept on this device, so that this page works without a network as well.",
-            megabytes(bytes)
-        ),
-        (bytes, false) => format!("{} are kept on this device.", megabytes(bytes)),
+    let has_avatars = Memo::new(move |_| shelf.count() > 0);
+    let with_avatars = RwSignal::new(false);
+    let line = move || {
+        let avatars = match shelf.count() {
+            0 => None,
+            1 => Some("1 avatar of yours".to_string()),
+            count => Some(format!("{count} avatars of yours")),
+        };
+        match (bytes(), offline.has_page.get(), avatars) {
+            (0, _, None) => "Nothing is kept on this device.".to_string(),
+            (0, _, Some(avatars)) => format!("Kept on this device: {avatars}."),
+            (bytes, has_page, avatars) => {
+                let avatars = avatars.map(|avatars| format!(" and {avatars}"));
+                let so_that = match has_page {
+                    true => ", so that this page works without a network as well",
+                    false => "",
+                };
+                let avatars = avatars.unwrap_or_default();
+                format!("{}{avatars} are kept on this device{so_that}.", megabytes(bytes))
+            }
+        }
+    };
+    let takes_avatars = move || has_avatars.get() && with_avatars.get();
+    let clear = move |_| {
+        if untrack(takes_avatars) {
+            shelf.clear();
+            with_avatars.set(false);
+        }
+        offline.clear();
     };
     view! {
         <Show when=move || offline.kept_bytes.with(Option::is_some)>
@@ -179,11 +201,19 @@ pub fn Kept(studio: Studio) -> impl IntoView {
             <dd>
                 <button
                     class="quiet small"
-                    aria-disabled=move || (bytes() == 0).to_string()
-                    on:click=move |_| offline.clear()
+                    aria-disabled=move || (bytes() == 0 && !takes_avatars()).to_string()
+                    on:click=clear
                 >
                     "Clear it"
                 </button>
+                <label class="too" class:absent=move || !has_avatars.get()>
+                    <input
+                        type="checkbox"
+                        prop:checked=move || with_avatars.get()
+                        on:change=move |event| with_avatars.set(event_target_checked(&event))
+                    />
+                    "My avatars as well"
+                </label>
             </dd>
         </Show>
     }

@@ -9,6 +9,8 @@ use leptos::prelude::window;
 pub enum Item {
     /// How the last avatar was downloaded.
     Download,
+    /// The visitor's own avatars.
+    Shelf,
 }
 
 impl Item {
@@ -16,6 +18,7 @@ impl Item {
     pub fn key(self) -> String {
         let name = match self {
             Self::Download => "download",
+            Self::Shelf => "shelf",
         };
         format!("guise {} {name}", site_address())
     }

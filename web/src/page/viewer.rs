@@ -5,6 +5,7 @@ use super::{
     facts::Avatar,
     models::megabytes,
     report::{Notice, Progress},
+    shelf::Keep,
     studio::Studio,
 };
 use crate::protocol::Fit;
@@ -168,6 +169,7 @@ fn Sheet(studio: Studio) -> impl IntoView {
                     >
                         "Copy link"
                     </button>
+                    <Keep studio/>
                     <button class="quiet" on:click=move |_| download.save(move |said| studio.said.set(said))>
                         {move || format!("Download {}", download.format_name())}
                     </button>

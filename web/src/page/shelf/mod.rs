@@ -11,14 +11,15 @@ use super::{
     storage::{self, Item},
     studio::Studio,
 };
-use js_sys::{ArrayBuffer, Uint8Array};
+use js_sys::Uint8Array;
 use leptos::{ev, prelude::*};
-use recipe::{Entry, MAX_AVATARS, MAX_CHARS, Recipe};
+use recipe::{Entry, MAX_AVATARS, MAX_CHARS, Recipe, link_of};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 /// The file of recipes in an export, and the export itself.
 const RECIPES: &str = "recipes.json";
 const EXPORT: &str = "guise-avatars.zip";
+const NO_ROOM: &str = "This browser has no room left, or keeps nothing for this page.";
 
 /// The visitor's own avatars. Copies share it.
 #[derive(Clone, Copy)]
@@ -38,7 +39,7 @@ impl Shelf {
         };
         window_event_listener(ev::storage, move |event| {
             if event.key().is_none_or(|key| key == Item::Shelf.key()) {
-                shelf.entries.set(stored());
+                shelf.take(stored());
             }
         });
         shelf
@@ -50,48 +51,71 @@ impl Shelf {
             .with(|entries| entries.iter().filter(|entry| !entry.is_removed.get()).count())
     }
 
+    fn recipes(self) -> Vec<Recipe> {
+        self.entries
+            .with(|entries| entries.iter().map(|entry| entry.recipe.clone()).collect())
+    }
+
+    /// What there is of an avatar, also where it was removed.
+    fn entry(self, model: &str, link: &str) -> Option<Entry> {
+        let find = |entries: &Vec<Entry>| entries.iter().find(|entry| entry.is_of(model, link)).cloned();
+        self.entries.with_untracked(find)
+    }
+
     /// Whether an avatar is on it.
     fn has(self, model: &str, link: &str) -> bool {
-        self.entries.with(|entries| {
-            let here = entries.iter().find(|entry| entry.is_of(model, link));
-            here.is_some_and(|entry| !entry.is_removed.get())
-        })
+        self.entries.track();
+        let entry = self.entry(model, link);
+        entry.is_some_and(|entry| !entry.is_removed.get())
     }
 
-    /// Puts the avatar close up onto the shelf, or takes it off. What came of it is to be said there.
-    pub fn toggle(self, studio: Studio) {
-        let told = untrack(move || self.toggled(studio));
-        studio.said.set(told);
-    }
-
-    fn toggled(self, studio: Studio) -> String {
-        let (Some(look), Some(avatar)) = (studio.look_of_close_up(), studio.close_up()) else {
-            return "Still being drawn. You can keep it as soon as it is done.".into();
+    /// Has these and no others, in the places of those that are here already.
+    fn take(self, entries: Vec<Entry>) {
+        let known = |entry: Entry| {
+            let known = self
+                .entry(&entry.recipe.model, &entry.recipe.link)
+                .unwrap_or(entry);
+            known.is_removed.set(false);
+            known
         };
-        let (model, link) = (studio.shown_model(), look.to_fragment());
-        let name = avatar.name;
-        let here = self
-            .entries
-            .with(|entries| entries.iter().find(|entry| entry.is_of(&model, &link)).cloned());
-        let was_kept = here.as_ref().is_some_and(|entry| !entry.is_removed.get());
-        if !was_kept && self.count() >= MAX_AVATARS {
-            return format!("Your shelf is full: it has room for {MAX_AVATARS}. Remove one to keep № {name}.");
-        }
-        match here {
-            Some(entry) => entry.is_removed.set(was_kept),
-            None => {
-                let png = Uint8Array::new(&avatar.drawn().png).to_vec();
-                let Some(entry) = Entry::new(model, &look, &png, studio.draws_pixel_art()) else {
-                    return "This avatar cannot be kept: its link is too long.".into();
-                };
-                self.entries.update(|entries| entries.push(entry));
+        self.entries.set(entries.into_iter().map(known).collect());
+    }
+
+    /// Puts the avatar close up onto the shelf, or takes it off. What came of it is said at the close-up.
+    fn toggle(self, studio: Studio) {
+        let Some((look, avatar)) = untrack(move || Some((studio.look_of_close_up()?, studio.close_up()?)))
+        else {
+            return;
+        };
+        let (model, link) = (untrack(move || studio.shown_model()), link_of(&look));
+        let is_pixel_art = untrack(move || studio.draws_pixel_art());
+        spawn_local(async move {
+            let here = || self.entry(&model, &link);
+            let was_kept = here().is_some_and(|entry| !entry.is_removed.get_untracked());
+            if !was_kept && untrack(move || self.count()) >= MAX_AVATARS {
+                let name = avatar.name;
+                let sentence = "Your shelf is full. Remove an avatar there first, to keep";
+                return studio.said.set(format!("{sentence} № {name}."));
             }
-        }
-        match (was_kept, self.store()) {
-            (true, _) => format!("№ {name} is no longer among your avatars."),
-            (false, true) => format!("№ {name} is kept on this device, below the wall."),
-            (false, false) => format!("№ {name} is kept until you leave. {}", no_room()),
-        }
+            if let Some(entry) = here() {
+                entry.is_removed.set(was_kept);
+            } else {
+                let file = Uint8Array::new(&avatar.drawn().png).to_vec();
+                let Some(entry) = Entry::new(model.clone(), &look, &file, is_pixel_art).await else {
+                    return studio.said.set("This browser cannot keep it.".into());
+                };
+                // Making it takes a moment, in which a second click may have come.
+                if here().is_none() {
+                    self.entries.update(|entries| entries.push(entry));
+                }
+            }
+            let name = avatar.name;
+            studio.said.set(match (was_kept, self.store()) {
+                (true, _) => format!("№ {name} is no longer among your avatars."),
+                (false, true) => format!("№ {name} is kept on this device, below the wall."),
+                (false, false) => format!("№ {name} is kept until you leave. {NO_ROOM}"),
+            });
+        });
     }
 
     /// Removes an avatar, or brings it back.
@@ -101,7 +125,7 @@ impl Shelf {
         self.said.set(match (is_removed, stored) {
             (true, _) => format!("№ {} is removed. You can still bring it back.", entry.name),
             (false, true) => format!("№ {} is back.", entry.name),
-            (false, false) => format!("№ {} is back until you leave. {}", entry.name, no_room()),
+            (false, false) => format!("№ {} is back until you leave. {NO_ROOM}", entry.name),
         });
     }
 
@@ -132,18 +156,11 @@ impl Shelf {
     /// Saves pictures and recipes as one file.
     fn export(self) {
         let entries = self.on_it();
-        let recipes = recipe::write(entries.iter().map(|entry| entry.recipe.clone()).collect());
-        let mut all = vec![(RECIPES.to_string(), recipes.unwrap_or_default().into_bytes())];
-        for (place, entry) in entries.iter().enumerate() {
-            // Avatars of two models may have one name.
-            let name = format!("{:03}-guise-{}.png", place + 1, entry.name);
-            all.push((name, entry.to_png()));
-        }
-        let archive = Uint8Array::from(zip::stored(&all).as_slice());
-        let saved = files::file(EXPORT, "application/zip", &archive).and_then(|it| files::save(&it).ok());
-        self.said.set(match saved {
-            Some(()) => format!("Saved as {EXPORT}."),
-            None => "This browser could not make that file.".into(),
+        spawn_local(async move {
+            self.said.set(match exported(&entries).await {
+                Some(()) => format!("Saved as {EXPORT}."),
+                None => "This browser could not make that file.".into(),
+            });
         });
     }
 
@@ -154,32 +171,34 @@ impl Shelf {
             return self.said.set(not_recipes(&name));
         }
         spawn_local(async move {
-            let content = JsFuture::from(file.array_buffer()).await;
-            let content = content.map(|it| Uint8Array::new(&ArrayBuffer::from(it)).to_vec());
-            let told = content.map_or_else(|_| format!("{name} could not be read."), |it| self.add(&name, &it));
+            let told = match JsFuture::from(file.array_buffer()).await {
+                Ok(content) => self.add(&name, &Uint8Array::new(&content).to_vec()).await,
+                Err(_) => format!("{name} could not be read."),
+            };
             self.said.set(told);
         });
     }
 
-    fn add(self, name: &str, content: &[u8]) -> String {
+    async fn add(self, name: &str, content: &[u8]) -> String {
         let text = std::str::from_utf8(zip::first(content, RECIPES).unwrap_or(content)).ok();
-        let Some((entries, wrong)) = text.and_then(recipe::read) else {
+        let Some((entries, mut wrong)) = text.and_then(recipe::read) else {
             return not_recipes(name);
         };
         let (mut added, mut known, mut left) = (0, 0, 0);
         for entry in entries {
-            let Recipe { model, link, .. } = &entry.recipe;
+            let Recipe { model, link, .. } = &entry.recipe.clone();
             if untrack(|| self.has(model, link)) {
                 known += 1;
             } else if untrack(|| self.count()) >= MAX_AVATARS {
                 left += 1;
+            } else if entry.raster().await.is_none() {
+                wrong += 1;
             } else {
                 added += 1;
-                self.entries.update(|entries| {
-                    // One that was removed makes room for itself.
-                    entries.retain(|here| !here.is_of(model, link));
-                    entries.push(entry.clone());
-                });
+                match self.entry(model, link) {
+                    Some(removed) => removed.is_removed.set(false),
+                    None => self.entries.update(|entries| entries.push(entry)),
+                }
             }
         }
         let mut told = format!("{} from {name}.", counted(added));
@@ -192,14 +211,14 @@ impl Shelf {
             told += &format!(" {count} {what}.");
         }
         if !self.store() {
-            told += &format!(" They stay until you leave. {}", no_room());
+            told += &format!(" They stay until you leave. {NO_ROOM}");
         }
         told
     }
 
     /// Shows an avatar again, as its link does.
     fn show(self, studio: Studio, entry: &Entry) {
-        match studio.visit(&entry.recipe.model, |has_several| entry.look(has_several)) {
+        match studio.visit(&entry.recipe.model, |names_model| entry.look(names_model)) {
             true => self.said.set(String::new()),
             false => self.said.set(format!(
                 "№ {} is by the model “{}”, which this site does not have.",
@@ -207,6 +226,20 @@ impl Shelf {
             )),
         }
     }
+}
+
+async fn exported(entries: &[Entry]) -> Option<()> {
+    let recipes = recipe::write(entries.iter().map(|entry| entry.recipe.clone()).collect())?;
+    let mut all = vec![(RECIPES.to_string(), recipes.into_bytes())];
+    for (place, entry) in entries.iter().enumerate() {
+        // Avatars of two models may have one name.
+        let name = format!("{:03}-guise-{}.png", place + 1, entry.name);
+        // One whose picture cannot be read is among the recipes still.
+        all.extend(entry.to_png().await.map(|png| (name, png)));
+    }
+    let archive = Uint8Array::from(zip::stored(&all).as_slice());
+    let file = files::file(EXPORT, "application/zip", &archive)?;
+    files::save(&file).ok()
 }
 
 /// A number of avatars for people.
@@ -217,10 +250,6 @@ pub fn counted(count: usize) -> String {
     }
 }
 
-fn no_room() -> &'static str {
-    "This browser has no room for it, or does not let this page keep anything."
-}
-
 fn not_recipes(name: &str) -> String {
     format!("{name} is no export of avatars. Choose {EXPORT}, or the {RECIPES} in it.")
 }
@@ -228,5 +257,7 @@ fn not_recipes(name: &str) -> String {
 /// What the browser has kept. What was changed from outside so that it cannot be read is left out.
 fn stored() -> Vec<Entry> {
     let text = storage::load(Item::Shelf).unwrap_or_default();
-    recipe::read(&text).map(|(entries, _)| entries).unwrap_or_default()
+    recipe::read(&text)
+        .map(|(entries, _)| entries)
+        .unwrap_or_default()
 }

@@ -3,7 +3,8 @@
 
 use super::super::{
     base64,
-    link::Picture,
+    blob::Picture,
+    png,
     raster::Raster,
     share::{Look, Name, model_from},
 };
@@ -11,6 +12,7 @@ use js_sys::Uint8Array;
 use leptos::prelude::ArcRwSignal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// What recipes are written in. Others are not read.
 const VERSION: u32 = 1;
@@ -32,7 +34,7 @@ const EXPORT_SIDE: u32 = 1024;
 pub struct Recipe {
     /// The name of the model that draws it.
     pub model: String,
-    /// The part of its link after `#`, and with it.
+    /// The part of its link after `#`, and with it. It names no model, so that it is the same on every site.
     pub link: String,
     /// Whether every pixel of it is meant to be a square.
     pub is_pixel_art: bool,
@@ -59,22 +61,21 @@ pub struct Entry {
     pub picture: Picture,
     /// Whether it was removed. Its place stays until the page is left, so that it can be brought back.
     pub is_removed: ArcRwSignal<bool>,
-    small: Raster,
 }
 
 impl Entry {
-    /// Makes an entry of a look with a single avatar close up, and that avatar's PNG file.
-    pub fn new(model: String, look: &Look, png: &[u8], is_pixel_art: bool) -> Option<Self> {
-        let large = Raster::from_png(png, 4096)?;
+    /// Makes an entry of a look with an avatar close up, and that avatar's PNG file.
+    pub async fn new(model: String, look: &Look, file: &[u8], is_pixel_art: bool) -> Option<Self> {
+        let large = Raster::from_png(file, 4096).await?;
         let small = match is_pixel_art {
             true => large.cells(),
             false => large.resized(large.width().min(SMALL_SIDE)),
         };
         let recipe = Recipe {
             model,
-            link: look.to_fragment(),
+            link: link_of(look),
             is_pixel_art,
-            picture: base64::encode(&small.to_png())?,
+            picture: base64::encode(&small.to_png().await?)?,
         };
         Self::checked(recipe)
     }
@@ -84,15 +85,17 @@ impl Entry {
         let look = Look::from_fragment(&recipe.link)?;
         let model = model_from(&recipe.model)?;
         let file = base64::decode(&recipe.picture, MAX_PICTURE_CHARS)?;
-        let small = Raster::from_png(&file, MAX_SIDE).filter(|it| it.width() == it.height())?;
-        // The browser is shown what was written here, and nothing that came from elsewhere.
-        let file = Uint8Array::from(small.to_png().as_slice());
-        let is_sound = look.model.as_ref().is_none_or(|named| *named == model);
+        // Browsers show nothing of a file that is damaged; what it may take of memory is known here.
+        let (side, height) = png::extent(&file).filter(|&(width, _)| (1..=MAX_SIDE).contains(&width))?;
+        let is_sound = side == height && look.model.as_ref().is_none_or(|named| *named == model);
+        let recipe = Recipe {
+            link: link_of(&look),
+            ..recipe
+        };
         is_sound.then_some(Self {
             name: look.name(look.open?.into()),
-            picture: Picture::new(file.buffer(), small.width())?,
+            picture: Picture::new(Uint8Array::from(file.as_slice()).buffer(), side)?,
             is_removed: ArcRwSignal::new(false),
-            small,
             recipe,
         })
     }
@@ -102,21 +105,37 @@ impl Entry {
         self.recipe.model == model && self.recipe.link == link
     }
 
-    /// The look that shows it, on a site that has `model` among several or as its only one.
-    pub fn look(&self, has_several: bool) -> Option<Look> {
+    /// The look that shows it, and names its model where that does not go without saying.
+    pub fn look(&self, names_model: bool) -> Option<Look> {
         let look = Look::from_fragment(&self.recipe.link)?;
-        let model = has_several.then(|| self.recipe.model.clone());
+        let model = names_model.then(|| self.recipe.model.clone());
         Some(Look { model, ..look })
     }
 
+    /// Its small picture as numbers; nothing if the file of it is damaged.
+    pub async fn raster(&self) -> Option<Raster> {
+        Raster::from_png(&Uint8Array::new(&self.picture.png).to_vec(), MAX_SIDE).await
+    }
+
     /// A PNG file of it to take home: of pixel art a large one.
-    pub fn to_png(&self) -> Vec<u8> {
+    pub async fn to_png(&self) -> Option<Vec<u8>> {
+        let small = self.raster().await?;
         let factor = match self.recipe.is_pixel_art {
-            true => EXPORT_SIDE / self.small.width(),
+            true => EXPORT_SIDE / small.width(),
             false => 1,
         };
-        self.small.repeated(factor).to_png()
+        small.repeated(factor).to_png().await
     }
+}
+
+/// What leads to a look of one avatar, whichever site it is on.
+pub fn link_of(look: &Look) -> String {
+    let model = None;
+    Look {
+        model,
+        ..look.clone()
+    }
+    .to_fragment()
 }
 
 /// Recipes as text.
@@ -136,7 +155,10 @@ pub fn read(text: &str) -> Option<(Vec<Entry>, usize)> {
     }
     let count = recipes.avatars.len();
     let read = |recipe| Entry::checked(serde_json::from_value(recipe).ok()?);
-    let entries: Vec<_> = recipes.avatars.into_iter().filter_map(read).collect();
+    let mut entries: Vec<_> = recipes.avatars.into_iter().filter_map(read).collect();
     let wrong = count - entries.len();
+    // One of each.
+    let mut seen = BTreeSet::new();
+    entries.retain(|it| seen.insert((it.recipe.model.clone(), it.recipe.link.clone())));
     Some((entries, wrong))
 }

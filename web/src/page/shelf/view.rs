@@ -1,6 +1,10 @@
 //! How the shelf is shown.
 
-use super::{super::studio::Studio, Shelf, recipe::Entry};
+use super::{
+    super::studio::Studio,
+    Shelf,
+    recipe::{Entry, link_of},
+};
 use leptos::{html::Input, prelude::*};
 
 /// The button in the close-up.
@@ -9,7 +13,7 @@ pub fn Keep(studio: Studio) -> impl IntoView {
     let shelf = studio.shelf;
     let is_kept = Memo::new(move |_| {
         let look = studio.look_of_close_up();
-        look.is_some_and(|look| shelf.has(&studio.shown_model(), &look.to_fragment()))
+        look.is_some_and(|look| shelf.has(&studio.shown_model(), &link_of(&look)))
     });
     let is_unfinished = move || studio.close_up().is_none_or(|it| it.kept.is_none());
     view! {
@@ -36,7 +40,9 @@ pub fn Section(studio: Studio) -> impl IntoView {
         }
     };
     let import = move |_| {
-        let Some(input) = input.get_untracked() else { return };
+        let Some(input) = input.get_untracked() else {
+            return;
+        };
         let file = input.files().and_then(|files| files.get(0));
         // The same file may be chosen again.
         input.set_value("");
@@ -73,9 +79,11 @@ pub fn Section(studio: Studio) -> impl IntoView {
             <p aria-live="polite">{line}</p>
             <ul>
                 <For
-                    each=move || shelf.entries.get()
-                    key=|entry| (entry.recipe.model.clone(), entry.recipe.link.clone())
-                    children=move |entry| view! { <li><Place studio shelf entry/></li> }
+                    each=move || shelf.recipes()
+                    key=|recipe| (recipe.model.clone(), recipe.link.clone())
+                    children=move |recipe| shelf.entry(&recipe.model, &recipe.link).map(|entry| {
+                        view! { <li><Place studio shelf entry/></li> }
+                    })
                 />
             </ul>
         </section>

@@ -14,6 +14,7 @@ use super::{
     facts::{Activity, Avatar, Facts, Question, Trouble, Upload, What, now_ms},
     offline::Offline,
     share::{FRAMES, Look, Theme},
+    shelf::Shelf,
 };
 use crate::{
     link::Link,
@@ -52,6 +53,8 @@ pub struct Studio {
     pub question: RwSignal<Option<Question>>,
     /// What is kept for visits without a network.
     pub offline: Offline,
+    /// The visitor's own avatars.
+    pub shelf: Shelf,
     /// What went wrong last.
     pub trouble: RwSignal<Option<Trouble>>,
     /// The last thing worth saying aloud.
@@ -102,6 +105,7 @@ impl Studio {
             program_bytes: RwSignal::new(0),
             question: RwSignal::new(None),
             offline: Offline::new(),
+            shelf: Shelf::open(),
             trouble: RwSignal::new(None),
             said: RwSignal::new(String::new()),
             job: RwSignal::new(0),

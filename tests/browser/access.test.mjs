@@ -113,10 +113,11 @@ test("nothing sticks out at 360 px, in light and in dark, and text has contrast"
     assert.equal(await wide(), 0);
     assert.deepEqual(await page.evaluate(faintTexts), []);
     await page.getByRole("button", { name: "Avatar 9" }).click();
+    await page.getByRole("button", { name: "Other sizes and formats" }).click();
     assert.equal(await wide(), 0);
     assert.deepEqual(await page.evaluate(faintTexts), []);
     const small = await page.evaluate(() =>
-      [...document.querySelectorAll("dialog button, dialog a, .prompt button, .prompt select, .prompt summary, .efforts label")]
+      [...document.querySelectorAll("dialog button, dialog select, dialog input, .prompt button, .prompt select, .prompt summary, .efforts label")]
         .filter((element) => {
           const { width, height } = element.getBoundingClientRect();
           return Math.min(width, height) < 44;
@@ -143,6 +144,7 @@ for (const colorScheme of ["light", "dark"]) {
     assert.equal(await wide(), 0, "with more choices");
     assert.deepEqual(await page.evaluate(faintEdges), []);
     await page.getByRole("button", { name: "Avatar 9" }).click();
+    await page.getByRole("button", { name: "Other sizes and formats" }).click();
     const dialog = page.getByRole("dialog");
     assert.ok(await dialog.evaluate((element) => element.scrollWidth <= element.clientWidth), "the close-up");
     assert.deepEqual(await page.evaluate(faintEdges), []);
@@ -262,7 +264,7 @@ function faintEdges() {
     const [light, dark] = [luminance(a), luminance(b)].sort((a, b) => b - a);
     return (light + 0.05) / (dark + 0.05);
   };
-  const controls = ".ask, .chip, .primary, .quiet, .efforts span, .field input[type=text], .field select, .model";
+  const controls = ".ask, .chip, .primary, .quiet, .efforts span, .field input:is([type=text], [type=number]), .field select, .model";
   return [...document.querySelectorAll(controls)]
     .filter((element) => element.checkVisibility({ visibilityProperty: true }) && element.ariaDisabled !== "true")
     .filter((element) => {

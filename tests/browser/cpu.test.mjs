@@ -125,7 +125,7 @@ test("an avatar is enlarged as far as it goes and taken home", async () => {
   assert.equal(await dialog.getByRole("button", { name: /Enlarge/ }).count(), 0, "1024 is the end");
   const [waiting] = await Promise.all([
     page.waitForEvent("download"),
-    dialog.getByRole("link", { name: "Download PNG" }).click(),
+    dialog.getByRole("button", { name: "Download PNG" }).click(),
   ]);
   assert.equal(waiting.suggestedFilename(), "guise-102-1024.png");
   const file = await readPng(await waiting.path());

@@ -48,7 +48,7 @@ test("WebGPU draws what the native program draws, shuffles, enlarges and downloa
   await dialog.getByAltText(/64 by 64 pixels/).waitFor({ timeout: SLOW });
   const [waiting] = await Promise.all([
     page.waitForEvent("download"),
-    dialog.getByRole("link", { name: "Download PNG" }).click(),
+    dialog.getByRole("button", { name: "Download PNG" }).click(),
   ]);
   const { width, height } = await readPng(await waiting.path());
   assert.deepEqual([width, height], [64, 64]);

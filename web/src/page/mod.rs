@@ -5,7 +5,9 @@
 //! actions, the other files show it.
 
 mod address;
+mod base64;
 mod blob;
+mod download;
 mod engine;
 mod facts;
 mod focus;
@@ -13,9 +15,13 @@ mod gallery;
 mod label;
 mod models;
 mod offline;
+mod png;
 mod prompt;
+mod raster;
 mod report;
 mod share;
+mod shelf;
+mod storage;
 mod studio;
 mod viewer;
 
@@ -43,6 +49,8 @@ fn Page() -> impl IntoView {
         <gallery::Caption studio/>
         <gallery::Gallery studio/>
         <gallery::Controls studio/>
+        <div class="take"><download::Sheet studio/></div>
+        <shelf::Section studio/>
         <label::Label studio/>
         <viewer::Viewer studio/>
         <offline::Update studio/>

@@ -1,7 +1,12 @@
 //! Visits without a network: the service worker `sw.js` keeps the page, and the page says what is kept on
 //! this device, offers updates, and forgets all of it when asked.
 
-use super::{address::site_address, models::megabytes, studio::Studio};
+use super::{
+    address::site_address,
+    models::megabytes,
+    storage::{self, Item},
+    studio::Studio,
+};
 use js_sys::{Array, Function, Object, Promise, Reflect};
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
@@ -129,9 +134,10 @@ impl Offline {
 
     /// Looks up how much is kept.
     async fn count(self) {
-        if let Ok(bytes) = kept_bytes().await {
-            self.kept_bytes.set(Some(bytes));
-        }
+        // Where browsers have no such storage, they have nothing in it.
+        let large = kept_bytes().await.unwrap_or(0);
+        let small = storage::load(Item::Download).map_or(0, |text| text.len() as u64);
+        self.kept_bytes.set(Some(large + small));
     }
 
     /// Looks it up again, because more may be kept by now.
@@ -148,6 +154,7 @@ impl Offline {
         spawn_local(async move {
             // What stays although it should go is counted again.
             let _ = clear().await;
+            storage::forget(Item::Download);
             self.count().await;
         });
     }
@@ -156,15 +163,37 @@ impl Offline {
 /// The line that says what is kept, and the way to clear it.
 #[component]
 pub fn Kept(studio: Studio) -> impl IntoView {
-    let offline = studio.offline;
+    let (offline, shelf) = (studio.offline, studio.shelf);
     let bytes = move || offline.kept_bytes.get().unwrap_or_default();
-    let line = move || match (bytes(), offline.has_page.get()) {
-        (0, _) => "Nothing is kept on this device.".to_string(),
-        (bytes, true) => format!(
-            "{} are kept on this device, so that this page works without a network as well.",
-            megabytes(bytes)
-        ),
-        (bytes, false) => format!("{} are kept on this device.", megabytes(bytes)),
+    let has_avatars = Memo::new(move |_| shelf.count() > 0);
+    let with_avatars = RwSignal::new(false);
+    let line = move || {
+        let avatars = match shelf.count() {
+            0 => None,
+            1 => Some("1 avatar of yours".to_string()),
+            count => Some(format!("{count} avatars of yours")),
+        };
+        match (bytes(), offline.has_page.get(), avatars) {
+            (0, _, None) => "Nothing is kept on this device.".to_string(),
+            (0, _, Some(avatars)) => format!("Kept on this device: {avatars}."),
+            (bytes, has_page, avatars) => {
+                let avatars = avatars.map(|avatars| format!(" and {avatars}"));
+                let so_that = match has_page {
+                    true => ", so that this page works without a network as well",
+                    false => "",
+                };
+                let avatars = avatars.unwrap_or_default();
+                format!("{}{avatars} are kept on this device{so_that}.", megabytes(bytes))
+            }
+        }
+    };
+    let takes_avatars = move || has_avatars.get() && with_avatars.get();
+    let clear = move |_| {
+        if untrack(takes_avatars) {
+            shelf.clear();
+            with_avatars.set(false);
+        }
+        offline.clear();
     };
     view! {
         <Show when=move || offline.kept_bytes.with(Option::is_some)>
@@ -172,11 +201,19 @@ pub fn Kept(studio: Studio) -> impl IntoView {
             <dd>
                 <button
                     class="quiet small"
-                    aria-disabled=move || (bytes() == 0).to_string()
-                    on:click=move |_| offline.clear()
+                    aria-disabled=move || (bytes() == 0 && !takes_avatars()).to_string()
+                    on:click=clear
                 >
                     "Clear it"
                 </button>
+                <label class="too" class:absent=move || !has_avatars.get()>
+                    <input
+                        type="checkbox"
+                        prop:checked=move || with_avatars.get()
+                        on:change=move |event| with_avatars.set(event_target_checked(&event))
+                    />
+                    "My avatars as well"
+                </label>
             </dd>
         </Show>
     }

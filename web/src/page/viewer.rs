@@ -1,14 +1,16 @@
 //! One avatar close up: enlarge it, take it home.
 
 use super::{
+    download::{Download, Sizes},
     facts::Avatar,
     models::megabytes,
     report::{Notice, Progress},
+    shelf::Keep,
     studio::Studio,
 };
 use crate::protocol::Fit;
 use leptos::{
-    html::{Button, Dialog},
+    html::{Button, Dialog, Div},
     prelude::*,
 };
 
@@ -67,12 +69,8 @@ fn Sheet(studio: Studio) -> impl IntoView {
         fits.map_or(String::new(), |fits| fits.with(said))
     };
     // Drawn pixels stay squares, and all of pixel art; what the network has enlarged is smooth.
-    let is_pixel_art = move || {
-        studio
-            .facts
-            .with(|facts| facts.as_ref().is_some_and(|facts| facts.model.is_pixel_art))
-    };
-    let has_pixels = move || studio.close_up().is_some_and(|it| it.pictures.len() == 1) || is_pixel_art();
+    let has_pixels =
+        move || studio.close_up().is_some_and(|it| it.pictures.len() == 1) || studio.draws_pixel_art();
     let next = move || {
         let factor = studio
             .facts
@@ -104,6 +102,19 @@ fn Sheet(studio: Studio) -> impl IntoView {
             studio.enlarge();
         }
     };
+    let download = Download::new(studio);
+    let has_sizes = RwSignal::new(false);
+    let panel = NodeRef::<Div>::new();
+    Effect::new(move || {
+        // It opens below everything else, which may be out of sight.
+        if let Some(panel) = panel.get().filter(|_| has_sizes.get()) {
+            request_animation_frame(move || {
+                let options = web_sys::ScrollIntoViewOptions::new();
+                options.set_block(web_sys::ScrollLogicalPosition::Nearest);
+                panel.scroll_into_view_with_scroll_into_view_options(&options);
+            });
+        }
+    });
     let stop = move |_| {
         studio.cancel();
         if let Some(button) = enlarge.get_untracked() {
@@ -137,13 +148,6 @@ fn Sheet(studio: Studio) -> impl IntoView {
                     >
                         {offer}
                     </button>
-                    <a
-                        class="quiet"
-                        href=close_up(|it| it.best().url())
-                        download=close_up(|it| format!("guise-{}-{}.png", it.name, it.best().side))
-                    >
-                        "Download PNG"
-                    </a>
                     <button
                         class="quiet"
                         aria-disabled=move || is_unfinished().to_string()
@@ -165,6 +169,18 @@ fn Sheet(studio: Studio) -> impl IntoView {
                     >
                         "Copy link"
                     </button>
+                    <Keep studio/>
+                    <button class="quiet" on:click=move |_| download.save(move |said| studio.said.set(said))>
+                        {move || format!("Download {}", download.format_name())}
+                    </button>
+                    <button
+                        class="quiet"
+                        aria-expanded=move || has_sizes.get().to_string()
+                        aria-controls="sizes"
+                        on:click=move |_| has_sizes.update(|shown| *shown = !*shown)
+                    >
+                        "Other sizes and formats"
+                    </button>
                 </div>
                 <div class="report">
                     <p aria-live="polite" class:unseen=enlarging>{said}</p>
@@ -172,6 +188,9 @@ fn Sheet(studio: Studio) -> impl IntoView {
                     <button class="quiet small" class:absent=move || !enlarging.get() on:click=stop>"Stop"</button>
                     <Notice studio/>
                 </div>
+            </div>
+            <div id="sizes" node_ref=panel>
+                <Show when=move || has_sizes.get()><Sizes download/></Show>
             </div>
             <button class="close" aria-label="Close" on:click=move |_| studio.close()>
                 <svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true"><path d="m5 5 10 10M15 5 5 15"/></svg>

@@ -168,7 +168,7 @@ impl Look {
 }
 
 /// A model's name as sites give them: nothing else could be one, and nothing else comes into addresses.
-fn model_from(text: &str) -> Option<String> {
+pub fn model_from(text: &str) -> Option<String> {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     ((1..=60).contains(&text.len()) && text.bytes().all(is_plain)).then(|| text.into())
 }

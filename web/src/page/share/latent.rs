@@ -1,8 +1,7 @@
 //! Avatars as a link carries them: by their seed, or by what they are drawn from.
 
-use super::{Name, class_from, variety_from};
+use super::{super::base64, Name, class_from, variety_from};
 use crate::protocol::Latent;
-use leptos::prelude::window;
 
 /// An avatar that can be drawn again, as `100~70` (a seed, and the variety in hundredths), as `100~70~2` (the
 /// same of one class) or as `W483~AQgA…` (a name, and a [`Packed`] latent).
@@ -147,12 +146,12 @@ impl Packed {
             bytes.extend(row.iter().map(|value| (value * step).round() as i8 as u8));
         }
         // Reading it again checks what is in it by the one rule there is.
-        Self::parse(&encode(&bytes)?)
+        Self::parse(&base64::encode(&bytes)?)
     }
 
     /// Checks text that claims to be a latent.
     pub fn parse(text: &str) -> Option<Self> {
-        let bytes = decode(text)?;
+        let bytes = base64::decode(text, Self::MAX_CHARS)?;
         let (shape, _) = read(&bytes)?;
         Some(Self {
             text: text.into(),
@@ -172,7 +171,7 @@ impl Packed {
 
     /// The latent, row by row.
     pub fn unpack(&self) -> Vec<f32> {
-        decode(&self.text)
+        base64::decode(&self.text, Self::MAX_CHARS)
             .and_then(|bytes| read(&bytes))
             .map(|(_, latent)| latent)
             .expect("the text was checked when it came")
@@ -210,24 +209,4 @@ fn read(bytes: &[u8]) -> Option<((usize, usize), Vec<f32>)> {
     }
     // A row that no layer has would only make the text longer.
     (seen == rows.len()).then_some(((layers, width), latent))
-}
-
-/// Bytes as base64url without padding. The browser's own function takes a character for each byte.
-fn encode(bytes: &[u8]) -> Option<String> {
-    let characters: String = bytes.iter().map(|&byte| char::from(byte)).collect();
-    let text = window().btoa(&characters).ok()?;
-    Some(text.trim_end_matches('=').replace('+', "-").replace('/', "_"))
-}
-
-/// The bytes of base64url without padding.
-fn decode(text: &str) -> Option<Vec<u8>> {
-    let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if text.is_empty() || text.len() > Packed::MAX_CHARS || !text.bytes().all(known) {
-        return None;
-    }
-    let characters = window().atob(&text.replace('-', "+").replace('_', "/")).ok()?;
-    characters
-        .chars()
-        .map(|character| u8::try_from(u32::from(character)).ok())
-        .collect()
 }

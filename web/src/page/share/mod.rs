@@ -4,7 +4,7 @@
 mod fragment;
 mod latent;
 
-pub use fragment::MAX_LINKED_CHARS;
+pub use fragment::{MAX_LINKED_CHARS, model_from};
 pub use latent::{Kept, Packed};
 
 use crate::protocol::{Effort, Latent, Words};

@@ -227,15 +227,31 @@ impl Studio {
         self.trouble.set(None);
     }
 
+    /// What shows the avatar close up and nothing else that does not come with it, if it can be drawn again.
+    pub fn look_of_close_up(self) -> Option<Look> {
+        let latent = self.close_up()?.kept?.packed().cloned();
+        self.look.with(|look| Some(look.only(look.open?.into(), latent)))
+    }
+
+    /// Shows what was kept, of the model of this name; false if the site does not have that. `look` is told
+    /// whether to name it.
+    pub fn visit(self, model: &String, look: impl FnOnce(bool) -> Option<Look>) -> bool {
+        let models = self.models.get_untracked();
+        // Before the site's models are known, the address names it, and what is not there is said later.
+        let is_there = models.is_empty() || models.contains(model);
+        let look = is_there.then(|| look(models.len() != 1)).flatten();
+        match look {
+            Some(look) => self.go_to(look),
+            None => return false,
+        }
+        true
+    }
+
     /// Puts an address on the clipboard: of the avatar close up where there is one, and otherwise of the
     /// wall.
     pub fn share(self) {
         let look = self.look.get_untracked();
-        let one = look.open.and_then(|place| {
-            let place = usize::from(place);
-            let kept = self.frames[place].with_untracked(|avatar| avatar.as_ref()?.kept.clone())?;
-            Some(look.only(place, kept.packed().cloned()))
-        });
+        let one = untrack(move || self.look_of_close_up());
         let is_finished = !look.is_guided() || !look.drawn.is_empty();
         let sentence = match (&one, is_finished) {
             (Some(_), _) => "The link to this avatar is on your clipboard.",

@@ -14,6 +14,7 @@ use super::{
     facts::{Activity, Avatar, Facts, Question, Trouble, Upload, What, now_ms},
     offline::Offline,
     share::{FRAMES, Look, Theme},
+    shelf::Shelf,
 };
 use crate::{
     link::Link,
@@ -52,6 +53,8 @@ pub struct Studio {
     pub question: RwSignal<Option<Question>>,
     /// What is kept for visits without a network.
     pub offline: Offline,
+    /// The visitor's own avatars.
+    pub shelf: Shelf,
     /// What went wrong last.
     pub trouble: RwSignal<Option<Trouble>>,
     /// The last thing worth saying aloud.
@@ -102,6 +105,7 @@ impl Studio {
             program_bytes: RwSignal::new(0),
             question: RwSignal::new(None),
             offline: Offline::new(),
+            shelf: Shelf::open(),
             trouble: RwSignal::new(None),
             said: RwSignal::new(String::new()),
             job: RwSignal::new(0),
@@ -251,6 +255,18 @@ impl Studio {
     pub fn close_up(self) -> Option<Avatar> {
         let place = usize::from(self.look.with(|look| look.open)?);
         self.is_fresh(place).then(|| self.frames[place].get()).flatten()
+    }
+
+    /// What hangs on the wall now.
+    pub fn on_the_wall(self) -> Vec<Avatar> {
+        let places = (0..FRAMES as usize).filter(|&place| self.is_fresh(place));
+        places.filter_map(|place| self.frames[place].get()).collect()
+    }
+
+    /// Whether the model draws pixel art, whose pixels stay squares at every size.
+    pub fn draws_pixel_art(self) -> bool {
+        self.facts
+            .with(|facts| facts.as_ref().is_some_and(|facts| facts.model.is_pixel_art))
     }
 
     fn add_remark(self, sentence: &str) {

@@ -34,6 +34,7 @@ mod train;
 mod traits;
 mod trust;
 mod upscale;
+mod upscaler;
 mod vqgan;
 mod words;
 
@@ -111,6 +112,7 @@ fn run(args: Vec<OsString>) -> anyhow::Result<ExitCode> {
     match parsed.command {
         // Some of it may be missing, which scripts want to know.
         Command::Collect(args) => return collect::run(*args),
+        Command::Upscale(args) => return upscale::run(args),
         Command::Prepare(args) => prepare::run(args),
         Command::Train(args) => train::run(*args, &matches),
         Command::Generate(args) => generate::run(*args),
@@ -118,7 +120,6 @@ fn run(args: Vec<OsString>) -> anyhow::Result<ExitCode> {
         Command::Explore(args) => explore::run(args),
         Command::Project(args) => project::run(args),
         Command::Plot(args) => plot::run(args),
-        Command::Upscale(args) => upscale::run(args),
         Command::Import(args) => import::run(args),
         Command::Publish(args) => publish::run(args),
         Command::Site(args) => site::run(args),

@@ -23,6 +23,15 @@ pub(super) fn frames(bytes: &[u8], format: ImageFormat) -> Option<usize> {
     }
 }
 
+/// How many frames the animation of an animated file has, whether or not its still picture is one of them.
+pub(super) fn animated_frames(bytes: &[u8], format: ImageFormat) -> Option<usize> {
+    match (frames(bytes, format), format) {
+        (Some(1), _) => None,
+        (None, ImageFormat::Png) => apng_count(bytes).map(|count| count as usize),
+        (frames, _) => frames,
+    }
+}
+
 /// The chunks of a PNG before its pixels: their names and what they hold.
 pub(super) fn png_chunks(bytes: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])> {
     let mut rest = bytes.get(8..).unwrap_or_default();
@@ -35,11 +44,16 @@ pub(super) fn png_chunks(bytes: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])>
     })
 }
 
-fn apng_frames(bytes: &[u8]) -> Option<usize> {
-    let count = png_chunks(bytes).find_map(|(name, data)| match &name {
+/// The number of frames that a PNG announces.
+fn apng_count(bytes: &[u8]) -> Option<u32> {
+    png_chunks(bytes).find_map(|(name, data)| match &name {
         b"acTL" => Some(u32::from_be_bytes(*data.first_chunk::<4>()?)),
         _ => None,
-    });
+    })
+}
+
+fn apng_frames(bytes: &[u8]) -> Option<usize> {
+    let count = apng_count(bytes);
     let still_is_a_frame = png_chunks(bytes).any(|(name, _)| &name == b"fcTL");
     match count {
         Some(_) if !still_is_a_frame => None,

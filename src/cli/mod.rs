@@ -6,9 +6,11 @@ mod print;
 
 mod bundle;
 mod collect;
+mod compare_sr;
 mod device;
 mod doctor;
 mod draw_svg;
+mod drawing;
 mod evaluate;
 mod explore;
 mod files;
@@ -62,6 +64,7 @@ enum Command {
     Project(project::Args),
     Plot(plot::Args),
     Upscale(upscale::Args),
+    CompareSr(compare_sr::Args),
     Import(import::Args),
     Publish(publish::Args),
     Site(site::Args),
@@ -120,6 +123,7 @@ fn run(args: Vec<OsString>) -> anyhow::Result<ExitCode> {
         Command::Explore(args) => explore::run(args),
         Command::Project(args) => project::run(args),
         Command::Plot(args) => plot::run(args),
+        Command::CompareSr(args) => compare_sr::run(args),
         Command::Import(args) => import::run(args),
         Command::Publish(args) => publish::run(args),
         Command::Site(args) => site::run(args),

@@ -65,7 +65,9 @@ fn rows_that_come_one_by_one_are_those_of_the_whole() {
             for tile in [16, 23, 1024] {
                 let (rows, _) = scaled(&network, image, tile, scale);
                 let distance = super::distance(&rows, &whole);
-                assert!(distance <= 2, "x{factor} to {scale}, tile {tile}: {distance}");
+                // What differs by rounding after one pass may be more after the next.
+                let most = if passes == 1 { 2 } else { 8 };
+                assert!(distance <= most, "x{factor} to {scale}, tile {tile}: {distance}");
             }
         }
     }

@@ -299,6 +299,10 @@ fn animations_are_enlarged_frame_by_frame() {
     fs::write(path("cut.png"), &whole[..whole.len() * 2 / 3]).unwrap();
     let said = failure(upscale(folder.path(), "cut.png", "no.png", &[]));
     assert!(said.contains("cut.png: frame "), "{said}");
+    let whole_gif = fs::read(path("a.gif")).unwrap();
+    fs::write(path("cut.gif"), &whole_gif[..whole_gif.len() - 9]).unwrap();
+    let said = failure(upscale(folder.path(), "cut.gif", "no.png", &[]));
+    assert!(said.contains("cut.gif: "), "{said}");
     let mut less = whole.clone();
     let place = whole.windows(4).position(|name| name == b"acTL").unwrap();
     less[place + 7] = 5;

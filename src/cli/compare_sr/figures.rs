@@ -31,7 +31,7 @@ impl Score {
             words.extend(ssim.map(|ssim| format!("{ssim:.4}")));
         }
         words.push(match self.seconds {
-            seconds if seconds < 1.0 => format!("{:.3} s", seconds),
+            seconds if seconds < 1.0 => format!("{seconds:.3} s"),
             seconds => format!("{seconds:.1} s"),
         });
         words.join(", ")

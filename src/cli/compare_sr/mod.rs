@@ -84,7 +84,8 @@ pub(super) struct Args {
 enum Way {
     Nearest,
     Lanczos,
-    Network(String, Upscaler),
+    /// With the name of its column.
+    Network(String, Box<Upscaler>),
 }
 
 impl Way {
@@ -236,7 +237,7 @@ fn ways(models: &[PathBuf], device: DeviceChoice, tile: usize) -> anyhow::Result
         } else {
             name
         };
-        ways.push(Way::Network(name, network));
+        ways.push(Way::Network(name, Box::new(network)));
     }
     Ok(ways)
 }

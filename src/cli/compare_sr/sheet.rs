@@ -153,10 +153,8 @@ fn shown([width, height]: [u32; 2], column: u32) -> [u32; 2] {
 
 /// The text, or as much of it as there is room for, without what no XML may hold.
 fn cut(text: &str, width: u32) -> String {
-    let text: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let is_none = |c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}');
+    let text: String = text.chars().map(|c| if is_none(c) { ' ' } else { c }).collect();
     let room = f64::from(width);
     if text_width(&text, LETTERS) <= room {
         return text;
@@ -180,7 +178,7 @@ mod tests {
 
     #[test]
     fn long_names_are_cut_at_their_beginning() {
-        assert_eq!(cut("a<b\u{7}c", 400), "a<b c");
+        assert_eq!(cut("a<b\u{7}c\u{ffff}", 400), "a<b c ");
         let text = cut(&format!("{}end.png", "x".repeat(100)), 170);
         assert!(text.starts_with('…') && text.ends_with("end.png"), "{text}");
         assert!(text_width(&text, LETTERS) <= 170.0);

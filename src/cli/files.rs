@@ -1,6 +1,6 @@
 //! Reading files of which nothing is known yet, and writing files whole.
 
-use crate::data::{Colors, Picture, PictureLimits};
+use crate::data::{Colors, Picture, PictureFile, PictureLimits};
 use anyhow::{Context, ensure};
 use atomic_write_file::AtomicWriteFile;
 use std::{
@@ -115,6 +115,11 @@ pub(super) fn open_picture(path: &Path, colors: Colors) -> anyhow::Result<Pictur
         eprintln!("note: {}: {note}", path.display());
     }
     Ok(picture)
+}
+
+/// Reads what may be a picture or an animation; what of it is not used stands in its notes.
+pub(super) fn open_picture_file(path: &Path, colors: Colors) -> anyhow::Result<PictureFile> {
+    Ok(PictureFile::open(path, &PICTURE_LIMITS, colors)?)
 }
 
 #[cfg(test)]

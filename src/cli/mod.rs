@@ -6,9 +6,11 @@ mod print;
 
 mod bundle;
 mod collect;
+mod compare_sr;
 mod device;
 mod doctor;
 mod draw_svg;
+mod drawing;
 mod evaluate;
 mod explore;
 mod files;
@@ -34,6 +36,7 @@ mod train;
 mod traits;
 mod trust;
 mod upscale;
+mod upscaler;
 mod vqgan;
 mod words;
 
@@ -61,6 +64,7 @@ enum Command {
     Project(project::Args),
     Plot(plot::Args),
     Upscale(upscale::Args),
+    CompareSr(compare_sr::Args),
     Import(import::Args),
     Publish(publish::Args),
     Site(site::Args),
@@ -111,6 +115,7 @@ fn run(args: Vec<OsString>) -> anyhow::Result<ExitCode> {
     match parsed.command {
         // Some of it may be missing, which scripts want to know.
         Command::Collect(args) => return collect::run(*args),
+        Command::Upscale(args) => return upscale::run(args),
         Command::Prepare(args) => prepare::run(args),
         Command::Train(args) => train::run(*args, &matches),
         Command::Generate(args) => generate::run(*args),
@@ -118,7 +123,7 @@ fn run(args: Vec<OsString>) -> anyhow::Result<ExitCode> {
         Command::Explore(args) => explore::run(args),
         Command::Project(args) => project::run(args),
         Command::Plot(args) => plot::run(args),
-        Command::Upscale(args) => upscale::run(args),
+        Command::CompareSr(args) => compare_sr::run(args),
         Command::Import(args) => import::run(args),
         Command::Publish(args) => publish::run(args),
         Command::Site(args) => site::run(args),

@@ -26,7 +26,7 @@ pub use collect::{
 pub use dataset::{Classes, Dataset, Entry};
 pub use files::{Links, open_regular, read_regular, unfinished};
 pub use phrasing::{Claim, Phrase, Phrasebook, Property, Subject, Values, Words};
-pub use picture::{Colors, Picture, PictureLimits};
+pub use picture::{Animation, Colors, Picture, PictureFile, PictureLimits};
 pub use prepare::{
     Background, PixelArtChoice, PrepareEvent, PrepareOptions, PrepareSummary, Skipped, prepare, prepare_all,
 };

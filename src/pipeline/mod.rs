@@ -120,6 +120,13 @@ impl std::fmt::Display for Network {
 #[derive(Debug, Clone, Default)]
 pub struct Cancel(Arc<AtomicBool>);
 
+impl From<Arc<AtomicBool>> for Cancel {
+    /// A switch that is on when `asked` is.
+    fn from(asked: Arc<AtomicBool>) -> Self {
+        Self(asked)
+    }
+}
+
 impl Cancel {
     /// Asks every job holding a clone of this switch to stop at its next step.
     pub fn cancel(&self) {

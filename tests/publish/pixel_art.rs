@@ -106,7 +106,7 @@ fn what_the_run_knows_is_published_and_drawn_by() {
     let one = ["generate", "--model", utf8(&bundle), "--seeds", "5", "--out"];
     succeeds(&[&one[..], &[&format!("{}/", utf8(&avatars))]].concat());
     let (small, large) = (avatars.join("seed0005.png"), path("large.png"));
-    for (extra, side) in [(&[][..], 1024), (&["--times", "3"], 48)] {
+    for (extra, side) in [(&[][..], 1024), (&["--scale", "3"], 48)] {
         let args = ["upscale", utf8(&small), utf8(&large), "--model", utf8(&bundle)];
         let said = succeeds(&[&args[..], extra].concat());
         assert!(said.contains(&format!("{side} x {side} pixels")), "{said}");
@@ -122,10 +122,10 @@ fn what_the_run_knows_is_published_and_drawn_by() {
         utf8(&large),
         "--model",
         utf8(&sr),
-        "--times",
-        "3",
+        "--scale",
+        "17",
     ];
-    fails(&network, "leave --times out");
+    fails(&network, "--scale is 17, expected 1 to 16");
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! Super-resolution with the real weights of realesr-animevideov3: the importer, the network against the
-//! ncnn runtime (fixtures/upscale/make.py), tiling, alpha, and the two commands.
+//! ncnn runtime (fixtures/upscale/make.py), tiling, alpha, other scales, and the commands.
 
 mod command;
+mod compare;
+mod folders;
 mod foreign;
 mod import;
 mod picture;
+mod scaled;
+mod stored;
 
 use burn::tensor::Device;
 use futures::executor::block_on;

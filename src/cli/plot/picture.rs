@@ -1,15 +1,12 @@
 //! Panels of curves as an SVG file, and that as PNG.
 
-use anyhow::{Context, anyhow};
+use crate::cli::drawing::{drawn, text_width};
+use anyhow::anyhow;
 use plotters::{
     prelude::*,
     style::text_anchor::{HPos, Pos, VPos},
 };
-use resvg::{
-    tiny_skia::{Pixmap, Transform},
-    usvg::{self, fontdb},
-};
-use std::{io::Cursor, ops::Range, sync::Arc};
+use std::{io::Cursor, ops::Range};
 
 /// Colors that are told apart in print and by most eyes; Okabe and Ito's first (2008).
 pub(super) const COLORS: [RGBColor; 10] = [
@@ -248,11 +245,6 @@ fn font(pixels: f64, color: &RGBColor) -> TextStyle<'static> {
         .color(color)
 }
 
-/// About how wide a text is, in pixels.
-fn text_width(text: &str, pixels: f64) -> f64 {
-    0.58 * pixels * text.chars().count() as f64
-}
-
 /// Where the entries of a legend begin, in pixels from the left, and in which row each stands.
 fn place(entries: &[(&str, usize)], left: u32, width: f64) -> Vec<(f64, u32)> {
     let (mut at, mut row) = (f64::from(left), 0);
@@ -289,27 +281,9 @@ fn write_legend(area: &Area, entries: &[(&str, usize)], left: u32) -> Result<(),
 
 /// The picture `svg` as a PNG file, with letters of Noto Sans.
 pub(super) fn png(svg: &str) -> anyhow::Result<Vec<u8>> {
-    let mut fonts = fontdb::Database::new();
-    fonts.load_font_data(notosans::REGULAR_TTF.to_vec());
-    fonts.set_sans_serif_family("Noto Sans");
-    let options = usvg::Options {
-        fontdb: Arc::new(fonts),
-        ..Default::default()
-    };
-    let tree = usvg::Tree::from_str(svg, &options).context("cannot draw the picture")?;
-    let side = |length: f32| (length * PNG_SCALE).ceil() as u32;
-    let (width, height) = (side(tree.size().width()), side(tree.size().height()));
-    let mut pixels = Pixmap::new(width, height).context("the picture is too large for a PNG file")?;
-    resvg::render(
-        &tree,
-        Transform::from_scale(PNG_SCALE, PNG_SCALE),
-        &mut pixels.as_mut(),
-    );
-    let picture =
-        image::RgbaImage::from_raw(width, height, pixels.take()).context("the picture has a size")?;
     let mut file = Cursor::new(vec![]);
     // It is opaque.
-    image::DynamicImage::from(picture)
+    image::DynamicImage::from(drawn(svg, PNG_SCALE)?)
         .into_rgb8()
         .write_to(&mut file, image::ImageFormat::Png)?;
     Ok(file.into_inner())

@@ -11,7 +11,7 @@ use super::{Colors, container::png_chunks};
 /// Colors that something in the file describes.
 pub(super) struct Space {
     profile: ColorProfile,
-    /// The profile as it stands in the file, if it is one for RGB.
+    /// The profile as it stands in the file, if it is one that stands there.
     icc: Option<Vec<u8>>,
 }
 
@@ -37,7 +37,7 @@ pub(super) fn described(
     if let Some(icc) = icc {
         let profile = ColorProfile::new_from_slice(&icc)
             .map_err(|error| format!("its color profile is damaged ({error})"))?;
-        let icc = (profile.color_space == DataColorSpace::Rgb).then_some(icc);
+        let icc = Some(icc);
         return Ok(Some(Space { profile, icc }));
     }
     if chunk(b"iCCP").is_some() {
@@ -92,12 +92,12 @@ fn from_gamma(gamma: &[u8], primaries: Option<&[u8]>) -> Option<ColorProfile> {
 }
 
 impl Space {
-    /// Brings `pixels` to sRGB, or gives the profile that they keep.
+    /// Brings `pixels` to sRGB, or gives the profile that they keep; then they are gray where the profile is.
     ///
     /// # Errors
     /// In words, when the colors cannot be converted; then the pixels are as they were.
     pub(super) fn applied(
-        self,
+        &self,
         pixels: &mut DynamicImage,
         colors: Colors,
     ) -> Result<Option<Vec<u8>>, String> {
@@ -122,13 +122,19 @@ impl Space {
         if is_srgb(&*to_srgb, source)? {
             return Ok(None);
         }
-        if colors == Colors::Stored && self.icc.is_some() {
-            return Ok(self.icc);
-        }
-        let is_gray = |color: &[u8]| color[0] == color[1] && color[1] == color[2];
-        let channels = usize::from(pixels.color().channel_count());
-        if source == Layout::Gray && !pixels.as_bytes().chunks_exact(channels).all(is_gray) {
+        if source == Layout::Gray && !is_gray(pixels) {
             return Err("its color profile is one for gray pictures".into());
+        }
+        if colors == Colors::Stored {
+            let kept = match &self.icc {
+                Some(icc) => icc.clone(),
+                None => self
+                    .profile
+                    .encode()
+                    .map_err(|error| format!("its colors cannot be told by a profile ({error})"))?,
+            };
+            *pixels = with_channels(std::mem::take(pixels), source == Layout::Gray);
+            return Ok(Some(kept));
         }
         match pixels {
             DynamicImage::ImageRgb8(pixels) => convert::<3>(pixels, &*to_srgb, source)?,
@@ -136,6 +142,37 @@ impl Space {
             _ => return Err("its colors have an unexpected layout".into()),
         }
         Ok(None)
+    }
+}
+
+/// Whether all pixels are gray.
+fn is_gray(pixels: &DynamicImage) -> bool {
+    fn equal<T: PartialEq>(numbers: &[T], channels: u8) -> bool {
+        let mut colors = numbers.chunks_exact(usize::from(channels));
+        colors.all(|color| color[0] == color[1] && color[1] == color[2])
+    }
+    let channels = pixels.color().channel_count();
+    match pixels {
+        _ if !pixels.color().has_color() => true,
+        DynamicImage::ImageRgb16(pixels) => equal(pixels, channels),
+        DynamicImage::ImageRgba16(pixels) => equal(pixels, channels),
+        _ => equal(pixels.as_bytes(), channels),
+    }
+}
+
+/// The same pixels as gray ones, or as colors.
+fn with_channels(pixels: DynamicImage, gray: bool) -> DynamicImage {
+    use image::ColorType::{L8, L16, La8, La16, Rgb8, Rgb16, Rgba8, Rgba16};
+    match (pixels.color(), gray) {
+        (Rgb8, true) => pixels.into_luma8().into(),
+        (Rgba8, true) => pixels.into_luma_alpha8().into(),
+        (Rgb16, true) => pixels.into_luma16().into(),
+        (Rgba16, true) => pixels.into_luma_alpha16().into(),
+        (L8, false) => pixels.into_rgb8().into(),
+        (La8, false) => pixels.into_rgba8().into(),
+        (L16, false) => pixels.into_rgb16().into(),
+        (La16, false) => pixels.into_rgba16().into(),
+        _ => pixels,
     }
 }
 

@@ -16,10 +16,19 @@ pub(super) fn is_whole_jpeg(bytes: &[u8]) -> bool {
 /// picture that is no part of it.
 pub(super) fn frames(bytes: &[u8], format: ImageFormat) -> Option<usize> {
     match format {
-        ImageFormat::Gif => Some(gif_frames(bytes).unwrap_or(1)),
+        ImageFormat::Gif => Some(gif_frames(bytes)),
         ImageFormat::WebP => Some(webp_frames(bytes)),
         ImageFormat::Png => apng_frames(bytes),
         _ => Some(1),
+    }
+}
+
+/// How many frames the animation of an animated file has, whether or not its still picture is one of them.
+pub(super) fn animated_frames(bytes: &[u8], format: ImageFormat) -> Option<usize> {
+    match (frames(bytes, format), format) {
+        (Some(1), _) => None,
+        (None, ImageFormat::Png) => apng_count(bytes).map(|count| count as usize),
+        (frames, _) => frames,
     }
 }
 
@@ -35,11 +44,16 @@ pub(super) fn png_chunks(bytes: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])>
     })
 }
 
-fn apng_frames(bytes: &[u8]) -> Option<usize> {
-    let count = png_chunks(bytes).find_map(|(name, data)| match &name {
+/// The number of frames that a PNG announces.
+fn apng_count(bytes: &[u8]) -> Option<u32> {
+    png_chunks(bytes).find_map(|(name, data)| match &name {
         b"acTL" => Some(u32::from_be_bytes(*data.first_chunk::<4>()?)),
         _ => None,
-    });
+    })
+}
+
+fn apng_frames(bytes: &[u8]) -> Option<usize> {
+    let count = apng_count(bytes);
     let still_is_a_frame = png_chunks(bytes).any(|(name, _)| &name == b"fcTL");
     match count {
         Some(_) if !still_is_a_frame => None,
@@ -59,8 +73,8 @@ fn webp_frames(bytes: &[u8]) -> usize {
     frames.max(1)
 }
 
-/// Follows the blocks of a GIF; nothing where they end too early.
-fn gif_frames(bytes: &[u8]) -> Option<usize> {
+/// Follows the blocks of a GIF to their end, or as far as they are there.
+fn gif_frames(bytes: &[u8]) -> usize {
     /// The bytes of the color table that the flags announce.
     fn table(flags: u8) -> usize {
         if flags & 0x80 == 0 {
@@ -69,23 +83,27 @@ fn gif_frames(bytes: &[u8]) -> Option<usize> {
             3 << ((flags & 7) + 1)
         }
     }
-    let mut at = 13 + table(*bytes.get(10)?);
     let mut frames = 0;
-    loop {
-        match bytes.get(at) {
-            Some(0x2c) => {
-                frames += 1;
-                at += 11 + table(*bytes.get(at + 9)?);
-            }
-            Some(0x21) => at += 2,
-            _ => return Some(frames.max(1)),
-        }
+    let mut follow = || {
+        let mut at = 13 + table(*bytes.get(10)?);
         loop {
-            let length = usize::from(*bytes.get(at)?);
-            at += 1 + length;
-            if length == 0 {
-                break;
+            match bytes.get(at)? {
+                0x2c => {
+                    frames += 1;
+                    at += 11 + table(*bytes.get(at + 9)?);
+                }
+                0x21 => at += 2,
+                _ => return Some(()),
+            }
+            loop {
+                let length = usize::from(*bytes.get(at)?);
+                at += 1 + length;
+                if length == 0 {
+                    break;
+                }
             }
         }
-    }
+    };
+    follow();
+    frames.max(1)
 }

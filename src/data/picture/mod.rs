@@ -12,8 +12,11 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Li
 
 use super::Error;
 
+mod animation;
 mod color;
 mod container;
+
+pub use animation::{Animation, PictureFile};
 
 /// Profiles and texts beside the pixels of a PNG, once decompressed. A few kilobytes of them can swell to
 /// gigabytes.
@@ -28,7 +31,7 @@ pub struct PictureLimits {
     pub file_bytes: u64,
     /// Pixels of the longer side.
     pub side: u32,
-    /// Pixels altogether. Decoding takes up to 8 bytes for each, the result up to 4.
+    /// Pixels altogether. Decoding takes up to 8 bytes for each, the result up to 4, or 8 as it is stored.
     pub pixels: u64,
 }
 
@@ -37,14 +40,15 @@ pub struct PictureLimits {
 pub enum Colors {
     /// They are converted to sRGB.
     Srgb,
-    /// They keep their numbers, and [`Picture::profile`] says what the numbers mean.
+    /// They keep their numbers and 16 bits where a file has them, gray stays one channel, and
+    /// [`Picture::profile`] says what the numbers mean.
     Stored,
 }
 
 /// A decoded picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Picture {
-    /// The pixels, the right way up: 8 bits a channel, RGB or RGBA.
+    /// The pixels, the right way up: 8 bits a channel, RGB or RGBA, unless they are as [stored](Colors).
     pub pixels: DynamicImage,
     /// The ICC profile of colors that are not sRGB; only for [`Colors::Stored`].
     pub profile: Option<Vec<u8>>,
@@ -59,31 +63,8 @@ impl Picture {
     /// [`Error::Io`] when the file cannot be read, [`Error::Picture`] when it is not a regular file or for
     /// any reason that [`Picture::decode`] gives.
     pub fn open(path: &Path, limits: &PictureLimits, colors: Colors) -> Result<Self, Error> {
-        let io = |source| Error::Io {
-            action: "read the picture",
-            path: path.to_path_buf(),
-            source,
-        };
-        let wrong = |reason| Error::Picture {
-            path: path.to_path_buf(),
-            reason,
-        };
-        // Opening a pipe waits until something writes to it, which may be never.
-        if !std::fs::metadata(path).map_err(io)?.is_file() {
-            return Err(wrong("not a regular file: expected a picture".into()));
-        }
-        let mut bytes = vec![];
-        let file = File::open(path).map_err(io)?;
-        file.take(limits.file_bytes + 1)
-            .read_to_end(&mut bytes)
-            .map_err(io)?;
-        if bytes.len() as u64 > limits.file_bytes {
-            return Err(wrong(format!(
-                "too big: expected a file of at most {} MB",
-                limits.file_bytes / 1_000_000
-            )));
-        }
-        Self::decode(&bytes, limits, colors).map_err(wrong)
+        let bytes = read(path, limits)?;
+        Self::decode(&bytes, limits, colors).map_err(|reason| wrong(path, reason))
     }
 
     /// Decodes a PNG, JPEG, WebP or GIF, whatever its name says.
@@ -101,6 +82,41 @@ impl Picture {
         std::panic::catch_unwind(|| decode(bytes, format, limits, colors))
             .unwrap_or_else(|_| Err("its decoder panicked".into()))
     }
+}
+
+fn wrong(path: &Path, reason: String) -> Error {
+    Error::Picture {
+        path: path.to_path_buf(),
+        reason,
+    }
+}
+
+/// The bytes of the file at `path`.
+fn read(path: &Path, limits: &PictureLimits) -> Result<Vec<u8>, Error> {
+    let io = |source| Error::Io {
+        action: "read the picture",
+        path: path.to_path_buf(),
+        source,
+    };
+    // Opening a pipe waits until something writes to it, which may be never.
+    if !std::fs::metadata(path).map_err(io)?.is_file() {
+        return Err(wrong(path, "not a regular file: expected a picture".into()));
+    }
+    let mut bytes = vec![];
+    let file = File::open(path).map_err(io)?;
+    file.take(limits.file_bytes + 1)
+        .read_to_end(&mut bytes)
+        .map_err(io)?;
+    if bytes.len() as u64 > limits.file_bytes {
+        return Err(wrong(
+            path,
+            format!(
+                "too big: expected a file of at most {} MB",
+                limits.file_bytes / 1_000_000
+            ),
+        ));
+    }
+    Ok(bytes)
 }
 
 /// The format of the bytes, if it is one that [`Picture::decode`] reads.
@@ -124,14 +140,7 @@ fn decode(
     if format == ImageFormat::Jpeg && !container::is_whole_jpeg(bytes) {
         return Err("truncated JPEG".into());
     }
-    let PictureLimits { side, pixels, .. } = *limits;
-    let too_big = |what: &str| {
-        format!("too big: {what}, expected at most {side} pixels a side and {pixels} pixels altogether")
-    };
-    let unreadable = |error: ImageError| match error {
-        ImageError::Limits(_) => too_big("more than it may be"),
-        error => format!("unreadable {format:?}: {error}"),
-    };
+    let unreadable = |error| unreadable(error, format, limits);
     let mut decoder_limits = Limits::default();
     let reader = Cursor::new(bytes);
     let mut decoder: Box<dyn ImageDecoder> = if format == ImageFormat::Png {
@@ -139,18 +148,13 @@ fn decode(
         decoder_limits.max_alloc = Some(MAX_METADATA_BYTES);
         Box::new(PngDecoder::with_limits(reader, decoder_limits).map_err(unreadable)?)
     } else {
-        decoder_limits.max_alloc = Some(8 * pixels);
+        decoder_limits.max_alloc = Some(8 * limits.pixels);
         let mut reader = ImageReader::with_format(reader, format);
         reader.limits(decoder_limits);
         Box::new(reader.into_decoder().map_err(unreadable)?)
     };
     let (width, height) = decoder.dimensions();
-    if width.max(height) > side || u64::from(width) * u64::from(height) > pixels {
-        return Err(too_big(&format!("{width}x{height}")));
-    }
-    if width == 0 || height == 0 {
-        return Err(format!("it is {width}x{height} pixels"));
-    }
+    check_size([width, height], limits)?;
     let is_big = u64::from(width) * u64::from(height) > BIG_PIXELS;
     let _turn = is_big.then(|| BIG.lock().unwrap_or_else(PoisonError::into_inner));
     let mut notes = vec![];
@@ -160,17 +164,17 @@ fn decode(
         None => notes.push("an animation: only its still picture is used".into()),
     }
     let channels = decoder.color_type();
-    if channels.bytes_per_pixel() > channels.channel_count() {
+    if channels.bytes_per_pixel() > channels.channel_count() && colors == Colors::Srgb {
         notes.push("16 bits a channel: reduced to 8".into());
     }
     let orientation = decoder.orientation().map_err(unreadable)?;
     // A profile that cannot be read is no reason to refuse the pixels.
     let icc = decoder.icc_profile().unwrap_or_default();
     let decoded = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
-    let mut pixels = if channels.has_alpha() {
-        DynamicImage::from(decoded.into_rgba8())
-    } else {
-        DynamicImage::from(decoded.into_rgb8())
+    let mut pixels = match colors {
+        Colors::Stored => decoded,
+        Colors::Srgb if channels.has_alpha() => decoded.into_rgba8().into(),
+        Colors::Srgb => decoded.into_rgb8().into(),
     };
     pixels.apply_orientation(orientation);
     let profile = match color::described(bytes, format, icc).and_then(|space| match space {
@@ -188,4 +192,25 @@ fn decode(
         profile,
         notes,
     })
+}
+
+fn too_big(what: &str, PictureLimits { side, pixels, .. }: &PictureLimits) -> String {
+    format!("too big: {what}, expected at most {side} pixels a side and {pixels} pixels altogether")
+}
+
+fn unreadable(error: ImageError, format: ImageFormat, limits: &PictureLimits) -> String {
+    match error {
+        ImageError::Limits(_) => too_big("more than it may be", limits),
+        error => format!("unreadable {format:?}: {error}"),
+    }
+}
+
+fn check_size([width, height]: [u32; 2], limits: &PictureLimits) -> Result<(), String> {
+    if width.max(height) > limits.side || u64::from(width) * u64::from(height) > limits.pixels {
+        return Err(too_big(&format!("{width}x{height}"), limits));
+    }
+    if width == 0 || height == 0 {
+        return Err(format!("it is {width}x{height} pixels"));
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! A collection with one token, whose picture or JSON is damaged, and datasets that were zipped.
 
 use super::{Format, format};
-use guise::data::{Dataset, PrepareOptions, prepare};
+use guise::data::{Colors, Dataset, PictureFile, PictureLimits, PrepareOptions, prepare};
 use std::{
     fs,
     io::{Cursor, Write},
@@ -34,6 +34,7 @@ pub fn formats() -> Vec<Format> {
     ];
     let mut formats = vec![
         format("picture", pictures, |contents| prepared(&[("1.png", contents)])),
+        format("animation", animations(), played),
         format("svg", vec![svg.into()], |contents| {
             prepared(&[("1.svg", contents)])
         }),
@@ -51,6 +52,39 @@ pub fn formats() -> Vec<Format> {
     let zips = [CompressionMethod::Stored, CompressionMethod::Deflated].map(zipped_dataset);
     formats.push(format("dataset-zip", zips.into(), opened));
     formats
+}
+
+/// Three frames as GIF, PNG and WebP.
+fn animations() -> Vec<Vec<u8>> {
+    let frame = |number: u8| {
+        let color = |x: u32, y: u32| image::Rgba([9 * x as u8, 9 * y as u8, 80 * number, 255]);
+        image::RgbaImage::from_fn(16, 16, color)
+    };
+    let mut gif = vec![];
+    image::codecs::gif::GifEncoder::new(&mut gif)
+        .encode_frames((0..3).map(|number| image::Frame::new(frame(number))))
+        .unwrap();
+    let mut png = vec![];
+    let mut encoder = png::Encoder::new(&mut png, 16, 16);
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_animated(3, 0).unwrap();
+    let mut writer = encoder.write_header().unwrap();
+    (0..3).for_each(|number| writer.write_image_data(&frame(number)).unwrap());
+    writer.finish().unwrap();
+    vec![gif, png, super::bytes("upscale/moving.webp")]
+}
+
+/// Reads every frame, up to as many as a small file may well have.
+fn played(contents: &[u8]) -> Result<(), String> {
+    let limits = PictureLimits {
+        file_bytes: 1 << 20,
+        side: 4096,
+        pixels: 1 << 20,
+    };
+    match PictureFile::decode(contents.to_vec(), &limits, Colors::Stored)? {
+        PictureFile::Still(_) => Ok(()),
+        PictureFile::Animation(mut frames) => frames.by_ref().take(100).try_for_each(|frame| frame.map(drop)),
+    }
 }
 
 /// What NVIDIA's dataset tool writes, with our captions.

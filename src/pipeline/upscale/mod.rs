@@ -5,11 +5,17 @@
 //! networks could look hundreds of pixels far and hardly do: of those the window reaches [`MOST_OVERLAP`]
 //! pixels.
 
+mod bleed;
+mod scaled;
+
+pub use scaled::{SCALES, Scaled};
+
 use super::{Cancel, Error, Event, Network, sample::read};
 use crate::networks::super_resolution::{Enlarge, Upscaler};
+use bleed::bleed;
 use burn::tensor::{Tensor, TensorData};
 use image::{
-    GrayImage, RgbaImage,
+    ImageBuffer, Luma, Pixel, Primitive, Rgba,
     imageops::{self, FilterType},
 };
 use std::{borrow::Cow, ops::Range};
@@ -27,8 +33,37 @@ pub const MOST_OVERLAP: usize = 96;
 /// How far Lanczos' window with three lobes reaches, in pixels of the input.
 const LANCZOS_RADIUS: usize = 3;
 
-/// How far the colors of visible pixels are spread into invisible ones, in pixels of the input.
-const BLEED_RADIUS: usize = 8;
+/// What a channel of a picture is counted in: 8 bits or 16.
+pub trait Depth: Primitive + Into<f32> + Into<u32> + 'static {
+    /// Four channels: colors and alpha.
+    type Rgba: Pixel<Subpixel = Self> + std::fmt::Debug + 'static;
+    /// One channel.
+    type Gray: Pixel<Subpixel = Self> + 'static;
+
+    /// What is nearest to `value`, of which 1 is the most.
+    fn of(value: f32) -> Self;
+}
+
+impl Depth for u8 {
+    type Rgba = Rgba<Self>;
+    type Gray = Luma<Self>;
+
+    fn of(value: f32) -> Self {
+        (value.clamp(0.0, 1.0) * 255.0).round() as u8
+    }
+}
+
+impl Depth for u16 {
+    type Rgba = Rgba<Self>;
+    type Gray = Luma<Self>;
+
+    fn of(value: f32) -> Self {
+        (value.clamp(0.0, 1.0) * 65_535.0).round() as u16
+    }
+}
+
+/// A picture of colors with straight alpha.
+pub type Pixels<D> = ImageBuffer<<D as Depth>::Rgba, Vec<D>>;
 
 /// Enlarges `image` by the network's scale, in tiles of `tile` x `tile` input pixels.
 ///
@@ -41,13 +76,13 @@ const BLEED_RADIUS: usize = 8;
 ///
 /// [`Error::Request`] for an empty picture, a result too large for memory or a tile outside
 /// [`TILE_SIDES`]; [`Error::Cancelled`] at the first tile after it was asked for.
-pub async fn upscale(
+pub async fn upscale<D: Depth>(
     network: &Upscaler,
-    image: &RgbaImage,
+    image: &Pixels<D>,
     tile: usize,
     cancel: &Cancel,
     mut emit: impl AsyncFnMut(Event),
-) -> Result<RgbaImage, Error> {
+) -> Result<Pixels<D>, Error> {
     let mut job = Upscale::new(network, image, tile)?;
     let [width, height] = job.output_size();
     let too_large = || {
@@ -65,14 +100,14 @@ pub async fn upscale(
     while let Some(band) = job.next_band(cancel, &mut emit).await? {
         pixels.extend_from_slice(&band);
     }
-    RgbaImage::from_raw(width, height, pixels).ok_or_else(too_large)
+    Pixels::from_raw(width, height, pixels).ok_or_else(too_large)
 }
 
 /// The same as [`upscale`] for results that are larger than memory: gives them from top to bottom.
 #[derive(Debug)]
-pub struct Upscale<'a> {
+pub struct Upscale<'a, D: Depth = u8> {
     network: &'a Upscaler,
-    image: Cow<'a, RgbaImage>,
+    image: Cow<'a, Pixels<D>>,
     tile: usize,
     /// Whether every pixel is opaque.
     opaque: bool,
@@ -81,9 +116,14 @@ pub struct Upscale<'a> {
     tiles_done: usize,
 }
 
-impl<'a> Upscale<'a> {
+impl<'a, D: Depth> Upscale<'a, D> {
     /// Prepares a job that computes nothing yet.
-    pub fn new(network: &'a Upscaler, image: &'a RgbaImage, tile: usize) -> Result<Self, Error> {
+    pub fn new(network: &'a Upscaler, image: &'a Pixels<D>, tile: usize) -> Result<Self, Error> {
+        Self::of(network, Cow::Borrowed(image), tile)
+    }
+
+    /// The same for a picture that may be the job's own.
+    fn of(network: &'a Upscaler, image: Cow<'a, Pixels<D>>, tile: usize) -> Result<Self, Error> {
         if !TILE_SIDES.contains(&tile) {
             let (least, most) = (TILE_SIDES.start(), TILE_SIDES.end());
             return Err(Error::Request(format!(
@@ -102,7 +142,9 @@ impl<'a> Upscale<'a> {
                 "a picture of {width} x {height} pixels cannot be enlarged {scale} times: no picture is so large"
             )));
         }
-        let opaque = image.pixels().all(|pixel| pixel[3] == 255);
+        let opaque = image
+            .pixels()
+            .all(|pixel| pixel.channels()[3] == D::DEFAULT_MAX_VALUE);
         Ok(Self {
             network,
             image: bleed(image),
@@ -142,14 +184,14 @@ impl<'a> Upscale<'a> {
         &mut self,
         cancel: &Cancel,
         emit: &mut impl AsyncFnMut(Event),
-    ) -> Result<Option<RgbaImage>, Error> {
+    ) -> Result<Option<Pixels<D>>, Error> {
         let [width, height] = [self.image.width() as usize, self.image.height() as usize];
         if self.next_row == height {
             return Ok(None);
         }
         let scale = self.network.scale();
         let rows = self.next_row..height.min(self.next_row + self.tile);
-        let mut band = RgbaImage::new((width * scale) as u32, (rows.len() * scale) as u32);
+        let mut band = Pixels::new((width * scale) as u32, (rows.len() * scale) as u32);
         for left in (0..width).step_by(self.tile) {
             cancel.check()?;
             let columns = left..width.min(left + self.tile);
@@ -167,7 +209,7 @@ impl<'a> Upscale<'a> {
     }
 
     /// The result for the input pixels in `columns` and `rows`.
-    async fn tile(&self, columns: Range<usize>, rows: Range<usize>) -> Result<RgbaImage, Error> {
+    async fn tile(&self, columns: Range<usize>, rows: Range<usize>) -> Result<Pixels<D>, Error> {
         let (margin, step) = (overlap(self.network), self.network.alignment());
         // Beyond the picture the network pads, as it does for the whole picture, so the window ends where the
         // picture does.
@@ -181,15 +223,17 @@ impl<'a> Upscale<'a> {
         let [h, w] = [window_rows.len(), window_columns.len()];
 
         let mut colors = vec![0.0; 3 * h * w];
-        let mut alpha = GrayImage::new(w as u32, h as u32);
+        let mut alpha = ImageBuffer::<D::Gray, Vec<D>>::new(w as u32, h as u32);
+        let most: f32 = D::DEFAULT_MAX_VALUE.into();
         for y in 0..h {
             for x in 0..w {
                 let (column, row) = (window_columns.start + x, window_rows.start + y);
-                let pixel = self.image.get_pixel(column as u32, row as u32).0;
+                let pixel = self.image.get_pixel(column as u32, row as u32).channels();
                 for channel in 0..3 {
-                    colors[(channel * h + y) * w + x] = f32::from(pixel[channel]) / 255.0;
+                    let value: f32 = pixel[channel].into();
+                    colors[(channel * h + y) * w + x] = value / most;
                 }
-                alpha.put_pixel(x as u32, y as u32, image::Luma([pixel[3]]));
+                alpha.put_pixel(x as u32, y as u32, *D::Gray::from_slice(&pixel[3..]));
             }
         }
 
@@ -220,15 +264,14 @@ impl<'a> Upscale<'a> {
             )
         });
         let [h, w] = [out_rows.len(), out_columns.len()];
-        Ok(RgbaImage::from_fn(w as u32, h as u32, |x, y| {
-            let color = |channel: usize| {
-                let value = values[(channel * h + y as usize) * w + x as usize];
-                (value.clamp(0.0, 1.0) * 255.0).round() as u8
-            };
-            let alpha = alpha.as_ref().map_or(255, |alpha| {
-                alpha.get_pixel(x + out_columns.start as u32, y + out_rows.start as u32)[0]
+        Ok(Pixels::from_fn(w as u32, h as u32, |x, y| {
+            let color = |channel: usize| D::of(values[(channel * h + y as usize) * w + x as usize]);
+            let alpha = alpha.as_ref().map_or(D::DEFAULT_MAX_VALUE, |alpha| {
+                alpha
+                    .get_pixel(x + out_columns.start as u32, y + out_rows.start as u32)
+                    .channels()[0]
             });
-            image::Rgba([color(0), color(1), color(2), alpha])
+            *D::Rgba::from_slice(&[color(0), color(1), color(2), alpha])
         }))
     }
 }
@@ -236,43 +279,4 @@ impl<'a> Upscale<'a> {
 /// How far beyond a tile its window reaches, in pixels of the input.
 pub fn overlap(network: &dyn Enlarge) -> usize {
     network.receptive_radius().clamp(LANCZOS_RADIUS, MOST_OVERLAP)
-}
-
-/// Gives wholly transparent pixels near visible ones the mean color of their visible neighbors.
-///
-/// Their own color means nothing and is often black, but the network sees it, and would draw a dark
-/// line along the outline of whatever is visible.
-fn bleed(image: &RgbaImage) -> Cow<'_, RgbaImage> {
-    let (width, height) = image.dimensions();
-    let mut known: Vec<bool> = image.pixels().map(|pixel| pixel[3] > 0).collect();
-    if known.iter().all(|&known| known) {
-        return Cow::Borrowed(image);
-    }
-    let mut image = image.clone();
-    let index = |x: u32, y: u32| y as usize * width as usize + x as usize;
-    for _ in 0..BLEED_RADIUS {
-        let mut found = vec![];
-        for y in 0..height {
-            for x in (0..width).filter(|&x| !known[index(x, y)]) {
-                let (mut sum, mut count) = ([0u32; 3], 0);
-                for near_y in y.saturating_sub(1)..=(y + 1).min(height - 1) {
-                    for near_x in x.saturating_sub(1)..=(x + 1).min(width - 1) {
-                        if known[index(near_x, near_y)] {
-                            let pixel = image.get_pixel(near_x, near_y);
-                            (0..3).for_each(|channel| sum[channel] += u32::from(pixel[channel]));
-                            count += 1;
-                        }
-                    }
-                }
-                if count > 0 {
-                    found.push((x, y, sum.map(|sum| (sum / count) as u8)));
-                }
-            }
-        }
-        for (x, y, [r, g, b]) in found {
-            known[index(x, y)] = true;
-            image.put_pixel(x, y, image::Rgba([r, g, b, 0]));
-        }
-    }
-    Cow::Owned(image)
 }

@@ -114,8 +114,7 @@ mod tests {
             let drawn: Vec<f32> = truncated(z.clone(), share).into_data().iter().collect();
             assert!(drawn.iter().all(|value| value.abs() <= threshold * 1.0001));
             // What stays of the normal distribution has this many below half the threshold.
-            let below =
-                |values: &[f32], most: f32| values.iter().filter(|value| value.abs() < most).count();
+            let below = |values: &[f32], most: f32| values.iter().filter(|value| value.abs() < most).count();
             let expected = below(&all, threshold / 2.0) as f32 / below(&all, threshold) as f32;
             let found = below(&drawn, threshold / 2.0) as f32 / drawn.len() as f32;
             assert!((found - expected).abs() < 0.02, "{share}: {found}, {expected}");

@@ -1,6 +1,8 @@
 //! A generator's run of any family, as those see it who draw from it or publish it.
 
-use super::{biggan::BigGanSettings, dcgan::DcganSettings, stylegan2::TrainSettings, transformer::PriorSettings};
+use super::{
+    biggan::BigGanSettings, dcgan::DcganSettings, stylegan2::TrainSettings, transformer::PriorSettings,
+};
 use crate::{
     data::Provenance,
     networks::generators::{Generator, GeneratorConfig},

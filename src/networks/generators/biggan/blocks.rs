@@ -80,8 +80,7 @@ impl ConditionalNorm {
 
     /// The scale and the shift of each picture, `[n, channels]`.
     fn affine(&self, condition: &Tensor<2>) -> [Tensor<2>; 2] {
-        let [gain, shift] =
-            [&self.gain, &self.bias].map(|matrix| product(condition.clone(), matrix.val()));
+        let [gain, shift] = [&self.gain, &self.bias].map(|matrix| product(condition.clone(), matrix.val()));
         [gain + 1.0, shift]
     }
 

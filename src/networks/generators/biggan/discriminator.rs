@@ -39,9 +39,7 @@ impl Discriminator {
         };
         let classes = config.classes.len().max(1);
         Self {
-            from_rgb: config
-                .deep
-                .then(|| wide([config.img_channels, first], device)),
+            from_rgb: config.deep.then(|| wide([config.img_channels, first], device)),
             attention: attention.map(|block| Attention::init(sizes[block].c_out, device)),
             blocks: sizes.iter().enumerate().map(block).collect(),
             linear: Linear::lazy([features, 1], WEIGHT_DEVIATION, device),

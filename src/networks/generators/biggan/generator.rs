@@ -237,7 +237,8 @@ impl Generate for Generator {
     /// normal one; the class stays what it is.
     fn latents_from_z(&self, z: Tensor<2>, truncation_psi: f32) -> Tensor<3> {
         let classes = self.classes(&z);
-        self.latents(truncated(z, truncation_psi), classes).unsqueeze_dim(1)
+        self.latents(truncated(z, truncation_psi), classes)
+            .unsqueeze_dim(1)
     }
 
     fn draw(&self, latents: Tensor<3>) -> Tensor<4> {

@@ -281,9 +281,11 @@ impl BigGanConfig {
         blocks.iter().map(of).sum::<u64>() + (first + last + shared) as u64
     }
 
-    /// How many numbers the discriminator's kernels hold, without attention.
+    /// How many numbers the discriminator's kernels and embedding hold at least, without attention.
     pub fn discriminator_weights(&self) -> u64 {
-        self.discriminator_blocks().iter().map(BlockSizes::weights).sum()
+        let blocks = self.discriminator_blocks();
+        let embed = self.classes.len().max(1) * blocks[blocks.len() - 1].c_out;
+        blocks.iter().map(BlockSizes::weights).sum::<u64>() + embed as u64
     }
 
     /// How many numbers the maps of a picture have, in the generator and in the discriminator.

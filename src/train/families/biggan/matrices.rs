@@ -11,18 +11,12 @@ const SHARED: &str = "shared";
 
 /// Shows every matrix of the layers of `network`, as `[rows, columns]`.
 pub(super) fn visit<M: Module>(network: &M, show: impl FnMut(Tensor<2>)) {
-    network.visit(&mut Visit {
-        path: vec![],
-        show,
-    });
+    network.visit(&mut Visit { path: vec![], show });
 }
 
 /// The same network, with `change` of every matrix of its layers in its place.
 pub(super) fn map<M: Module>(network: M, change: impl FnMut(Tensor<2>) -> Tensor<2>) -> M {
-    network.map(&mut Map {
-        path: vec![],
-        change,
-    })
+    network.map(&mut Map { path: vec![], change })
 }
 
 /// `[rows, columns]` of a weight `[rows, ..]`.

@@ -254,3 +254,161 @@ impl RunSettings for BigGanSettings {
         self.recipe.validate()
     }
 }
+
+#[cfg(test)]
+pub(in crate::train) mod tests {
+    use super::*;
+
+    pub(crate) fn tiny() -> BigGanSettings {
+        BigGanSettings {
+            dataset: TrainedOn {
+                data: "nowhere".into(),
+                dataset_len: 8,
+                dataset_digest: String::new(),
+                pixel_art: None,
+            },
+            provenance: Provenance::default(),
+            hardware: String::new(),
+            network: BigGanConfig {
+                z_dim: 8,
+                shared_dim: 4,
+                ch: 1,
+                ..BigGanConfig::of_resolution(32)
+            },
+            classes: None,
+            recipe: BigGanRecipe {
+                batch_size: 4,
+                total_kimg: 1.0,
+                snapshot_kimg: 1.0,
+                seed: 7,
+                ..BigGanRecipe::default()
+            },
+        }
+    }
+
+    #[test]
+    fn every_field_is_checked() {
+        tiny().validate().unwrap();
+        let sound = serde_json::to_value(tiny()).unwrap();
+        for (pointer, value, said) in [
+            ("/dataset_len", "0", "dataset_len is 0"),
+            ("/batch_size", "1", "batch_size is 1, expected at least 2"),
+            (
+                "/batch_size",
+                "2097152",
+                "batch_size is 2097152, expected at most",
+            ),
+            (
+                "/discriminator_steps",
+                "0",
+                "discriminator_steps is 0, expected at least 1",
+            ),
+            (
+                "/discriminator_steps",
+                "65",
+                "discriminator_steps is 65, expected at most 64",
+            ),
+            ("/accumulate", "0", "accumulate is 0, expected at least 1"),
+            // A part needs two pictures.
+            ("/accumulate", "4", "accumulate is 4, expected at most 2"),
+            ("/total_kimg", "0.0", "total_kimg is 0, expected more than 0"),
+            (
+                "/snapshot_kimg",
+                "-1.0",
+                "snapshot_kimg is -1, expected more than 0",
+            ),
+            (
+                "/learning_rate",
+                "0.0",
+                "learning_rate is 0, expected more than 0",
+            ),
+            (
+                "/discriminator_learning_rate",
+                "-1.0",
+                "discriminator_learning_rate is -1",
+            ),
+            (
+                "/orthogonal_weight",
+                "-1.0",
+                "orthogonal_weight is -1, expected at least 0",
+            ),
+            ("/adam_beta_1", "1.0", "adam_beta_1 is 1, expected less than 1"),
+            ("/ema_decay", "1.5", "ema_decay is 1.5, expected 0 to 1"),
+            (
+                "/network/resolution",
+                "24",
+                "resolution is 24, expected 32 to 256",
+            ),
+            ("/network/ch", "0", "ch is 0, expected 1 to 256"),
+            (
+                "/network/z_dim",
+                "7",
+                "z_dim is 7, expected 1 to 4096, a multiple of 4",
+            ),
+            (
+                "/network/img_channels",
+                "1",
+                "img_channels is 1, expected at least 3",
+            ),
+            (
+                "/network/attention",
+                "32",
+                "attention is 32, expected 0 or the side of maps: 8, 16",
+            ),
+        ] {
+            let mut edited = sound.clone();
+            *edited.pointer_mut(pointer).unwrap() = serde_json::from_str(value).unwrap();
+            let settings: BigGanSettings = serde_json::from_value(edited).unwrap();
+            let error = settings.validate().unwrap_err();
+            assert!(error.starts_with(said), "{error}");
+        }
+        let mut settings = tiny();
+        settings.recipe.batch_size = 10;
+        settings.recipe.accumulate = 4;
+        let error = settings.validate().unwrap_err();
+        assert!(
+            error.ends_with("expected a number that divides the 10 pictures of a batch"),
+            "{error}"
+        );
+        let mut settings = tiny();
+        settings.recipe.learning_rate = f64::NAN;
+        assert!(settings.validate().is_err());
+        let mut settings = tiny();
+        settings.classes = Some("hair".into());
+        let error = settings.validate().unwrap_err();
+        assert!(error.starts_with("classes is Some(\"hair\")"), "{error}");
+    }
+
+    #[test]
+    fn the_average_follows_closely_while_a_run_is_young() {
+        let recipe = BigGanRecipe::default();
+        assert_eq!(recipe.ema_beta(0), 0.1);
+        assert!((recipe.ema_beta(90) - 0.91).abs() < 1e-12);
+        assert_eq!(recipe.ema_beta(1 << 40), 0.9999);
+    }
+
+    #[test]
+    fn memory_is_that_of_a_part_and_of_both_networks() {
+        let bytes = |change: fn(&mut BigGanSettings)| {
+            let mut settings = tiny();
+            settings.recipe.batch_size = 64;
+            settings.network.ch = 64;
+            change(&mut settings);
+            settings.step_bytes()
+        };
+        let whole = bytes(|_| ());
+        let parts = bytes(|settings| settings.recipe.accumulate = 4);
+        let narrow = bytes(|settings| settings.network.ch = 16);
+        assert!(
+            parts < whole / 2 && narrow < whole / 2,
+            "{whole}, {parts}, {narrow}"
+        );
+        // Nothing that passes the checks overflows.
+        let most = bytes(|settings| {
+            settings.recipe.batch_size = 1 << 20;
+            settings.network.ch = 256;
+            settings.network.resolution = 256;
+        });
+        assert!(most > 1 << 40);
+    }
+}

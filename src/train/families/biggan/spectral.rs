@@ -86,7 +86,8 @@ mod tests {
         let [rows, columns] = matrix.dims();
         let values: Vec<f64> = matrix.into_data().iter::<f64>().collect();
         let product = |a: &[f64], b: &[f64], inner: usize| -> Vec<f64> {
-            let entry = |i: usize, j: usize| (0..inner).map(|k| a[k * columns + i] * b[k * columns + j]).sum();
+            let entry =
+                |i: usize, j: usize| (0..inner).map(|k| a[k * columns + i] * b[k * columns + j]).sum();
             (0..columns * columns)
                 .map(|at| entry(at / columns, at % columns))
                 .collect()

@@ -255,3 +255,6 @@ impl BigGanState {
 fn scalar(value: Tensor<1>) -> f64 {
     value.into_scalar::<f32>().into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,11 +2,7 @@
 //! see pictures through the augmentation.
 
 use super::{
-    classes::every_class,
-    gamma::Raises,
-    losses::gradient_penalty,
-    parts::Parts,
-    settings::TrainSettings,
+    classes::every_class, gamma::Raises, losses::gradient_penalty, parts::Parts, settings::TrainSettings,
 };
 use crate::{
     networks::generators::{

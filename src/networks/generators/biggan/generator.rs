@@ -16,12 +16,15 @@ use burn::{
     },
 };
 
+/// Amounts of classes are no longer divided by their sum where that is less.
+const LEAST_SUM: f64 = 0.05;
+
 /// `z`, and a class where there are several, to a picture.
 ///
-/// A latent is a row of `z` and behind it, where there are classes, the embedding of one of them, so that
-/// what moves latents moves between classes too. The embedding is shared by all layers; of `z` each block of
-/// a BigGAN sees a part of its own, and the first part makes the first map. A BigGAN-deep shows all of the
-/// latent to every block.
+/// A latent is a row of `z` and behind it, where there are classes, how much of each it is, so that what moves
+/// latents moves between classes too. The embedding of that is shared by all layers; of `z` each block of a
+/// BigGAN sees a part of its own, and the first part makes the first map. A BigGAN-deep shows both as a whole
+/// to every layer.
 #[derive(Module, Debug)]
 pub struct Generator {
     /// `[classes, shared_dim]`, the embedding of each class; a network without classes has a single row.
@@ -113,7 +116,7 @@ impl Generator {
             self.pictures.len()
         );
         match classes {
-            Some(classes) => Tensor::cat(vec![z, classes.matmul(self.shared.val())], 1),
+            Some(classes) => Tensor::cat(vec![z, classes], 1),
             None => z,
         }
     }
@@ -139,8 +142,8 @@ impl Generator {
         self.picture(x)
     }
 
-    /// The same network with standing statistics (section 4 of the paper's appendix B): the mean of those of
-    /// each of `batches` of latents, which draw as the network learned to draw.
+    /// The same network with the paper's standing statistics: the mean of those of each of `batches` of
+    /// latents, which draw as the network learned to draw.
     #[must_use]
     pub fn standing(mut self, batches: impl Iterator<Item = Tensor<2>>) -> Self {
         for (index, latents) in batches.enumerate() {
@@ -151,11 +154,11 @@ impl Generator {
 
     /// The first map and what each block is told.
     fn begin(&self, latents: Tensor<2>) -> (Tensor<4>, Vec<Tensor<2>>) {
-        let [n, width] = latents.dims();
+        let ([n, _], shared) = (latents.dims(), self.shared.val());
         let z = latents.clone().narrow(1, 0, self.z_dim);
-        let embedded = match width > self.z_dim {
-            true => latents.narrow(1, self.z_dim, width - self.z_dim),
-            false => self.shared.val().repeat_dim(0, n),
+        let embedded = match self.pictures.len() {
+            0 => shared.repeat_dim(0, n),
+            count => shares(latents.narrow(1, self.z_dim, count)).matmul(shared),
         };
         let condition = |z: Tensor<2>| Tensor::cat(vec![embedded.clone(), z], 1);
         let count = self.blocks.len();
@@ -198,17 +201,27 @@ impl Generator {
     }
 }
 
+/// How much of each class, `[n, classes]`, as shares of a whole.
+///
+/// Mixtures, mappers and guidance may come to others, where nothing was ever trained: what is less than
+/// nothing counts as nothing, with the gradient of what was given, because one that was lost could not lead back.
+pub(super) fn shares(classes: Tensor<2>) -> Tensor<2> {
+    let plain = classes.clone().without_autodiff();
+    let excess = plain.clone() - plain.clamp_min(0.0);
+    let classes = match classes.device().is_autodiff() {
+        true => classes - Tensor::from_inner(excess),
+        false => classes - excess,
+    };
+    classes.clone() / classes.sum_dim(1).clamp_min(LEAST_SUM)
+}
+
 impl Generate for Generator {
     fn z_dim(&self) -> usize {
         self.z_dim
     }
 
     fn latent_shape(&self) -> [usize; 2] {
-        let embedded = match self.pictures.len() {
-            0 => 0,
-            _ => self.shared.dims()[1],
-        };
-        [1, self.z_dim + embedded]
+        [1, self.z_dim + self.pictures.len()]
     }
 
     fn resolution(&self) -> usize {
@@ -216,7 +229,7 @@ impl Generate for Generator {
         self.blocks.iter().fold(self.base, side)
     }
 
-    /// A `z` of zeros, and the embedding of the class, or of all as often as the dataset has them.
+    /// A `z` of zeros, of the class, or of all as often as the dataset has them.
     fn latent_center(&self) -> Tensor<1> {
         let (device, count) = (self.shared.val().device(), self.pictures.len());
         let z = Tensor::zeros([1, self.z_dim], &device);

@@ -174,12 +174,9 @@ impl BigGanConfig {
         }
     }
 
-    /// Width of a latent: `z`, and behind it the embedding of a class where there are classes.
+    /// Width of a latent: `z`, and behind it how much of each class.
     pub fn latent_width(&self) -> usize {
-        match self.classes.is_empty() {
-            true => self.z_dim,
-            false => self.z_dim + self.shared_dim,
-        }
+        self.z_dim + self.classes.len()
     }
 
     /// Channels of the generator's maps in front of each doubling and behind the last, in `ch`; tables 4 to

@@ -38,7 +38,7 @@ fn classes(pictures: &[u64]) -> Vec<Class> {
     pictures.iter().enumerate().map(class).collect()
 }
 
-/// Counted by hand from the layers of tables 4 and 5, and for a BigGAN-deep as PyTorch counts those of
+/// Counted by hand from the layers of table 4, and for a BigGAN-deep as PyTorch counts those of
 /// pytorch-pretrained-biggan, whose last layer draws 128 channels and shows 3 of them.
 #[test]
 fn the_networks_of_the_papers_have_their_numbers_of_parameters() {
@@ -98,7 +98,7 @@ fn every_resolution_has_its_blocks() {
             assert!(config.init_discriminator(&device).attention.is_some());
         }
     }
-    // As the paper's table 6 has it, with 7 parts of z.
+    // As the paper's table 5 has it.
     let config = BigGanConfig::of_resolution(256);
     let channels: Vec<_> = config
         .generator_blocks()
@@ -197,20 +197,19 @@ fn the_length_of_a_latent_chooses_its_class_and_truncation_keeps_it() {
     let generator = conditional(false);
     let (device, z_dim) = (Device::flex(), generator.z_dim());
     assert!(generator.length_chooses() && !generator.clone().of_class(Some(0)).length_chooses());
-    assert_eq!(generator.latent_shape(), [1, z_dim + 5]);
+    assert_eq!(generator.latent_shape(), [1, z_dim + 3]);
     let n = 400;
     let z = random::normal([n, z_dim], 1.0, &device);
     let told = |psi: f32| {
         let latents = generator.latents_from_z(z.clone(), psi);
-        latents.squeeze_dim::<2>(1).narrow(1, z_dim, 5)
+        latents.squeeze_dim::<2>(1).narrow(1, z_dim, 3)
     };
     let whole = told(1.0).into_data();
     whole.assert_eq(&told(0.3).into_data(), true);
-    let rows: Vec<f32> = generator.shared.val().into_data().iter().collect();
     let mut counts = [0; 3];
-    for row in whole.iter::<f32>().collect::<Vec<_>>().chunks_exact(5) {
-        let class = rows.chunks_exact(5).position(|class| class == row).unwrap();
-        counts[class] += 1;
+    for row in whole.iter::<f32>().collect::<Vec<_>>().chunks_exact(3) {
+        counts[row.iter().position(|share| *share == 1.0).unwrap()] += 1;
+        assert_eq!(row.iter().sum::<f32>(), 1.0);
     }
     // Five standard errors of shares of 10, 30 and 60 in a hundred.
     for (count, expected) in counts.into_iter().zip([40, 120, 240]) {
@@ -222,16 +221,40 @@ fn the_length_of_a_latent_chooses_its_class_and_truncation_keeps_it() {
         |generator: &Generator| -> Vec<f32> { generator.latent_center().into_data().iter().collect() };
     let of_one = center(&generator.clone().of_class(Some(2)));
     assert_eq!(of_one[..z_dim], vec![0.0; z_dim]);
-    assert_eq!(of_one[z_dim..], rows[10..15]);
-    let of_all = center(&generator);
-    for (place, found) in of_all[z_dim..].iter().enumerate() {
-        let expected = 0.1 * rows[place] + 0.3 * rows[5 + place] + 0.6 * rows[10 + place];
-        assert!((found - expected).abs() < 1e-5, "{found}, {expected}");
-    }
+    assert_eq!(of_one[z_dim..], [0.0, 0.0, 1.0]);
+    assert_eq!(center(&generator)[z_dim..], [0.1, 0.3, 0.6]);
     // And what truncation to nothing draws.
     let nothing = generator.clone().of_class(Some(2)).latents_from_z(z, 0.0);
     let row: Vec<f32> = nothing.narrow(0, 0, 1).into_data().iter().collect();
     assert_eq!(row, of_one);
+}
+
+#[test]
+fn amounts_of_classes_are_drawn_as_shares_of_a_whole() {
+    let generator = conditional(false);
+    let draw = |classes: [f32; 3]| {
+        let z = Tensor::ones([1, 8], &Device::flex());
+        let classes = Tensor::from_data([classes], &Device::flex());
+        generator.forward(Tensor::cat(vec![z, classes], 1))
+    };
+    // What lies on an arc between two of a class is of that class.
+    assert!(difference(draw([0.0, 1.4, 0.0]), draw([0.0, 1.0, 0.0])) < 1e-4);
+    assert!(difference(draw([-0.5, 1.0, 0.0]), draw([0.0, 1.0, 0.0])) < 1e-4);
+    assert!(difference(draw([0.5, 0.5, 0.0]), draw([0.0, 1.0, 0.0])) > 0.01);
+    let none: Vec<f32> = draw([-1.0, -1.0, -1.0]).into_data().iter().collect();
+    assert!(none.iter().all(|value| value.is_finite()));
+
+    // And guidance may lead back from outside.
+    let device = Device::flex().autodiff();
+    let outside = Tensor::<2>::from_data([[-0.5, 1.0, 0.0]], &device).require_grad();
+    let mixed = super::generator::shares(outside.clone()).narrow(1, 0, 1).sum();
+    let gradient: Vec<f32> = outside
+        .grad(&mixed.backward())
+        .unwrap()
+        .into_data()
+        .iter()
+        .collect();
+    assert!(gradient[0] > 0.5, "{gradient:?}");
 }
 
 #[test]

@@ -68,7 +68,9 @@ impl BlockSizes {
         let [c_in, c_out] = [self.c_in, self.c_out].map(|channels| channels as u64);
         match self.middle.map(|middle| middle as u64) {
             Some(middle) => middle * (c_in + 18 * middle + c_out),
-            None => 9 * c_out * (c_in + c_out) + c_in * c_out,
+            // The way around is a kernel where channels or side change.
+            None if self.changes_side || c_in != c_out => 9 * c_out * (c_in + c_out) + c_in * c_out,
+            None => 9 * c_out * (c_in + c_out),
         }
     }
 

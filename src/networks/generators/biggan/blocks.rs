@@ -219,7 +219,7 @@ impl DiscriminatorBlock {
         } = *sizes;
         let around = match middle {
             Some(_) => (c_out > c_in).then(|| [c_in, c_out - c_in]),
-            None => (halves || c_in != c_out).then(|| [c_in, c_out]),
+            None => (halves || c_in != c_out).then_some([c_in, c_out]),
         };
         Self {
             convs: layers(sizes, device),

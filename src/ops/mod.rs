@@ -6,6 +6,7 @@ pub mod cholesky;
 pub mod conv2d;
 mod cpu;
 pub mod cutouts;
+pub mod erf_inverse;
 mod flex;
 #[cfg(any(target_arch = "wasm32", feature = "gpu"))]
 mod gpu;

@@ -27,7 +27,7 @@ pub use checkpoint::{State, Visitor};
 pub use dataset::TrainedOn;
 pub use ema::ema_step;
 pub use families::{
-    Effort, GeneratorRun, RunFacts, clip, dcgan,
+    Effort, GeneratorRun, RunFacts, biggan, clip, dcgan,
     stylegan2::{
         Course, GrownFrom, Lane, OnCollapse, Parity, Preset, R1Gamma, Race, RaceMoment, Raises, Recipe,
         Rehearsal, Run, SampleReport, StepStats, StyleGan2Trainer, TrainSettings, TrainState,

@@ -237,11 +237,12 @@ impl<F: Family> Trainer<F> {
             .expect("a step that failed ends the training");
         let measuring = self.run.settings.measuring();
         let due = measuring.is_some_and(|it| schedule.measures(images_seen, it.metrics_kimg));
-        match (&mut self.gauge, &self.host, family.generator().filter(|_| due)) {
-            (Some(gauge), Some(host), Some(generator)) => {
-                gauge.measure(&*generator, &self.dataset, (&self.device, host))
-            }
-            _ => Ok(Figures::new()),
+        let (Some(gauge), Some(host)) = (self.gauge.as_mut().filter(|_| due), &self.host) else {
+            return Ok(Figures::new());
+        };
+        match family.generator() {
+            Some(generator) => gauge.measure(&*generator, &self.dataset, (&self.device, host)),
+            None => Ok(Figures::new()),
         }
     }
 

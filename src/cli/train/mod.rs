@@ -1,5 +1,6 @@
 //! `guise train`: one file for each kind of training, and what all of them share.
 
+mod biggan;
 mod clip;
 mod dcgan;
 mod race;
@@ -62,6 +63,8 @@ enum Kind {
     /// The run folder also gets sample grids, and snapshots to publish.
     #[command(name = "deepimagify")]
     DeepImagify(dcgan::Args),
+    #[command(name = "biggan")]
+    BigGan(biggan::Args),
     #[command(name = "vqgan")]
     VqGan(vqgan::Args),
     Transformer(transformer::Args),
@@ -138,6 +141,7 @@ pub(super) fn run(args: Args, matches: &ArgMatches) -> anyhow::Result<()> {
         Kind::Dcgan(args) => dcgan::run(DcganKind::Dcgan, args, given),
         Kind::MegapixelDcgan(args) => dcgan::run(DcganKind::Megapixel, args, given),
         Kind::DeepImagify(args) => dcgan::run(DcganKind::DeepImagify, args, given),
+        Kind::BigGan(args) => biggan::run(args, given),
         Kind::VqGan(args) => vqgan::run(args, given),
         Kind::Transformer(args) => transformer::run(args, given),
         Kind::Clip(args) => clip::run(args, given),

@@ -4,6 +4,7 @@
 //! is a file here, a variant of each enum, and its recipe in `train`; a test keeps the names of networks out
 //! of everything else.
 
+pub mod biggan;
 mod classes;
 pub mod dcgan;
 mod latents;
@@ -82,6 +83,8 @@ pub enum GeneratorConfig {
     MegapixelDcgan(dcgan::DcganConfig),
     /// A DCGAN of eight layers with leaky rectifiers in both networks.
     DeepImagify(dcgan::DcganConfig),
+    /// Brock et al. (2018).
+    BigGan(biggan::BigGanConfig),
 }
 
 /// A generator of any family; [`GeneratorConfig`] makes it.
@@ -93,6 +96,8 @@ pub enum Generator {
     StyleGan2(stylegan2::Generator),
     /// Radford et al. (2015), and the families that differ from it in numbers only.
     Dcgan(dcgan::Generator),
+    /// Brock et al. (2018).
+    BigGan(biggan::Generator),
 }
 
 impl GeneratorConfig {
@@ -103,6 +108,8 @@ impl GeneratorConfig {
             Self::Dcgan(_) => "DCGAN",
             Self::MegapixelDcgan(_) => "Megapixel DCGAN",
             Self::DeepImagify(_) => "DeepImagify",
+            Self::BigGan(config) if config.deep => "BigGAN-deep",
+            Self::BigGan(_) => "BigGAN",
         }
     }
 
@@ -113,6 +120,7 @@ impl GeneratorConfig {
             Self::Dcgan(config) | Self::MegapixelDcgan(config) | Self::DeepImagify(config) => {
                 config.resolution
             }
+            Self::BigGan(config) => config.resolution,
         }
     }
 
@@ -123,6 +131,7 @@ impl GeneratorConfig {
             Self::Dcgan(config) | Self::MegapixelDcgan(config) | Self::DeepImagify(config) => {
                 config.img_channels
             }
+            Self::BigGan(config) => config.img_channels,
         }
     }
 
@@ -133,6 +142,7 @@ impl GeneratorConfig {
             Self::Dcgan(config) | Self::MegapixelDcgan(config) | Self::DeepImagify(config) => {
                 [1, config.z_dim]
             }
+            Self::BigGan(config) => [1, config.latent_width()],
         }
     }
 
@@ -141,6 +151,7 @@ impl GeneratorConfig {
         match self {
             Self::StyleGan2(config) => &config.classes,
             Self::Dcgan(_) | Self::MegapixelDcgan(_) | Self::DeepImagify(_) => &[],
+            Self::BigGan(config) => &config.classes,
         }
     }
 }
@@ -154,6 +165,7 @@ impl NetworkConfig for GeneratorConfig {
             Self::Dcgan(config) | Self::MegapixelDcgan(config) | Self::DeepImagify(config) => {
                 config.validate()
             }
+            Self::BigGan(config) => config.validate(),
         }
     }
 
@@ -163,6 +175,7 @@ impl NetworkConfig for GeneratorConfig {
             Self::Dcgan(config) | Self::MegapixelDcgan(config) | Self::DeepImagify(config) => {
                 Generator::Dcgan(config.init_generator(device))
             }
+            Self::BigGan(config) => Generator::BigGan(config.init_generator(device)),
         }
     }
 
@@ -172,6 +185,7 @@ impl NetworkConfig for GeneratorConfig {
             Self::Dcgan(config) | Self::MegapixelDcgan(config) | Self::DeepImagify(config) => {
                 config.weights()
             }
+            Self::BigGan(config) => config.weights(),
         }
     }
 }
@@ -190,6 +204,7 @@ impl Generator {
                 assert!(class.is_none(), "a DCGAN has no classes");
                 self
             }
+            Self::BigGan(network) => Self::BigGan(network.of_class(class)),
         }
     }
 
@@ -197,6 +212,7 @@ impl Generator {
         match self {
             Self::StyleGan2(network) => network,
             Self::Dcgan(network) => network,
+            Self::BigGan(network) => network,
         }
     }
 }

@@ -6,6 +6,7 @@ mod convolution;
 mod init;
 mod linear;
 mod norm;
+mod side;
 pub mod transformer;
 
 pub use attention::attend;
@@ -13,4 +14,5 @@ pub use config::ConfigError;
 pub use convolution::Convolution;
 pub use init::{buffer, drawn, full, lazy_full, lazy_normal, normal};
 pub use linear::Linear;
-pub use norm::{BatchNorm, GroupNorm, LayerNorm};
+pub use norm::{BatchNorm, GroupNorm, LayerNorm, batch_normalized};
+pub use side::{doubled, halved};

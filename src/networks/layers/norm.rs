@@ -57,7 +57,9 @@ pub struct BatchNorm {
 
 impl BatchNorm {
     /// The part of the averages that each batch replaces, as in PyTorch.
-    const MOMENTUM: f64 = 0.1;
+    pub const MOMENTUM: f64 = 0.1;
+    /// Added to variances.
+    pub const EPSILON: f64 = EPSILON;
 
     /// One whose scales are normal around one with this deviation.
     pub fn init(channels: usize, deviation: f64, device: &Device) -> Self {
@@ -82,15 +84,16 @@ impl BatchNorm {
     /// # Panics
     /// When a channel has fewer than two numbers, which have no variance.
     pub fn forward_train(&mut self, x: Tensor<4>) -> Tensor<4> {
-        let [n, _, h, w] = x.dims();
-        let count = (n * h * w) as f64;
-        assert!(count > 1.0, "the variance of a single number is none");
-        let normalized = batch_norm_train(x, self.weight.val(), self.bias.val(), EPSILON);
-        // The batch is a sample: its own variance is on average too small for what it was drawn from.
-        let variance = normalized.variance * (count / (count - 1.0));
-        self.running_mean = moved(&self.running_mean, normalized.mean);
-        self.running_var = moved(&self.running_var, variance);
-        normalized.output
+        self.forward_moving(x, Self::MOMENTUM)
+    }
+
+    /// The same with another `momentum`, the part of the averages that the batch replaces.
+    ///
+    /// # Panics
+    /// When a channel has fewer than two numbers.
+    pub fn forward_moving(&mut self, x: Tensor<4>, momentum: f64) -> Tensor<4> {
+        let averages = [&mut self.running_mean, &mut self.running_var];
+        batch_normalized(x, (self.weight.val(), self.bias.val()), averages, momentum)
     }
 }
 
@@ -131,10 +134,28 @@ impl GroupNorm {
     }
 }
 
-/// The average after one more batch.
-fn moved(average: &Param<Tensor<1>>, batch: Tensor<1>) -> Param<Tensor<1>> {
-    average.clone().map(|average| {
-        let average = average.detach() * (1.0 - BatchNorm::MOMENTUM) + batch * BatchNorm::MOMENTUM;
-        average.detach().set_require_grad(false)
-    })
+/// `x [n, channels, h, w]` normalized by its own mean and variance, which replace the part `momentum` of their
+/// `averages`, then scaled and shifted channel by channel.
+///
+/// # Panics
+/// When a channel has fewer than two numbers, which have no variance.
+pub fn batch_normalized(
+    x: Tensor<4>,
+    (scale, shift): (Tensor<1>, Tensor<1>),
+    [mean, variance]: [&mut Param<Tensor<1>>; 2],
+    momentum: f64,
+) -> Tensor<4> {
+    let [n, _, h, w] = x.dims();
+    let count = (n * h * w) as f64;
+    assert!(count > 1.0, "the variance of a single number is none");
+    let normalized = batch_norm_train(x, scale, shift, EPSILON);
+    // The batch is a sample: its own variance is on average too small for what it was drawn from.
+    let unbiased = normalized.variance * (count / (count - 1.0));
+    for (average, batch) in [(mean, normalized.mean), (variance, unbiased)] {
+        *average = average.clone().map(|average| {
+            let average = average.detach() * (1.0 - momentum) + batch * momentum;
+            average.detach().set_require_grad(false)
+        });
+    }
+    normalized.output
 }

@@ -59,15 +59,15 @@ pub fn discriminator_loss(real_logits: Tensor<2>, fake_logits: Tensor<2>) -> Ten
     softplus(-real_logits, 1.0).mean() + softplus(fake_logits, 1.0).mean()
 }
 
-/// `-E[D(fake)]`: the hinge loss of the generator (Lim and Ye 2017). `logits [n, 1, rows, columns] -> [1]`.
-pub fn hinge_generator_loss(fake_logits: Tensor<4>) -> Tensor<1> {
+/// `-E[D(fake)]`: the hinge loss of the generator (Lim and Ye 2017). `logits [n, 1, ..] -> [1]`.
+pub fn hinge_generator_loss<const D: usize>(fake_logits: Tensor<D>) -> Tensor<1> {
     -fake_logits.mean()
 }
 
-/// `(E[max(0, 1 - D(real))] + E[max(0, 1 + D(fake))]) / 2`: the hinge loss of the discriminator, halved as in
-/// VQGAN. `logits [n, 1, rows, columns] -> [1]`.
-pub fn hinge_discriminator_loss(real_logits: Tensor<4>, fake_logits: Tensor<4>) -> Tensor<1> {
-    (relu(-real_logits + 1.0).mean() + relu(fake_logits + 1.0).mean()) * 0.5
+/// `E[max(0, 1 - D(real))] + E[max(0, 1 + D(fake))]`: the hinge loss of the discriminator. `logits [n, 1, ..]
+/// -> [1]`.
+pub fn hinge_discriminator_loss<const D: usize>(real_logits: Tensor<D>, fake_logits: Tensor<D>) -> Tensor<1> {
+    relu(-real_logits + 1.0).mean() + relu(fake_logits + 1.0).mean()
 }
 
 #[cfg(test)]
@@ -112,6 +112,14 @@ mod tests {
         ] {
             assert!((found - expected).abs() < 1e-6, "{found}, {expected}");
         }
+    }
+
+    #[test]
+    fn the_hinge_asks_for_no_more_than_a_margin_of_one() {
+        let (real, fake) = (logits([2.0, -1.0]), logits([0.5, -1.5]));
+        let loss = hinge_discriminator_loss(real, fake.clone()).into_scalar::<f32>();
+        assert_eq!(loss, (0.0 + 2.0) / 2.0 + (1.5 + 0.0) / 2.0);
+        assert_eq!(hinge_generator_loss(fake).into_scalar::<f32>(), 0.5);
     }
 
     #[test]

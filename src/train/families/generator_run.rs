@@ -1,6 +1,8 @@
 //! A generator's run of any family, as those see it who draw from it or publish it.
 
-use super::{dcgan::DcganSettings, stylegan2::TrainSettings, transformer::PriorSettings};
+use super::{
+    biggan::BigGanSettings, dcgan::DcganSettings, stylegan2::TrainSettings, transformer::PriorSettings,
+};
 use crate::{
     data::Provenance,
     networks::generators::{Generator, GeneratorConfig},
@@ -75,6 +77,9 @@ impl GeneratorRun {
         if DcganSettings::KINDS.contains(&kind) {
             return Self::of::<DcganSettings>(dir);
         }
+        if BigGanSettings::KINDS.contains(&kind) {
+            return Self::of::<BigGanSettings>(dir);
+        }
         let path = dir.join(RunFolder::<TrainSettings>::SETTINGS);
         let reason = match PriorSettings::KINDS.contains(&kind) {
             true => "the run trains a transformer over codes, which only `guise generate --seeds` draws \
@@ -123,6 +128,9 @@ impl GeneratorRun {
             | GeneratorConfig::MegapixelDcgan(config)
             | GeneratorConfig::DeepImagify(config) => {
                 Generator::Dcgan(read(snapshot, config.init_generator(device))?)
+            }
+            GeneratorConfig::BigGan(config) => {
+                Generator::BigGan(read(snapshot, config.init_generator(device))?)
             }
         })
     }

@@ -1,5 +1,6 @@
 //! The kinds of training, one folder each.
 
+pub mod biggan;
 pub mod clip;
 pub mod dcgan;
 mod generator_run;

@@ -1,7 +1,7 @@
 //! What encoder and decoder are made of.
 
 use super::{VqGanConfig, convolution};
-use crate::networks::layers::{Convolution, GroupNorm, attend};
+use crate::networks::layers::{Convolution, GroupNorm, attend, doubled};
 use burn::{
     module::Module,
     tensor::{Device, Tensor, activation::silu},
@@ -105,9 +105,7 @@ impl Resampling {
 
     /// `x [n, c, h, w] -> [n, c, 2 h, 2 w]`: every pixel four times, then the convolution.
     pub fn double(&self, x: Tensor<4>) -> Tensor<4> {
-        let [n, c, h, w] = x.dims();
-        let x = x.reshape([n, c, h, 1, w, 1]).expand([n, c, h, 2, w, 2]);
-        self.conv.forward(x.reshape([n, c, 2 * h, 2 * w]), 1, 1)
+        self.conv.forward(doubled(x), 1, 1)
     }
 }
 

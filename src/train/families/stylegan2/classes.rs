@@ -1,4 +1,4 @@
-//! The classes of a run, and which of them a step draws.
+//! The classes of a run, and which of them are averaged in a step.
 
 use super::settings::TrainSettings;
 use crate::{
@@ -7,11 +7,8 @@ use crate::{
     train::{
         Error,
         classes::{check_classes, classes_of},
-        streams::stream,
     },
 };
-use rand::Rng;
-use rand_chacha::ChaCha8Rng;
 
 impl TrainSettings {
     /// Sorts the pictures of `dataset` into the classes of this run, if it has classes, and takes over how
@@ -40,43 +37,6 @@ impl TrainSettings {
     }
 }
 
-/// The classes of the pictures that a step draws: each as often as the dataset has it.
-pub(super) struct DrawnClasses {
-    /// Pictures of the dataset up to and including each class.
-    up_to: Vec<u64>,
-    count: usize,
-    rng: ChaCha8Rng,
-}
-
-impl DrawnClasses {
-    /// For the step of this number, in batches of `count` pictures.
-    pub fn new(settings: &TrainSettings, step: u64, count: usize) -> Self {
-        let pictures = settings.network.classes.iter().map(|class| class.pictures);
-        Self {
-            up_to: pictures
-                .scan(0, |sum, count| {
-                    *sum += count;
-                    Some(*sum)
-                })
-                .collect(),
-            count,
-            rng: stream(settings.recipe.seed, "classes", step),
-        }
-    }
-
-    /// A class for each picture of a batch; none where there are no classes.
-    pub fn next(&mut self) -> Vec<usize> {
-        let Some(&total) = self.up_to.last() else {
-            return vec![];
-        };
-        let mut draw = || {
-            let picture = self.rng.random_range(0..total);
-            self.up_to.partition_point(|&up_to| up_to <= picture)
-        };
-        (0..self.count).map(|_| draw()).collect()
-    }
-}
-
 /// All classes in turn, `n` pictures a step: rare ones need their average as much as others.
 pub(super) fn every_class(settings: &TrainSettings, step: u64, n: usize) -> Vec<usize> {
     let count = settings.network.classes.len().max(1);
@@ -101,28 +61,6 @@ mod tests {
             .collect();
         settings.validate().unwrap();
         settings
-    }
-
-    #[test]
-    fn a_step_draws_classes_as_often_as_the_dataset_has_them() {
-        let settings = with_classes(&[1, 6, 3]);
-        let mut counts = [0; 3];
-        for step in 0..2000 {
-            let mut drawn = DrawnClasses::new(&settings, step, 4);
-            let [first, second] = [drawn.next(), drawn.next()];
-            assert_eq!(first.len(), 4);
-            assert_eq!(
-                first,
-                DrawnClasses::new(&settings, step, 4).next(),
-                "a resumed run draws the same"
-            );
-            first.iter().chain(&second).for_each(|&class| counts[class] += 1);
-        }
-        // Five standard errors of 16,000 draws.
-        for (count, expected) in counts.into_iter().zip([1600, 9600, 4800]) {
-            assert!(i32::abs(count - expected) < 320, "{counts:?}");
-        }
-        assert!(DrawnClasses::new(&tiny(), 0, 4).next().is_empty());
     }
 
     #[test]

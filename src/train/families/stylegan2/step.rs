@@ -2,11 +2,7 @@
 //! see pictures through the augmentation.
 
 use super::{
-    classes::{DrawnClasses, every_class},
-    gamma::Raises,
-    losses::gradient_penalty,
-    parts::Parts,
-    settings::TrainSettings,
+    classes::every_class, gamma::Raises, losses::gradient_penalty, parts::Parts, settings::TrainSettings,
 };
 use crate::{
     networks::generators::{
@@ -17,6 +13,7 @@ use crate::{
     train::{
         RunSettings, StepFigures,
         augment::{AdaptiveP, AugPipe, Augmentation},
+        classes::DrawnClasses,
         ema_step,
         streams::stream,
     },
@@ -170,7 +167,7 @@ impl TrainState {
         // What tells the networks the class of each picture, if there are classes.
         let plain = device.clone().without_autodiff();
         let told = |classes: &[usize]| (count > 0).then(|| one_hot(classes, count, &plain));
-        let mut drawn = DrawnClasses::new(settings, step, n);
+        let mut drawn = DrawnClasses::new(&settings.network.classes, (recipe.seed, step), n);
         let mut stats = StepStats::default();
         // Without noise its strengths stay at zero, so that the saved noise changes nothing either.
         let noise = if recipe.noise {

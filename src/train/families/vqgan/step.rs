@@ -61,7 +61,7 @@ pub struct VqGanStats {
     /// See [`hinge_generator_loss`]; none before the discriminator begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generator_loss: Option<f64>,
-    /// See [`hinge_discriminator_loss`].
+    /// Half of [`hinge_discriminator_loss`], as the authors have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discriminator_loss: Option<f64>,
     /// The adaptive weight of the adversarial loss, equation 7 of the paper.
@@ -195,7 +195,7 @@ impl VqGanState {
             let [real, drawn] = [plain, shown].map(Tensor::<4>::from_inner);
             let real_logits = self.discriminator.forward_train(real);
             let fake_logits = self.discriminator.forward_train(drawn);
-            let loss = hinge_discriminator_loss(real_logits, fake_logits);
+            let loss = hinge_discriminator_loss(real_logits, fake_logits) * 0.5;
             stats.discriminator_loss = Some(scalar(&loss));
             if !stats.is_finite() {
                 return (self, stats);

@@ -1,0 +1,5 @@
+//! BigGAN: against PyTorch, through `guise` as its user runs it, guided, and from files that mean harm.
+
+mod command;
+mod drawn;
+mod parity;

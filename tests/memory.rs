@@ -159,7 +159,7 @@ fn looking_for_more_than_fits_is_refused_before_the_work() {
         ),
         (
             &["--snapshots", "10000", "--strip", "strip.png", "--steps", "9999"],
-            "a sheet of 40000 pictures of 256 pixels would be",
+            "a sheet of 40000 pictures of 256 x 256 pixels would be",
         ),
     ] {
         let error = generate(&model, &[&["--prompt", "hair"], args].concat()).unwrap_err();

@@ -127,7 +127,7 @@ for (const viewport of SIZES) {
     const enlarge = page.getByRole("button", { name: /^Enlarge to/ });
     await enlarge.waitFor();
     const before = await places(".actions > *");
-    assert.equal(before.length, 6);
+    assert.equal(before.length, 7);
     await page.evaluate(() => {
       window.seen = new Set();
       const look = () => {

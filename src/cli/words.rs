@@ -213,8 +213,8 @@ impl Words {
         Ok(Some(block_on(yardstick)?))
     }
 
-    /// What prompts and a picture ask for together, of a model whose pictures have so many `channels`; what is
-    /// not read of the prompts is said.
+    /// What prompts and a picture ask for together, of a model whose pictures have so many `channels`; what
+    /// is not read of the prompts is said.
     pub(super) fn targets(
         &self,
         prompts: &[Prompt],

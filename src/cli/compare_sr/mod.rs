@@ -44,8 +44,8 @@ const PAPER: image::Rgba<u8> = image::Rgba([255; 4]);
 /// The sheet has a row for each picture and each size of --from, and a column for the nearest pixel, for
 /// Lanczos' filter and for each model. Pictures are brought down by Lanczos' filter so that their longer side
 /// has as many pixels as --from says, and everything enlarges them to the same size. Where the picture itself
-/// has as many pixels as that, it stands in the last column, and PSNR in dB and SSIM say how near each came to
-/// it, the more the better. The time is that of one run on this machine, after one on a small picture.
+/// has as many pixels as that, it stands in the last column, and PSNR in dB and SSIM say how near each came
+/// to it, the more the better. The time is that of one run on this machine, after one on a small picture.
 ///
 /// The figures are written beside the sheet, as JSON, or as Markdown where --figures ends in .md.
 /// What is transparent is compared on white, and colors as sRGB.

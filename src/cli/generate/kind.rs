@@ -54,7 +54,8 @@ impl Kind {
         (self == Self::PixelArt).then_some(art)
     }
 
-    /// The side of a square of pixel art, in pixels: the smallest that divides the resolution into few enough.
+    /// The side of a square of pixel art, in pixels: the smallest that divides the resolution into few
+    /// enough.
     fn cell(resolution: usize) -> usize {
         let few = |cell: &usize| {
             let grid = resolution / cell;

@@ -23,14 +23,14 @@ use std::{path::PathBuf, process::ExitCode};
 /// Enlarge a picture, or a folder of pictures, with a super-resolution model.
 ///
 /// A picture goes through the model in tiles, as often as --scale needs, and down to the exact size by
-/// Lanczos' filter. Rows of a PNG are written as they are done, so that results may be larger than memory. What
-/// is kept in memory is the picture itself (at most 100 megapixels, of 4 bytes or 8), what the model made of it
-/// where --scale takes it more than once, and the rows of a tile; what does not fit is refused before it is
-/// begun.
+/// Lanczos' filter. Rows of a PNG are written as they are done, so that results may be larger than memory.
+/// What is kept in memory is the picture itself (at most 100 megapixels, of 4 bytes or 8), what the model
+/// made of it where --scale takes it more than once, and the rows of a tile; what does not fit is refused
+/// before it is begun.
 ///
-/// Pictures stay what they are: gray or colored, transparent, of 16 bits (in PNG), the right way up, with their
-/// color profile. Animations are enlarged frame by frame, to an animated PNG or a GIF. A JPEG in CMYK becomes
-/// RGB by plain arithmetic, without its profile.
+/// Pictures stay what they are: gray or colored, transparent, of 16 bits (in PNG), the right way up, with
+/// their color profile. Animations are enlarged frame by frame, to an animated PNG or a GIF. A JPEG in CMYK
+/// becomes RGB by plain arithmetic, without its profile.
 ///
 /// Of a folder, the pictures in it and in its folders are enlarged. Results that are there already are left
 /// alone, so the same command goes on after an interruption. What could not be enlarged is listed with its
@@ -56,13 +56,13 @@ pub(super) struct Args {
     /// [default: as many times as give at most 1024 pixels].
     #[arg(long, alias = "times", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     scale: Option<u32>,
-    /// The format to write [default: what OUT ends in, or png for a folder]. WebP is written without loss, JPEG
-    /// with quality 95 and without transparency, GIF with at most 256 colors a frame.
+    /// The format to write [default: what OUT ends in, or png for a folder]. WebP is written without loss,
+    /// JPEG with quality 95 and without transparency, GIF with at most 256 colors a frame.
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// Side of a tile in pixels of what goes through the model, 16 to 1024: smaller ones need less memory and
-    /// more time. Each is computed with as many pixels around it as the model looks at, at most 96, and is not
-    /// smaller than that.
+    /// more time. Each is computed with as many pixels around it as the model looks at, at most 96, and is
+    /// not smaller than that.
     #[arg(long, default_value_t = 256)]
     tile: usize,
     #[command(flatten)]

@@ -175,8 +175,8 @@ pub struct Avatar {
     pub embedding: Vec<f32>,
 }
 
-/// What guidance moves: coordinates `u [n, layers, width]` in units of their own spread, and how pictures come
-/// of them, differentiably.
+/// What guidance moves: coordinates `u [n, layers, width]` in units of their own spread, and how pictures
+/// come of them, differentiably.
 trait Coordinates {
     /// Coordinates to `latents [n, layers, width]`.
     fn latents(&self, u: Tensor<3>) -> Tensor<3>;

@@ -21,10 +21,10 @@ const LEAST_SUM: f64 = 0.05;
 
 /// `z`, and a class where there are several, to a picture.
 ///
-/// A latent is a row of `z` and behind it, where there are classes, how much of each it is, so that what moves
-/// latents moves between classes too. The embedding of that is shared by all layers; of `z` each block of a
-/// BigGAN sees a part of its own, and the first part makes the first map. A BigGAN-deep shows both as a whole
-/// to every layer.
+/// A latent is a row of `z` and behind it, where there are classes, how much of each it is, so that what
+/// moves latents moves between classes too. The embedding of that is shared by all layers; of `z` each block
+/// of a BigGAN sees a part of its own, and the first part makes the first map. A BigGAN-deep shows both as a
+/// whole to every layer.
 #[derive(Module, Debug)]
 pub struct Generator {
     /// `[classes, shared_dim]`, the embedding of each class; a network without classes has a single row.
@@ -204,7 +204,8 @@ impl Generator {
 /// How much of each class, `[n, classes]`, as shares of a whole.
 ///
 /// Mixtures, mappers and guidance may come to others, where nothing was ever trained: what is less than
-/// nothing counts as nothing, with the gradient of what was given, because one that was lost could not lead back.
+/// nothing counts as nothing, with the gradient of what was given, because one that was lost could not lead
+/// back.
 pub(super) fn shares(classes: Tensor<2>) -> Tensor<2> {
     let plain = classes.clone().without_autodiff();
     let excess = plain.clone() - plain.clamp_min(0.0);

@@ -45,7 +45,8 @@ fn orthonormal(matrix: Vec<f64>, rows: usize) -> Vec<f64> {
     transposed(&turned, [columns, rows])
 }
 
-/// The modified method of Gram and Schmidt. A row is done by one thread, so that their number changes nothing.
+/// The modified method of Gram and Schmidt. A row is done by one thread, so that their number changes
+/// nothing.
 fn with_orthonormal_rows(mut matrix: Vec<f64>, columns: usize) -> Vec<f64> {
     let mut left = &mut matrix[..];
     while left.len() >= columns && columns > 0 {

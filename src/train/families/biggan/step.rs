@@ -1,5 +1,5 @@
-//! One training step: the discriminator several times, the generator, the average. Every network computes with
-//! its weights divided by their largest singular values.
+//! One training step: the discriminator several times, the generator, the average. Every network computes
+//! with its weights divided by their largest singular values.
 
 use super::{
     BigGanSettings,

@@ -47,7 +47,7 @@ pub enum Event {
         /// The picture itself, 8 bits a channel.
         image: image::RgbaImage,
     },
-    /// An optimisation took a step.
+    /// An optimization took a step.
     Step {
         /// Steps taken.
         done: usize,
@@ -70,7 +70,7 @@ pub enum Error {
     /// The request contradicts the model or itself.
     #[error("{0}")]
     Request(String),
-    /// An optimisation diverged.
+    /// An optimization diverged.
     #[error("the loss is no longer a number after {step} steps: take a smaller learning rate")]
     NotFinite {
         /// Steps taken before.

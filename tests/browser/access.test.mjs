@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { drawn, guided, launch, newVisitor, openSite, visit } from "./harness.mjs";
+import { drawn, guided, launch, newVisitor, openSite, takeTime, visit } from "./harness.mjs";
 
 let browser, site, context, page;
 
@@ -177,6 +177,7 @@ test("the focus is never lost, whatever goes away under it", async () => {
   await page.getByLabel("Describe an avatar").fill("red hair");
   await page.getByText("More choices").click();
   await page.getByRole("radio", { name: /Better/ }).check();
+  await takeTime(page);
   await press("Draw");
   await page.getByText(/^Step \d+ of 200/).waitFor();
   await press("Stop");

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { changeScript, difference, guided, launch, newVisitor, openSite, pixels, visit } from "./harness.mjs";
+import { changeScript, difference, guided, launch, newVisitor, openSite, pixels, takeTime, visit } from "./harness.mjs";
 
 let browser, site, context, page;
 
@@ -193,6 +193,7 @@ test("a newer wish takes the place of one that is shared", async () => {
   const expected = await alone();
   onDevice({ hardwareConcurrency: 4 });
   await withAssistants(3);
+  await takeTime(page);
   await go(WISH.replace("normal", "better").replace("seed=7", "seed=8"));
   await page.getByText(/^Step \d+ of 200/).waitFor();
   await go(WISH);

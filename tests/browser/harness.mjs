@@ -185,6 +185,21 @@ export async function visit(context, url) {
   return page;
 }
 
+// Has every message of the page's workers take a moment longer, so that a job can be caught in its middle: that of a tiny
+// model is over in less than a second on a quick machine.
+export async function takeTime(page, ms = 25) {
+  for (const worker of page.workers()) {
+    await worker.evaluate((ms) => {
+      const post = self.postMessage.bind(self);
+      self.postMessage = (...message) => {
+        const end = performance.now() + ms;
+        while (performance.now() < end);
+        post(...message);
+      };
+    }, ms);
+  }
+}
+
 // Waits until the eight avatars of the page's present look hang on the wall.
 export async function drawn(page, timeout = 60_000) {
   await page.waitForFunction(

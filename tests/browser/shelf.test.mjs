@@ -50,6 +50,9 @@ const keep = async (place) => {
   await page.getByRole("dialog").getByText(/is kept/).waitFor();
   await page.keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "hidden" });
+  // Closing goes a step back, after which the browser scrolls to where that was.
+  await page.waitForFunction(() => !/open=/.test(location.hash));
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 };
 const names = () => page.locator(".shelf .mat:not(.removed) img").evaluateAll((all) => all.map(({ alt }) => alt));
 const said = () => page.locator(".shelf > p").textContent();

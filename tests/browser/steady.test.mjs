@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { drawn, guided, launch, newVisitor, openSite, visit } from "./harness.mjs";
+import { drawn, guided, launch, newVisitor, openSite, takeTime, visit } from "./harness.mjs";
 
 let browser, site, context, page;
 
@@ -68,6 +68,7 @@ for (const viewport of SIZES) {
     assert.ok(await inSight(page.locator("[role=status]")), "what came of it");
     assert.ok(await inSight(page.locator(".frame").first()), "an avatar");
     await choose("Better");
+    await takeTime(page);
     await ask("red hair");
     await page.getByText(/^Step \d+ of 200/).waitFor();
     assert.ok(await inSight(page.locator(".prompt .doing")), "what is done");
@@ -173,17 +174,17 @@ test("faces from before do not hang under a new caption", async () => {
 test("a guidance goes on while one of its avatars is looked at", async () => {
   await open();
   await drawn(page);
-  // Thirty steps may be over before they are seen.
   await choose("Better");
+  await takeTime(page);
   await ask("red hair");
   await page.getByText(/^Step \d+ of 200/).waitFor();
   await page.locator(".frame").first().click();
-  await page.getByRole("dialog").waitFor();
+  const dialog = page.getByRole("dialog");
+  await dialog.waitFor();
+  assert.match(await dialog.textContent(), /Still being drawn/);
   const enlarge = page.getByRole("button", { name: /^Enlarge to/ });
-  if (/Still being drawn/.test(await page.getByRole("dialog").textContent())) {
-    assert.equal(await enlarge.getAttribute("aria-disabled"), "true");
-    await enlarge.click({ force: true });
-  }
+  assert.equal(await enlarge.getAttribute("aria-disabled"), "true");
+  await enlarge.click({ force: true });
   await guided(page);
   assert.match(page.url(), /&drawn=.*&open=0$/, "it was not ended");
   await enlarge.click();

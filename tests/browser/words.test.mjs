@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { PNG } from "pngjs";
-import { difference, drawn, guided, guise, launch, newVisitor, openSite, pixels, visit } from "./harness.mjs";
+import { difference, drawn, guided, guise, launch, newVisitor, openSite, pixels, takeTime, visit } from "./harness.mjs";
 
 let browser, site, context, page;
 
@@ -150,6 +150,7 @@ test("refining shows its steps, ends better than it began, and can be stopped", 
   assert.ok(mean(numbers) > mean(drafts), `${numbers} after 30 steps, ${drafts} after none`);
 
   await choose("Better");
+  await takeTime(page);
   await ask("green hair");
   await page.getByText(/^Step \d+ of 200/).waitFor();
   await page.getByRole("button", { name: "Stop" }).click();

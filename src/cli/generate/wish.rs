@@ -62,7 +62,7 @@ pub(super) struct Wish {
     /// How far a picture is from the wish [default: cosine, or spherical of a VQGAN].
     #[arg(long, value_parser = named::<Loss>(&["cosine", "spherical", "l2", "l1"]))]
     loss: Option<Loss>,
-    /// What is optimised: the generator's input, one w for all layers, the same where all directions are as
+    /// What is optimized: the generator's input, one w for all layers, the same where all directions are as
     /// likely, or a w for each layer [default: whitened].
     #[arg(long, value_parser = named::<Space>(&["z", "w", "whitened", "w+"]))]
     pub(super) space: Option<Space>,

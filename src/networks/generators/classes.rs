@@ -84,6 +84,60 @@ impl Class {
     }
 }
 
+/// The classes of a network, and which of them it draws.
+#[derive(Debug, Clone)]
+pub struct ClassChoice {
+    /// How many pictures of each class the dataset has; none where there are no classes.
+    pub pictures: Vec<u64>,
+    /// All latents are drawn as this class.
+    pub class: Option<usize>,
+}
+
+impl ClassChoice {
+    /// Each of `classes` as often as the dataset has it.
+    pub fn new(classes: &[Class]) -> Self {
+        Self {
+            pictures: classes.iter().map(|class| class.pictures).collect(),
+            class: None,
+        }
+    }
+
+    /// How many classes there are.
+    pub fn count(&self) -> usize {
+        self.pictures.len()
+    }
+
+    /// Draws this class only from now on, or all of them where it is none.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such class.
+    pub fn choose(&mut self, class: Option<usize>) {
+        let count = self.count();
+        assert!(
+            class.is_none_or(|class| class < count),
+            "{class:?} of {count} classes"
+        );
+        self.class = class;
+    }
+
+    /// Whether the length of each `z` chooses its class.
+    pub fn length_chooses(&self) -> bool {
+        self.count() > 0 && self.class.is_none()
+    }
+
+    /// A row for each of `z [n, z_dim]`, one at the class that it is drawn as and zero elsewhere; none where
+    /// there are no classes.
+    pub fn rows(&self, z: &Tensor<2>) -> Option<Tensor<2>> {
+        let ([n, z_dim], count) = (z.dims(), self.count());
+        Some(match self.class {
+            _ if count == 0 => return None,
+            Some(class) => one_hot(&vec![class; n], count, &z.device()),
+            None => LengthBounds::new(self.pictures.iter().copied(), z_dim).classes(z.clone()),
+        })
+    }
+}
+
 /// A row for each picture that is one at its class and zero elsewhere, `[n, count]`.
 ///
 /// # Panics

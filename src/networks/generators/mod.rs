@@ -11,7 +11,7 @@ mod latents;
 pub mod stylegan2;
 pub mod vqgan;
 
-pub use classes::{Class, LengthBounds, one_hot};
+pub use classes::{Class, ClassChoice, LengthBounds, one_hot};
 pub use latents::LatentDistribution;
 
 use super::{NetworkConfig, layers::ConfigError};

@@ -134,8 +134,8 @@ impl GroupNorm {
     }
 }
 
-/// `x [n, channels, h, w]` normalized by its own mean and variance, which replace the part `momentum` of their
-/// `averages`, then scaled and shifted channel by channel.
+/// `x [n, channels, h, w]` normalized by its own mean and variance, which replace the part `momentum` of
+/// their `averages`, then scaled and shifted channel by channel.
 ///
 /// # Panics
 /// When a channel has fewer than two numbers, which have no variance.

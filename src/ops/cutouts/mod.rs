@@ -1,4 +1,4 @@
-//! Cutouts: many slightly different views of a picture, so that an optimised picture has to please an image
+//! Cutouts: many slightly different views of a picture, so that an optimized picture has to please an image
 //! encoder in all of them (Crowson et al., "VQGAN-CLIP", 2022, section 3.2). Not ADA's `cutout`, which
 //! erases.
 //!
@@ -164,7 +164,7 @@ impl View {
                 length: -columns.length,
             };
         }
-        // Grey stays grey; saturation moves colors away from it.
+        // Gray stays gray; saturation moves colors away from it.
         let color = [0, 1, 2].map(|to| {
             [0, 1, 2].map(|from| {
                 let own = if to == from { saturation } else { 0.0 };

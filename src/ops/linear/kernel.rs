@@ -244,7 +244,7 @@ mod tests {
                 let mut y = vec![MaybeUninit::new(f32::NAN); rows * outputs];
                 product(isa, &p, &x, &weight, &mut y);
                 for (i, (y, expected)) in y.iter().zip(&expected).enumerate() {
-                    // SAFETY: it was initialised above.
+                    // SAFETY: it was initialized above.
                     let error = (f64::from(unsafe { y.assume_init() }) - expected).abs() / largest;
                     // Sums of a few hundred products lose a few units in the last place.
                     assert!(error < 3e-6, "{p:?} at {i}, {isa:?}: error {error:e}");

@@ -34,7 +34,7 @@ pub(crate) fn resample(isa: Isa, p: &Resample, planes: usize, x: &[f32], y: &mut
     let y = Shared(y.as_mut_ptr().cast());
     for_each(planes.div_ceil(per_task), |task| {
         scratch(shape.len(), |canvas| {
-            // SAFETY: the scratch memory is at least this long, and initialised.
+            // SAFETY: the scratch memory is at least this long, and initialized.
             let canvas = unsafe { core::slice::from_raw_parts_mut(canvas, shape.len()) };
             canvas.fill(0.0);
             for index in task * per_task..((task + 1) * per_task).min(planes) {

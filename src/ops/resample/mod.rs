@@ -7,7 +7,7 @@ mod kernel;
 use backend::ResampleBackend;
 use burn::{backend::Dispatch, tensor::Tensor};
 
-/// The one-dimensional `resample_filter`, normalised to a sum of one.
+/// The one-dimensional `resample_filter`, normalized to a sum of one.
 pub(super) const RESAMPLE_FILTER: [f32; 4] = [0.125, 0.375, 0.375, 0.125];
 
 /// What happens to the rate of the samples.

@@ -1,4 +1,4 @@
-//! Adam for the one tensor that is optimised.
+//! Adam for the one tensor that is optimized.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};

@@ -36,7 +36,7 @@ pub struct CodeRequest {
     pub size: [usize; 2],
     /// Where they begin.
     pub start: CodeStart,
-    /// How the grids are optimised. Space and truncation mean nothing to codes, and crops may be as small as
+    /// How the grids are optimized. Space and truncation mean nothing to codes, and crops may be as small as
     /// the pictures that the encoder takes.
     pub guidance: GuideSettings,
 }
@@ -137,7 +137,7 @@ impl Coordinates for Grid<'_> {
     }
 }
 
-/// Draws pictures for `targets` by optimising the codes of `network`, and tells it as [`guide`](super::guide)
+/// Draws pictures for `targets` by optimizing the codes of `network`, and tells it as [`guide`](super::guide)
 /// does. Latents of the result are `[places codebook_dim]`, row by row.
 ///
 /// # Errors

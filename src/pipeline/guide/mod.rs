@@ -1,4 +1,4 @@
-//! Guidance: the latents of avatars are optimised until an image encoder finds the pictures close to the
+//! Guidance: the latents of avatars are optimized until an image encoder finds the pictures close to the
 //! targets (Patashnik et al., "StyleCLIP", 2021, section 4, for the latents of StyleGAN2 and pictures of any
 //! CLIP), and so are grids of codes (Crowson et al., "VQGAN-CLIP", 2022).
 
@@ -39,7 +39,7 @@ use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 use space::Spaced;
 
-/// How latents are optimised.
+/// How latents are optimized.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GuideSettings {
@@ -52,7 +52,7 @@ pub struct GuideSettings {
     pub learning_rate: f64,
     /// Which rule turns gradients into steps.
     pub optimizer: Optimizer,
-    /// What is optimised.
+    /// What is optimized.
     pub space: Space,
     /// Truncation of the mapping, in the space z only.
     pub truncation_psi: f32,
@@ -130,7 +130,7 @@ impl GuideSettings {
         Err(Error::Request(reason))
     }
 
-    /// Whether avatars that are optimised in parts are those that are optimised together: the loss is a sum
+    /// Whether avatars that are optimized in parts are those that are optimized together: the loss is a sum
     /// over avatars and Adam works number by number, so that all they would share are the random numbers of
     /// noise and cutouts. Sums of other lengths may be rounded differently.
     pub fn is_separable(&self) -> bool {
@@ -202,7 +202,7 @@ trait Coordinates {
 /// # Errors
 ///
 /// [`Error::Request`] when settings, start and networks do not go together, [`Error::Cancelled`] before the
-/// next step once `cancel` was used, [`Error::NotFinite`] when the optimisation diverges, [`Error::Device`]
+/// next step once `cancel` was used, [`Error::NotFinite`] when the optimization diverges, [`Error::Device`]
 /// when the device fails.
 pub async fn guide<E: ImageEncoder + ?Sized>(
     generator: &dyn Generate,

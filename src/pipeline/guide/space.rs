@@ -1,4 +1,4 @@
-//! The spaces that latents are optimised in, in coordinates of their own scale.
+//! The spaces that latents are optimized in, in coordinates of their own scale.
 
 use super::{Coordinates, Density, GuideSettings, read};
 use crate::{

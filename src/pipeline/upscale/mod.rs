@@ -70,7 +70,7 @@ pub type Pixels<D> = ImageBuffer<<D as Depth>::Rgba, Vec<D>>;
 /// Emits [`Event::Progress`] in tiles, and awaits `emit`: on a single thread that is when a request to
 /// cancel can arrive. Colors go through the network; alpha, if there is any, is enlarged
 /// by Lanczos' filter, which leaves wholly opaque and wholly transparent regions exactly so. The network,
-/// given alpha as a grey picture, would not.
+/// given alpha as a gray picture, would not.
 ///
 /// # Errors
 ///

@@ -4,6 +4,7 @@
 use super::{
     address::site_address,
     models::megabytes,
+    shelf::counted,
     storage::{self, Item},
     studio::Studio,
 };
@@ -168,21 +169,17 @@ pub fn Kept(studio: Studio) -> impl IntoView {
     let has_avatars = Memo::new(move |_| shelf.count() > 0);
     let with_avatars = RwSignal::new(false);
     let line = move || {
-        let avatars = match shelf.count() {
-            0 => None,
-            1 => Some("1 avatar of yours".to_string()),
-            count => Some(format!("{count} avatars of yours")),
-        };
+        let count = shelf.count();
+        let avatars = (count > 0).then(|| format!("{} of yours", counted(count)));
         match (bytes(), offline.has_page.get(), avatars) {
             (0, _, None) => "Nothing is kept on this device.".to_string(),
             (0, _, Some(avatars)) => format!("Kept on this device: {avatars}."),
             (bytes, has_page, avatars) => {
-                let avatars = avatars.map(|avatars| format!(" and {avatars}"));
+                let avatars = avatars.map_or(String::new(), |avatars| format!(" and {avatars}"));
                 let so_that = match has_page {
                     true => ", so that this page works without a network as well",
                     false => "",
                 };
-                let avatars = avatars.unwrap_or_default();
                 format!("{}{avatars} are kept on this device{so_that}.", megabytes(bytes))
             }
         }

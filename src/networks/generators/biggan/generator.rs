@@ -5,7 +5,7 @@ use super::{
     blocks::{Attention, GeneratorBlock, convolve, wide},
 };
 use crate::networks::{
-    generators::{Generate, LengthBounds, latents::truncated, one_hot},
+    generators::{ClassChoice, Generate, latents::truncated, one_hot},
     layers::{BatchNorm, Convolution, Linear, lazy_normal},
 };
 use burn::{
@@ -45,10 +45,8 @@ pub struct Generator {
     base: usize,
     /// The number of blocks in front of the attention.
     attended: usize,
-    /// How many pictures of each class the dataset has.
-    pictures: Vec<u64>,
-    /// All latents are drawn as this class.
-    class: Option<usize>,
+    #[module(skip)]
+    classes: ClassChoice,
     deep: bool,
 }
 
@@ -80,8 +78,7 @@ impl Generator {
             z_dim: config.z_dim,
             base,
             attended: attention.map_or(0, |block| block + 1),
-            pictures: config.classes.iter().map(|class| class.pictures).collect(),
-            class: None,
+            classes: ClassChoice::new(&config.classes),
             deep: config.deep,
         }
     }
@@ -93,12 +90,7 @@ impl Generator {
     /// When it has no such class.
     #[must_use]
     pub fn of_class(mut self, class: Option<usize>) -> Self {
-        let count = self.pictures.len();
-        assert!(
-            class.is_none_or(|class| class < count),
-            "{class:?} of {count} classes"
-        );
-        self.class = class;
+        self.classes.choose(class);
         self
     }
 
@@ -111,9 +103,9 @@ impl Generator {
     pub fn latents(&self, z: Tensor<2>, classes: Option<Tensor<2>>) -> Tensor<2> {
         assert_eq!(
             classes.is_none(),
-            self.pictures.is_empty(),
+            self.classes.count() == 0,
             "a network of {} classes",
-            self.pictures.len()
+            self.classes.count()
         );
         match classes {
             Some(classes) => Tensor::cat(vec![z, classes], 1),
@@ -156,7 +148,7 @@ impl Generator {
     fn begin(&self, latents: Tensor<2>) -> (Tensor<4>, Vec<Tensor<2>>) {
         let ([n, _], shared) = (latents.dims(), self.shared.val());
         let z = latents.clone().narrow(1, 0, self.z_dim);
-        let embedded = match self.pictures.len() {
+        let embedded = match self.classes.count() {
             0 => shared.repeat_dim(0, n),
             count => shares(latents.narrow(1, self.z_dim, count)).matmul(shared),
         };
@@ -186,19 +178,6 @@ impl Generator {
     fn picture(&self, x: Tensor<4>) -> Tensor<4> {
         tanh(convolve(&self.to_rgb, relu(x)))
     }
-
-    /// A row for each of `z [n, z_dim]`, one at the class that it is drawn as and zero elsewhere.
-    ///
-    /// Every class was trained with latents of every length, so those that the length of a latent chooses for
-    /// it are among them.
-    fn classes(&self, z: &Tensor<2>) -> Option<Tensor<2>> {
-        let ([n, z_dim], count) = (z.dims(), self.pictures.len());
-        Some(match self.class {
-            _ if count == 0 => return None,
-            Some(class) => one_hot(&vec![class; n], count, &z.device()),
-            None => LengthBounds::new(self.pictures.iter().copied(), z_dim).classes(z.clone()),
-        })
-    }
 }
 
 /// How much of each class, `[n, classes]`, as shares of a whole.
@@ -222,7 +201,7 @@ impl Generate for Generator {
     }
 
     fn latent_shape(&self) -> [usize; 2] {
-        [1, self.z_dim + self.pictures.len()]
+        [1, self.z_dim + self.classes.count()]
     }
 
     fn resolution(&self) -> usize {
@@ -232,15 +211,20 @@ impl Generate for Generator {
 
     /// A `z` of zeros, of the class, or of all as often as the dataset has them.
     fn latent_center(&self) -> Tensor<1> {
-        let (device, count) = (self.shared.val().device(), self.pictures.len());
+        let (device, count) = (self.shared.val().device(), self.classes.count());
         let z = Tensor::zeros([1, self.z_dim], &device);
-        let total: f64 = self.pictures.iter().map(|&pictures| pictures as f64).sum();
+        let total: f64 = self
+            .classes
+            .pictures
+            .iter()
+            .map(|&pictures| pictures as f64)
+            .sum();
         let share = |&pictures: &u64| (pictures as f64 / total) as f32;
-        let classes = match self.class {
+        let classes = match self.classes.class {
             _ if count == 0 => None,
             Some(class) => Some(one_hot(&[class], count, &device)),
             None => {
-                let shares: Vec<f32> = self.pictures.iter().map(share).collect();
+                let shares: Vec<f32> = self.classes.pictures.iter().map(share).collect();
                 Some(Tensor::from_data(TensorData::new(shares, [1, count]), &device))
             }
         };
@@ -250,7 +234,9 @@ impl Generate for Generator {
     /// A `truncation_psi` below one draws `z` from the truncated normal distribution that has so much of the
     /// normal one; the class stays what it is.
     fn latents_from_z(&self, z: Tensor<2>, truncation_psi: f32) -> Tensor<3> {
-        let classes = self.classes(&z);
+        // Every class was trained with latents of every length, so those whose length chooses it are among
+        // them.
+        let classes = self.classes.rows(&z);
         self.latents(truncated(z, truncation_psi), classes)
             .unsqueeze_dim(1)
     }
@@ -260,7 +246,7 @@ impl Generate for Generator {
     }
 
     fn length_chooses(&self) -> bool {
-        !self.pictures.is_empty() && self.class.is_none()
+        self.classes.length_chooses()
     }
 
     /// The map of a block, the way around it, and what its pixels look at each other with.

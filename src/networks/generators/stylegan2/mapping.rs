@@ -5,10 +5,7 @@ use super::{
     conditioning::{embedding, unit_second_moment},
     layers::EqualizedLinear,
 };
-use crate::networks::{
-    generators::{LengthBounds, one_hot},
-    layers::buffer,
-};
+use crate::networks::{generators::ClassChoice, layers::buffer};
 use burn::{
     module::{Module, Param},
     tensor::{Device, Tensor},
@@ -27,10 +24,8 @@ pub struct MappingNetwork {
     /// `[classes, w_dim]`, the same of each class. The average of all is an avatar between the classes, so
     /// that truncation toward it would make a class less like itself: Sauer et al., "StyleGAN-XL" (2022).
     pub class_w_avg: Option<Param<Tensor<2>>>,
-    /// How many pictures of each class the dataset has.
-    pictures: Vec<u64>,
-    /// All latents are drawn as this class.
-    class: Option<usize>,
+    #[module(skip)]
+    classes: ClassChoice,
     num_ws: usize,
 }
 
@@ -58,8 +53,7 @@ impl MappingNetwork {
             embed,
             layers,
             w_avg,
-            pictures: config.classes.iter().map(|class| class.pictures).collect(),
-            class: None,
+            classes: ClassChoice::new(&config.classes),
             num_ws: config.num_ws(),
         }
     }
@@ -77,28 +71,13 @@ impl MappingNetwork {
     /// When it has no such class.
     #[must_use]
     pub fn of_class(mut self, class: Option<usize>) -> Self {
-        let count = self.pictures.len();
-        assert!(
-            class.is_none_or(|class| class < count),
-            "{class:?} of {count} classes"
-        );
-        self.class = class;
+        self.classes.choose(class);
         self
     }
 
     /// Whether the length of each `z` chooses its class.
     pub fn length_chooses(&self) -> bool {
-        self.embed.is_some() && self.class.is_none()
-    }
-
-    /// A row for each of `z [n, z_dim]`, one at the class that it is drawn as and zero elsewhere.
-    fn classes(&self, z: &Tensor<2>) -> Option<Tensor<2>> {
-        let ([n, z_dim], count) = (z.dims(), self.pictures.len());
-        self.embed.as_ref()?;
-        Some(match self.class {
-            Some(class) => one_hot(&vec![class; n], count, &z.device()),
-            None => LengthBounds::new(self.pictures.iter().copied(), z_dim).classes(z.clone()),
-        })
+        self.classes.length_chooses()
     }
 
     /// `z [n, z_dim] -> w [n, w_dim]` before truncation, of `classes [n, classes]`, each row one at its class
@@ -128,7 +107,7 @@ impl MappingNetwork {
     ///
     /// A `truncation_psi` of one leaves `w` alone; toward zero, pictures become alike and typical.
     pub fn forward(&self, z: Tensor<2>, truncation_psi: f32) -> Tensor<3> {
-        let classes = self.classes(&z);
+        let classes = self.classes.rows(&z);
         let w = self.w_from_z(z, classes.clone());
         let w = if truncation_psi == 1.0 {
             w
@@ -144,7 +123,7 @@ impl MappingNetwork {
 
     /// The average of what it draws, `[w_dim]`: of its class, or of all.
     pub fn center(&self) -> Tensor<1> {
-        match (&self.class_w_avg, self.class) {
+        match (&self.class_w_avg, self.classes.class) {
             (Some(averages), Some(class)) => averages.val().narrow(0, class, 1).squeeze_dim(0),
             _ => self.w_avg.val(),
         }

@@ -1,4 +1,4 @@
-//! The spaces that latents are optimised in.
+//! The spaces that latents are optimized in.
 
 use super::*;
 

@@ -91,7 +91,7 @@ fn off_diagonal(matrix: Tensor<2>) -> Tensor<1> {
         let others = -Tensor::<2>::eye(rows, &matrix.device()) + 1.0;
         return (products * others).square().sum();
     }
-    // |W W^T| is |W^T W|, which is smaller where there are many rows; each row's product with itself is in it.
+    // |W W^T| is |W^T W|, which is smaller where there are many rows. It has each row's product with itself.
     let lengths = matrix.clone().square().sum_dim(1);
     let all = matrix.clone().transpose().matmul(matrix).square().sum();
     all - lengths.square().sum()

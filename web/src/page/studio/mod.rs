@@ -63,7 +63,7 @@ pub struct Studio {
     job: RwSignal<JobId>,
     /// The number of the newest job that draws the wall.
     wall: RwSignal<JobId>,
-    /// Whether the visitor came without a look of their own, so that the model's favourite variety counts.
+    /// Whether the visitor came without a look of their own, so that the model's favorite variety counts.
     follows_model: RwSignal<bool>,
     wish: RwSignal<DeviceWish>,
     /// The folder of the bundle that the engine was told to open last.

@@ -37,7 +37,7 @@ fn pointwise(case: &Case) -> Pointwise {
 pub(super) fn filled(len: usize, fill: impl FnOnce(&mut [MaybeUninit<f32>])) -> Vec<f32> {
     let mut out = vec![MaybeUninit::new(f32::NAN); len];
     fill(&mut out);
-    // SAFETY: the memory was initialised above.
+    // SAFETY: the memory was initialized above.
     out.into_iter()
         .map(|value| unsafe { value.assume_init() })
         .collect()

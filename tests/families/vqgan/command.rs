@@ -1,6 +1,7 @@
 //! `guise train vqgan`, `guise import vqgan` and what follows, as their user runs them: a small network on a
 //! tiny dataset.
 
+use crate::command::{dataset, fails, path, stats, succeeds, trained};
 use burn::tensor::Device;
 use futures::executor::block_on;
 use guise::{
@@ -11,68 +12,14 @@ use serde_json::Value;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 const FIXTURES: &str = "tests/fixtures/vqgan";
 
-/// What was printed, and whether it worked.
-pub(crate) fn guise(args: &[&str]) -> (bool, String) {
-    let run = Command::new(env!("CARGO_BIN_EXE_guise"))
-        .args(args)
-        .output()
-        .unwrap();
-    let said = String::from_utf8([run.stdout, run.stderr].concat()).unwrap();
-    assert!(!said.contains("panicked"), "guise {args:?}:\n{said}");
-    (run.status.success(), said)
-}
-
-#[track_caller]
-pub(crate) fn succeeds(args: &[&str]) -> String {
-    let (success, said) = guise(args);
-    assert!(success, "guise {args:?}:\n{said}");
-    said
-}
-
-#[track_caller]
-pub(crate) fn fails(args: &[&str], expected: &str) {
-    let (success, said) = guise(args);
-    assert!(
-        !success && said.contains(expected),
-        "guise {args:?}, expected {expected:?}:\n{said}"
-    );
-}
-
-pub(crate) fn path(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-/// Twelve pictures of two colors each, in the dataset layout.
-pub(crate) fn dataset(dir: &Path, side: u32) -> PathBuf {
-    let art = dir.join("art");
-    fs::create_dir_all(&art).unwrap();
-    for i in 0..12u8 {
-        let picture = image::RgbImage::from_fn(side, side, |x, y| match (x + y) % 7 < 3 {
-            true => image::Rgb([i * 20, 255 - i * 10, 40]),
-            false => image::Rgb([200, i * 12, 90 + i]),
-        });
-        picture.save(art.join(format!("{i}.png"))).unwrap();
-    }
-    let data = dir.join("data");
-    let side = side.to_string();
-    succeeds(&["prepare", path(&art), "--out", path(&data), "--resolution", &side]);
-    data
-}
-
 /// A run of so many kimg in a folder of its own, four pictures in a step.
-pub(crate) fn trained(data: &Path, out: &Path, kimg: &str, more: &[&str]) -> PathBuf {
-    let place = ["train", "vqgan", "--data", path(data), "--out", path(out)];
+pub(crate) fn small(data: &Path, out: &Path, kimg: &str, more: &[&str]) -> PathBuf {
     let sizes = ["--kimg", kimg, "--batch-size", "4", "--codebook-size", "32"];
-    succeeds(&[&place[..], &sizes, more].concat());
-    let mut runs = fs::read_dir(out).unwrap().map(|entry| entry.unwrap().path());
-    let run = runs.next().unwrap();
-    assert_eq!(runs.next(), None);
-    run
+    trained("vqgan", data, out, &[&sizes[..], more].concat())
 }
 
 fn weights(run: &Path) -> Tensors {
@@ -80,16 +27,6 @@ fn weights(run: &Path) -> Tensors {
     let snapshot = run.find_snapshot(Which::Latest).unwrap();
     let network = run.load_snapshot(&snapshot, &Device::flex()).unwrap();
     block_on(collect(&network)).unwrap()
-}
-
-/// The statistics' last line without the times, which are never the same.
-fn last_stats(run: &Path) -> Value {
-    let text = fs::read_to_string(run.join("stats.jsonl")).unwrap();
-    let mut tick: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
-    tick.as_object_mut()
-        .unwrap()
-        .retain(|name, _| !name.contains("secs"));
-    tick
 }
 
 #[test]
@@ -102,15 +39,15 @@ fn a_run_that_was_stopped_ends_as_the_one_that_was_not() {
         let mut more = vec!["--disc-start", start];
         more.extend(ema.then_some("--codebook-ema"));
         let out = |name: &str| dir.path().join(format!("{name}{number}"));
-        let whole = trained(&data, &out("whole"), "0.02", &more);
-        let stopped = trained(&data, &out("stopped"), "0.008", &more);
+        let whole = small(&data, &out("whole"), "0.02", &more);
+        let stopped = small(&data, &out("stopped"), "0.008", &more);
         let half = weights(&stopped);
         let said = succeeds(&["train", "--resume", path(&stopped), "--kimg", "0.02"]);
         assert!(said.contains("fixed random convolutions"), "{said}");
         let ended = weights(&stopped);
         assert!(ended == weights(&whole), "{more:?}");
         assert!(ended != half);
-        let stats = last_stats(&whole);
+        let stats = stats(&whole).pop().unwrap();
         for field in [
             "reconstruction_loss",
             "perceptual_loss",
@@ -136,7 +73,7 @@ fn a_run_that_was_stopped_ends_as_the_one_that_was_not() {
 fn reconstructions_are_measured_and_shown() {
     let dir = tempfile::tempdir().unwrap();
     let data = dataset(dir.path(), 16);
-    let run = trained(&data, &dir.path().join("runs"), "0.08", &[]);
+    let run = small(&data, &dir.path().join("runs"), "0.08", &[]);
     let imported = dir.path().join("vqgan.safetensors");
     let said = succeeds(&[
         "import",
@@ -290,7 +227,7 @@ fn what_does_not_fit_is_refused_in_words() {
     // A start that fails leaves nothing behind.
     assert_eq!(fs::read_dir(&runs).map_or(0, |entries| entries.count()), 0);
 
-    let run = trained(&data, &runs, "0.004", &[]);
+    let run = small(&data, &runs, "0.004", &[]);
     let evaluate = |model: &Path, expected: &str| {
         let model = ["evaluate", "reconstructions", "--model", path(model)];
         fails(&[&model[..], &["--data", path(&data)]].concat(), expected);

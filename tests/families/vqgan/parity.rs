@@ -5,10 +5,8 @@
 //! value of the tensor, or of 0.001 where that is more: keys have biases whose gradient is zero. Differences
 //! of 1e-5 were seen.
 
-use burn::{
-    module::{Module, ModuleVisitor, Param},
-    tensor::{Device, Gradients, Int, Tensor, TensorData, activation::log_softmax},
-};
+use crate::reference::Fixture;
+use burn::tensor::{Device, Int, Tensor, TensorData, activation::log_softmax};
 use guise::{
     networks::{
         NetworkConfig,
@@ -18,11 +16,11 @@ use guise::{
         },
     },
     train::hinge_discriminator_loss,
-    weights::{Tensors, apply, foreign::VqGanModel},
+    weights::{apply, foreign::VqGanModel},
 };
-use safetensors::SafeTensors;
 
-const TOLERANCE: f32 = 1e-4;
+/// Keys have biases whose gradient is zero.
+const LEAST: f32 = 1e-3;
 const FOLDER: &str = "tests/fixtures/vqgan";
 
 pub(crate) fn bytes(name: &str) -> Vec<u8> {
@@ -42,109 +40,26 @@ pub(crate) fn diffusers() -> VqGanModel {
     VqGanModel::from_diffusers(&weights, &json, "MIT".into(), "a test".into(), &Device::flex()).unwrap()
 }
 
-struct Fixture(Tensors);
-
-impl Fixture {
-    fn load(name: &str) -> Self {
-        let bytes = bytes(name);
-        let file = SafeTensors::deserialize(&bytes).unwrap();
-        let tensors = file.tensors().into_iter().map(|(name, view)| {
-            let values = view
-                .data()
-                .as_chunks()
-                .0
-                .iter()
-                .map(|four| f32::from_le_bytes(*four));
-            (name, TensorData::new(values.collect(), view.shape().to_vec()))
-        });
-        Self(tensors.collect())
-    }
-
-    fn tensor<const D: usize>(&self, name: &str, device: &Device) -> Tensor<D> {
-        Tensor::from_data(self.0[name].clone(), device)
-    }
-
-    fn assert_close(&self, name: &str, actual: &TensorData) {
-        let values = |data: &TensorData| data.iter::<f32>().collect::<Vec<_>>();
-        let (expected, actual) = (values(&self.0[name]), values(actual));
-        assert_eq!(expected.len(), actual.len(), "{name}");
-        let largest = expected
-            .iter()
-            .fold(1e-3f32, |largest, value| largest.max(value.abs()));
-        let pairs = expected.iter().zip(&actual);
-        let difference = pairs.fold(0f32, |worst, (expected, actual)| {
-            worst.max((expected - actual).abs())
-        });
-        assert!(
-            difference <= TOLERANCE * largest && actual.iter().all(|value| value.is_finite()),
-            "{name}: off by {difference} where the largest value is {largest}"
-        );
-    }
-
-    fn assert_indices(&self, actual: Tensor<3, Int>) {
-        let actual: Vec<f32> = actual.into_data().iter::<f32>().collect();
-        let expected: Vec<f32> = self.0["indices"].iter::<f32>().collect();
-        assert_eq!(expected, actual);
-        let mut used = expected;
-        used.sort_by(f32::total_cmp);
-        used.dedup();
-        assert!(used.len() > 3, "{} codes are a poor test", used.len());
-    }
-
-    /// Compares the gradient of every parameter of `module` with `grad.<prefix><name>`.
-    fn assert_gradients<M: Module>(&self, prefix: &str, module: &M, gradients: &Gradients) {
-        let mut seen = Seen {
-            path: vec![],
-            found: Tensors::new(),
-            gradients,
-        };
-        module.visit(&mut seen);
-        let prefix = format!("grad.{prefix}");
-        let expected = self.0.keys().filter_map(|name| name.strip_prefix(&prefix));
-        let expected: Vec<&str> = expected
-            .filter(|name| !prefix.ends_with("grad.") || !name.starts_with("d."))
-            .collect();
-        assert!(expected.len() > 5);
-        assert!(seen.found.keys().eq(expected), "{:?}", seen.found.keys());
-        for (name, gradient) in &seen.found {
-            self.assert_close(&format!("{prefix}{name}"), gradient);
-        }
-    }
-}
-
-/// The gradients of a module's parameters.
-struct Seen<'a> {
-    path: Vec<String>,
-    found: Tensors,
-    gradients: &'a Gradients,
-}
-
-impl ModuleVisitor for Seen<'_> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.into());
-    }
-
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(gradient) = param.val().grad(self.gradients) {
-            self.found.insert(self.path.join("."), gradient.into_data());
-        }
-    }
+fn assert_indices(fixture: &Fixture, actual: Tensor<3, Int>) {
+    let actual: Vec<f32> = actual.into_data().iter::<f32>().collect();
+    let expected: Vec<f32> = fixture.tensors["indices"].iter::<f32>().collect();
+    assert_eq!(expected, actual);
+    let mut used = expected;
+    used.sort_by(f32::total_cmp);
+    used.dedup();
+    assert!(used.len() > 3, "{} codes are a poor test", used.len());
 }
 
 /// Pictures that are not square, so that rows and columns cannot be taken for each other.
 #[test]
 fn codes_pictures_and_gradients_are_those_of_diffusers() {
-    let (fixture, device) = (Fixture::load("diffusers.safetensors"), Device::flex().autodiff());
+    let (fixture, device) = (Fixture::load("vqgan/diffusers", LEAST), Device::flex().autodiff());
     let model = diffusers();
     let network: VqGan = apply(model.config.init(&device), &model.tensors).unwrap();
     let z_e = network.encode(fixture.tensor("images", &device));
     fixture.assert_close("z_e", &z_e.to_data());
     let quantized = network.quantize(z_e);
-    fixture.assert_indices(quantized.indices.clone());
+    assert_indices(&fixture, quantized.indices.clone());
     fixture.assert_close("codebook_loss", &quantized.codebook_loss.to_data());
     fixture.assert_close("commitment_loss", &quantized.commitment_loss.to_data());
     let pictures = network.decode(quantized.z_q);
@@ -158,29 +73,29 @@ fn codes_pictures_and_gradients_are_those_of_diffusers() {
     let plain = model.network(&Device::flex()).unwrap();
     let images = fixture.tensor("images", &Device::flex());
     let codes = plain.codes(images);
-    fixture.assert_indices(codes.clone());
+    assert_indices(&fixture, codes.clone());
     fixture.assert_close("pictures", &plain.decode_codes(codes).into_data());
 }
 
 #[test]
 fn codes_and_pictures_are_those_of_the_authors() {
-    let (fixture, device) = (Fixture::load("taming.safetensors"), Device::flex());
+    let (fixture, device) = (Fixture::load("vqgan/taming", LEAST), Device::flex());
     let network = taming().network(&device).unwrap();
     let images = fixture.tensor("images", &device);
-    fixture.assert_indices(network.codes(images.clone()));
+    assert_indices(&fixture, network.codes(images.clone()));
     fixture.assert_close("pictures", &network.reconstruct(images).into_data());
 }
 
 #[test]
 fn the_discriminator_is_that_of_the_authors() {
-    let (fixture, device) = (Fixture::load("diffusers.safetensors"), Device::flex().autodiff());
+    let (fixture, device) = (Fixture::load("vqgan/diffusers", LEAST), Device::flex().autodiff());
     let config = PatchConfig {
         img_channels: 3,
         ndf: 4,
         layers: 2,
     };
     let weights = fixture
-        .0
+        .tensors
         .iter()
         .filter_map(|(name, data)| Some((name.strip_prefix("d.")?.to_owned(), data.clone())));
     let mut discriminator = apply(config.init(&device), &weights.collect()).unwrap();
@@ -195,7 +110,7 @@ fn the_discriminator_is_that_of_the_authors() {
 
 #[test]
 fn logits_of_the_transformer_and_their_gradients_are_those_of_pytorch() {
-    let (fixture, device) = (Fixture::load("prior.safetensors"), Device::flex().autodiff());
+    let (fixture, device) = (Fixture::load("vqgan/prior", LEAST), Device::flex().autodiff());
     let class = |name: &str| Class {
         name: name.into(),
         pictures: 1,
@@ -209,12 +124,13 @@ fn logits_of_the_transformer_and_their_gradients_are_those_of_pytorch() {
         heads: 3,
     };
     config.validate().unwrap();
-    let weights = fixture.0.iter().filter_map(|(name, data)| {
+    let weights = fixture.tensors.iter().filter_map(|(name, data)| {
         let name = name.strip_prefix("weights.")?;
         Some((name.to_owned(), data.clone()))
     });
     let prior = apply(config.init(&device), &weights.collect()).unwrap();
-    let [classes, codes] = ["classes", "codes"].map(|name| fixture.0[name].iter::<i64>().collect::<Vec<_>>());
+    let [classes, codes] =
+        ["classes", "codes"].map(|name| fixture.tensors[name].iter::<i64>().collect::<Vec<_>>());
     let numbers: Vec<u16> = codes.iter().map(|&code| code as u16).collect();
     let of_pictures: Vec<usize> = classes.iter().map(|&class| class as usize).collect();
     let logits = prior.forward(&of_pictures, &numbers);

@@ -1,122 +1,29 @@
 //! `guise train dcgan`, its kin, and what follows, as its user runs them: tiny networks on a tiny dataset.
 
+use crate::command::{dataset, fails, path, stats, succeeds, trained, weights};
 use burn::{module::Module, tensor::Device};
 use futures::executor::block_on;
 use guise::{
-    train::{
-        GeneratorRun, Which,
-        dcgan::{DcganRun, DcganState},
-    },
+    train::dcgan::{DcganRun, DcganState},
     weights::{Tensors, collect},
 };
 use serde_json::Value;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 use tempfile::TempDir;
 
-/// What was printed, and whether it worked.
-fn guise(args: &[&str]) -> (bool, String) {
-    let run = Command::new(env!("CARGO_BIN_EXE_guise"))
-        .args(args)
-        .output()
-        .unwrap();
-    let said = String::from_utf8([run.stdout, run.stderr].concat()).unwrap();
-    assert!(!said.contains("panicked"), "guise {args:?}:\n{said}");
-    (run.status.success(), said)
-}
-
-#[track_caller]
-fn succeeds(args: &[&str]) -> String {
-    let (success, said) = guise(args);
-    assert!(success, "guise {args:?}:\n{said}");
-    said
-}
-
-#[track_caller]
-fn fails(args: &[&str], expected: &str) {
-    let (success, said) = guise(args);
-    assert!(
-        !success && said.contains(expected),
-        "guise {args:?}, expected {expected:?}:\n{said}"
-    );
-}
-
-fn path(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-/// Twelve pictures of two colors each, 16 pixels wide, in the dataset layout.
-fn dataset(dir: &Path) -> PathBuf {
-    dataset_of(dir, 16)
-}
-
-fn dataset_of(dir: &Path, side: u32) -> PathBuf {
-    let art = dir.join("art");
-    fs::create_dir_all(&art).unwrap();
-    for i in 0..12u8 {
-        let picture = image::RgbImage::from_fn(side, side, |x, y| match (x + y) % 7 < 3 {
-            true => image::Rgb([i * 20, 255 - i * 10, 40]),
-            false => image::Rgb([200, i * 12, 90 + i]),
-        });
-        picture.save(art.join(format!("{i}.png"))).unwrap();
-    }
-    let data = dir.join("data");
-    let side = side.to_string();
-    succeeds(&["prepare", path(&art), "--out", path(&data), "--resolution", &side]);
-    data
-}
-
-/// A run of so many kimg in a folder of its own.
-fn trained(data: &Path, out: &Path, kimg: &str, more: &[&str]) -> PathBuf {
-    trained_as("dcgan", data, out, kimg, more)
-}
-
-fn trained_as(family: &str, data: &Path, out: &Path, kimg: &str, more: &[&str]) -> PathBuf {
+/// A run of so many kimg of a small network, in a folder of its own.
+fn small(family: &str, data: &Path, out: &Path, kimg: &str, more: &[&str]) -> PathBuf {
     let sizes = ["--batch-size", "4", "--ngf", "8", "--ndf", "4", "--z-dim", "16"];
-    let place = [
-        "train",
-        family,
-        "--data",
-        path(data),
-        "--out",
-        path(out),
-        "--kimg",
-        kimg,
-    ];
-    succeeds(&[&place[..], &sizes, more].concat());
-    let mut runs = fs::read_dir(out).unwrap().map(|entry| entry.unwrap().path());
-    let run = runs.next().unwrap();
-    assert_eq!(runs.next(), None);
-    run
-}
-
-fn weights(run: &Path) -> Tensors {
-    let run = GeneratorRun::open(run).unwrap();
-    let snapshot = run.find_snapshot(Which::Latest).unwrap();
-    let generator = run.load_snapshot(&snapshot, &Device::flex()).unwrap();
-    block_on(collect(&generator)).unwrap()
-}
-
-/// The statistics without the times, which are never the same.
-fn stats(run: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(run.join("stats.jsonl")).unwrap();
-    let line = |line: &str| {
-        let mut tick: Value = serde_json::from_str(line).unwrap();
-        tick.as_object_mut()
-            .unwrap()
-            .retain(|name, _| !name.contains("secs"));
-        tick
-    };
-    text.lines().map(line).collect()
+    trained(family, data, out, &[&["--kimg", kimg], &sizes[..], more].concat())
 }
 
 #[test]
 fn a_resumed_run_is_the_run_that_never_stopped() {
     let dir = TempDir::new().unwrap();
-    let data = dataset(dir.path());
+    let data = dataset(dir.path(), 16);
     // A checkpoint and a line of statistics where the other stops.
     let steps = [
         "--snapshot-kimg",
@@ -126,8 +33,8 @@ fn a_resumed_run_is_the_run_that_never_stopped() {
         "--metrics-count",
         "8",
     ];
-    let whole = trained(&data, &dir.path().join("whole"), "0.4", &steps);
-    let halves = trained(&data, &dir.path().join("halves"), "0.2", &steps);
+    let whole = small("dcgan", &data, &dir.path().join("whole"), "0.4", &steps);
+    let halves = small("dcgan", &data, &dir.path().join("halves"), "0.2", &steps);
     let before = weights(&halves);
     succeeds(&["train", "--resume", path(&halves), "--kimg", "0.4"]);
     assert_eq!(weights(&whole), weights(&halves));
@@ -162,7 +69,13 @@ fn a_resumed_run_is_the_run_that_never_stopped() {
 #[test]
 fn a_run_becomes_a_bundle_that_draws() {
     let dir = TempDir::new().unwrap();
-    let run = trained(&dataset(dir.path()), &dir.path().join("runs"), "0.04", &[]);
+    let run = small(
+        "dcgan",
+        &dataset(dir.path(), 16),
+        &dir.path().join("runs"),
+        "0.04",
+        &[],
+    );
     let bundle = dir.path().join("models/stripes");
     let place = ["publish", path(&run), "--out", path(&bundle)];
     let card = ["--license", "CC0-1.0", "--name", "Stripes"];
@@ -203,10 +116,10 @@ fn a_run_becomes_a_bundle_that_draws() {
 #[test]
 fn a_megapixel_dcgan_takes_turns_and_is_published() {
     let dir = TempDir::new().unwrap();
-    let data = dataset_of(dir.path(), 192);
+    let data = dataset(dir.path(), 192);
     let run = |name: &str, kimg, turn| {
         let turns = ["--turn-steps", turn, "--snapshot-kimg", "0.008"];
-        trained_as("megapixel-dcgan", &data, &dir.path().join(name), kimg, &turns)
+        small("megapixel-dcgan", &data, &dir.path().join(name), kimg, &turns)
     };
     // Two steps of the discriminator, two of the generator, and one of the discriminator.
     let whole = run("whole", "0.02", "2");
@@ -260,8 +173,8 @@ fn run_of_no_steps(run: &Path) -> Tensors {
 #[test]
 fn a_deepimagify_is_trained_at_128_pixels_and_published() {
     let dir = TempDir::new().unwrap();
-    let data = dataset_of(dir.path(), 128);
-    let run = trained_as("deepimagify", &data, &dir.path().join("runs"), "0.008", &[]);
+    let data = dataset(dir.path(), 128);
+    let run = small("deepimagify", &data, &dir.path().join("runs"), "0.008", &[]);
     assert!(path(&run).ends_with("00000-deepimagify-collection"));
     let bundle = dir.path().join("models/stripes");
     let place = ["publish", path(&run), "--out", path(&bundle)];
@@ -299,7 +212,7 @@ fn a_deepimagify_is_trained_at_128_pixels_and_published() {
 #[test]
 fn what_cannot_be_trained_is_said() {
     let dir = TempDir::new().unwrap();
-    let data = dataset(dir.path());
+    let data = dataset(dir.path(), 16);
     let out = dir.path().join("runs");
     let train = ["train", "dcgan", "--data", path(&data), "--out", path(&out)];
     let with = |flags: &[&'static str]| [&train[..], flags].concat();
@@ -321,7 +234,7 @@ fn what_cannot_be_trained_is_said() {
     assert_eq!(fs::read_dir(&out).map_or(0, Iterator::count), 0);
 
     // A run is resumed as what it is, and a file that was edited is said to be wrong.
-    let run = trained(&data, &out, "0.02", &[]);
+    let run = small("dcgan", &data, &out, "0.02", &[]);
     fails(
         &["train", "stylegan2", "--resume", path(&run)],
         "the run trains dcgan, expected stylegan2",

@@ -1,28 +1,15 @@
 //! Bundles in memory: packed, drawn from, guided, and made up to do harm.
 
-use burn::{
-    module::Module,
-    tensor::{Device, Tensor, TensorData},
-};
+use crate::bundles::{guided, packed, parsed, randomize, z};
+use burn::tensor::{Device, TensorData};
 use futures::executor::block_on;
 use guise::{
     networks::{
         NetworkConfig,
-        encoders::collection_clip::ImageTowerConfig,
         generators::{Class, Generate, Generator, GeneratorConfig, biggan::BigGanConfig},
     },
-    pipeline::{
-        Cancel, Error, Event, GuideSettings, Targets, guide,
-        guide::{Modality, Space},
-        sample::pictures_from_images,
-        z_from_seed,
-    },
-    weights::{
-        Manifest, Quantization, apply,
-        bundle::{load_part, pack},
-        collect,
-        manifest::{Credit, Part},
-    },
+    pipeline::{Error, GuideSettings, guide::Space, sample::pictures_from_images},
+    weights::{apply, bundle::load_part, collect, manifest::Part},
 };
 
 fn config(classes: &[u64]) -> BigGanConfig {
@@ -48,22 +35,6 @@ fn families() -> [GeneratorConfig; 3] {
     [config(&[]), config(&[2, 3]), deep].map(GeneratorConfig::BigGan)
 }
 
-/// `module` with normal values of the deviation that `scale` gives for a name, the same everywhere; a scale
-/// of zero leaves it alone.
-fn randomize<M: Module>(module: M, scale: impl Fn(&str) -> f32) -> M {
-    let mut tensors = block_on(collect(&module)).unwrap();
-    for (index, (name, data)) in tensors
-        .iter_mut()
-        .enumerate()
-        .filter(|(_, (name, _))| scale(name) != 0.0)
-    {
-        let values = z_from_seed(1000 + index as u64, data.num_elements());
-        let values: Vec<f32> = values.iter().map(|value| value * scale(name)).collect();
-        *data = TensorData::new(values, data.shape().clone());
-    }
-    apply(module, &tensors).unwrap()
-}
-
 /// A generator whose weights are large enough for its latents to show.
 fn generator(config: &GeneratorConfig, device: &Device) -> Generator {
     randomize(config.init(device), |name| match name {
@@ -73,32 +44,15 @@ fn generator(config: &GeneratorConfig, device: &Device) -> Generator {
     })
 }
 
-fn packed(config: &GeneratorConfig, device: &Device) -> (Part<GeneratorConfig>, Vec<u8>) {
-    let credit = Credit {
-        license: "CC0-1.0".into(),
-        attribution: String::new(),
-        source: String::new(),
-    };
-    let network = generator(config, device);
-    let packed = pack(
-        &network,
-        config.clone(),
-        Quantization::Q8_0,
-        "generator.gguf",
-        credit,
-    );
-    block_on(packed).unwrap()
-}
-
-fn z(n: usize, device: &Device) -> Tensor<2> {
-    Tensor::from_data(TensorData::new(z_from_seed(3, n * 16), [n, 16]), device)
+fn in_a_bundle(config: &GeneratorConfig, device: &Device) -> (Part<GeneratorConfig>, Vec<u8>) {
+    packed(&generator(config, device), config)
 }
 
 #[test]
 fn what_was_packed_draws_the_same_with_its_statistics() {
     let device = Device::flex();
     for config in families() {
-        let (part, contents) = packed(&config, &device);
+        let (part, contents) = in_a_bundle(&config, &device);
         let written = serde_json::to_value(&part.config).unwrap();
         assert_eq!(written["architecture"], "biggan");
         let read: GeneratorConfig = serde_json::from_value(written).unwrap();
@@ -125,19 +79,6 @@ fn what_was_packed_draws_the_same_with_its_statistics() {
 #[test]
 fn words_guide_z_and_latents() {
     let device = Device::flex();
-    let tower = ImageTowerConfig {
-        resolution: 32,
-        channel_base: 128,
-        channel_max: 8,
-        embed_dim: 6,
-    };
-    let tower = randomize(tower.init(&device), |name| match name {
-        "logit_scale" => 0.0,
-        _ => 0.3,
-    });
-    let wish = TensorData::new(z_from_seed(5, 6), [1, 6]);
-    let wish = (Tensor::from_data(wish, &device), vec![1.0], Modality::Text);
-    let targets = Targets::new(vec![wish]).unwrap();
     for (config, space) in families()
         .iter()
         .flat_map(|config| [Space::Z, Space::W].map(|space| (config, space)))
@@ -152,49 +93,21 @@ fn words_guide_z_and_latents() {
             center_pull: 0.02,
             ..GuideSettings::default()
         };
-        let mut losses = vec![];
-        let mut emit = async |event| {
-            if let Event::Step { losses: now, .. } = event {
-                losses.push(now);
-            }
-        };
-        // In the space w it is latents that guidance starts from.
-        let start = match space {
-            Space::Z => z(2, &device).unsqueeze_dim(1),
-            _ => generator.latents_from_z(z(2, &device), 1.0),
-        };
-        let cancel = Cancel::default();
-        let guided = guide(&generator, &tower, &targets, start, &settings, &cancel, &mut emit);
-        let guided = block_on(guided).unwrap();
-        assert_eq!(guided.len(), 2);
+        let (losses, _) = guided(&generator, 32, &settings);
         for (before, after) in losses[0].iter().zip(&losses[19]) {
             assert!(after < before, "{space:?} of {config:?}: {before}, then {after}");
         }
     }
 }
 
-/// The committed bundle's manifest with this generator in it.
-fn parsed(generator: serde_json::Value) -> Result<Manifest, String> {
-    let text = std::fs::read("tests/fixtures/bundle-tiny/model.json").unwrap();
-    let mut json: serde_json::Value = serde_json::from_slice(&text).unwrap();
-    // Towers and their mapper belong to the generator that they were trained with.
-    let parts = json["parts"].as_object_mut().unwrap();
-    parts.retain(|name, _| name == "upscaler");
-    parts.insert("generator".into(), generator);
-    json.as_object_mut()
-        .unwrap()
-        .retain(|name, _| !["self_check", "examples"].contains(&name.as_str()));
-    Manifest::parse(json.to_string().as_bytes()).map_err(|error| error.to_string())
-}
-
 #[test]
 fn manifests_of_silly_sizes_are_refused() {
     for config in families() {
-        let (part, _) = packed(&config, &Device::flex());
+        let (part, _) = in_a_bundle(&config, &Device::flex());
         let sound = serde_json::to_value(&part).unwrap();
         assert_eq!(parsed(sound).unwrap().parts.generator, part);
     }
-    let (part, _) = packed(&GeneratorConfig::BigGan(config(&[])), &Device::flex());
+    let (part, _) = in_a_bundle(&GeneratorConfig::BigGan(config(&[])), &Device::flex());
     let sound = serde_json::to_value(&part).unwrap();
     for (field, value, said) in [
         ("resolution", 36.into(), "resolution is 36, expected 32 to 256"),
@@ -229,7 +142,7 @@ fn manifests_of_silly_sizes_are_refused() {
 #[test]
 fn files_of_another_network_are_refused() {
     let device = Device::flex();
-    let (part, contents) = packed(&GeneratorConfig::BigGan(config(&[])), &device);
+    let (part, contents) = in_a_bundle(&GeneratorConfig::BigGan(config(&[])), &device);
     let refused = |config: BigGanConfig| {
         let mut lying = part.clone();
         lying.config = GeneratorConfig::BigGan(config);
@@ -248,7 +161,7 @@ fn files_of_another_network_are_refused() {
     });
     assert!(narrower.contains("has shape"), "{narrower}");
 
-    // A variance that is none makes no colors, and that is said.
+    // A negative variance has no root: what is drawn then is no color, and that is said.
     let config = GeneratorConfig::BigGan(config(&[]));
     let mut tensors = block_on(collect(&generator(&config, &device))).unwrap();
     tensors.insert(

@@ -1,6 +1,7 @@
 //! `guise train transformer` and `guise generate` of its runs, as their user runs them.
 
-use super::command::{dataset, fails, path, succeeds, trained};
+use super::command::small;
+use crate::command::{dataset, fails, path, stats, succeeds, trained};
 use burn::tensor::Device;
 use futures::executor::block_on;
 use guise::{
@@ -20,26 +21,8 @@ fn weights(run: &Path) -> Tensors {
     block_on(collect(&run.load_snapshot(&snapshot, &Device::flex()).unwrap())).unwrap()
 }
 
-/// The lines of the statistics.
-fn stats(run: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(run.join("stats.jsonl")).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
 /// A tiny transformer in a folder of its own, four pictures in a step.
 fn transformer(data: &Path, vqgan: &Path, out: &Path, kimg: &str, more: &[&str]) -> PathBuf {
-    let place = [
-        "train",
-        "transformer",
-        "--data",
-        path(data),
-        "--vqgan",
-        path(vqgan),
-        "--out",
-        path(out),
-    ];
     let sizes = [
         "--batch-size",
         "4",
@@ -51,15 +34,15 @@ fn transformer(data: &Path, vqgan: &Path, out: &Path, kimg: &str, more: &[&str])
         "2",
     ];
     let recipe = ["--kimg", kimg, "--held-out", "3", "--learning-rate", "0.01"];
-    succeeds(&[&place[..], &sizes, &recipe, more].concat());
-    fs::read_dir(out).unwrap().next().unwrap().unwrap().path()
+    let args = [&["--vqgan", path(vqgan)], &sizes[..], &recipe, more].concat();
+    trained("transformer", data, out, &args)
 }
 
 #[test]
 fn a_transformer_learns_codes_and_goes_on_as_if_it_had_not_stopped() {
     let dir = tempfile::tempdir().unwrap();
     let data = dataset(dir.path(), 16);
-    let vqgan = trained(&data, &dir.path().join("vqgan"), "0.02", &[]);
+    let vqgan = small(&data, &dir.path().join("vqgan"), "0.02", &[]);
     let train = |name: &str, kimg: &str| transformer(&data, &vqgan, &dir.path().join(name), kimg, &[]);
     let whole = train("whole", "0.08");
     let stopped = train("stopped", "0.02");
@@ -111,7 +94,7 @@ fn generated(run: &Path, out: &Path, more: &[&str]) -> Vec<(String, RgbaImage)> 
 fn seeds_give_the_same_pictures_each_time() {
     let dir = tempfile::tempdir().unwrap();
     let data = dataset(dir.path(), 16);
-    let vqgan = trained(&data, &dir.path().join("vqgan"), "0.04", &[]);
+    let vqgan = small(&data, &dir.path().join("vqgan"), "0.04", &[]);
     let run = transformer(&data, &vqgan, &dir.path().join("runs"), "0.04", &[]);
     let out = |name: &str| dir.path().join(name);
 
@@ -225,7 +208,7 @@ fn seeds_give_the_same_pictures_each_time() {
         "which only `guise generate --seeds` draws with",
     );
     // The codes of another VQGAN mean something else.
-    let other = trained(&data, &dir.path().join("other"), "0.004", &["--seed", "9"]);
+    let other = small(&data, &dir.path().join("other"), "0.004", &["--seed", "9"]);
     fs::copy(other.join("snapshot000000.bpk"), run.join("vqgan.bpk")).unwrap();
     draw(
         &[],
@@ -255,7 +238,7 @@ fn a_class_is_drawn_when_it_is_asked_for() {
         .collect();
     let text = serde_json::json!({ "labels": labels });
     fs::write(data.join("dataset.json"), text.to_string()).unwrap();
-    let vqgan = trained(&data, &dir.path().join("vqgan"), "0.04", &[]);
+    let vqgan = small(&data, &dir.path().join("vqgan"), "0.04", &[]);
     let run = transformer(
         &data,
         &vqgan,
@@ -297,7 +280,7 @@ fn a_class_is_drawn_when_it_is_asked_for() {
 fn what_does_not_fit_is_refused_in_words() {
     let dir = tempfile::tempdir().unwrap();
     let data = dataset(dir.path(), 16);
-    let vqgan = trained(&data, &dir.path().join("vqgan"), "0.004", &[]);
+    let vqgan = small(&data, &dir.path().join("vqgan"), "0.004", &[]);
     let runs = dir.path().join("runs");
     let train = |args: &[&str], expected: &str| {
         let place = [
@@ -333,7 +316,7 @@ fn what_does_not_fit_is_refused_in_words() {
     // One that was trained on other sides.
     let [larger, place] = ["larger", "large"].map(|name| dir.path().join(name));
     fs::create_dir(&place).unwrap();
-    let other = trained(&dataset(&place, 24), &larger, "0.004", &[]);
+    let other = small(&dataset(&place, 24), &larger, "0.004", &[]);
     train(
         &["--vqgan", path(&other)],
         "was trained on 24 x 24: prepare the pictures with --resolution 24",

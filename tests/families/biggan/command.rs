@@ -1,52 +1,16 @@
 //! `guise train biggan` and what follows, as its user runs it: tiny networks on a tiny dataset.
 
-use burn::tensor::Device;
-use futures::executor::block_on;
-use guise::{
-    train::{GeneratorRun, Which, biggan::BigGanRun},
-    weights::{Tensors, collect},
-};
+use crate::command::{fails, path, stats, succeeds, trained, weights};
+use guise::train::biggan::BigGanRun;
 use serde_json::Value;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 use tempfile::TempDir;
 
-/// What was printed, and whether it worked.
-fn guise(args: &[&str]) -> (bool, String) {
-    let run = Command::new(env!("CARGO_BIN_EXE_guise"))
-        .args(args)
-        .output()
-        .unwrap();
-    let said = String::from_utf8([run.stdout, run.stderr].concat()).unwrap();
-    assert!(!said.contains("panicked"), "guise {args:?}:\n{said}");
-    (run.status.success(), said)
-}
-
-#[track_caller]
-fn succeeds(args: &[&str]) -> String {
-    let (success, said) = guise(args);
-    assert!(success, "guise {args:?}:\n{said}");
-    said
-}
-
-#[track_caller]
-fn fails(args: &[&str], expected: &str) {
-    let (success, said) = guise(args);
-    assert!(
-        !success && said.contains(expected),
-        "guise {args:?}, expected {expected:?}:\n{said}"
-    );
-}
-
-fn path(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
 /// A warm collection and a cold one of six pictures each, 32 pixels wide, in one dataset.
-fn dataset(dir: &Path) -> PathBuf {
+fn warm_and_cold(dir: &Path) -> PathBuf {
     let art = ["warm", "cold"].map(|name| {
         let art = dir.join(name);
         fs::create_dir_all(&art).unwrap();
@@ -81,7 +45,7 @@ fn dataset(dir: &Path) -> PathBuf {
 }
 
 /// A run of so many kimg in a folder of its own; a step shows eight pictures.
-fn trained(data: &Path, out: &Path, kimg: &str, more: &[&str]) -> PathBuf {
+fn small(data: &Path, out: &Path, kimg: &str, more: &[&str]) -> PathBuf {
     let sizes = [
         "--batch-size",
         "4",
@@ -92,47 +56,18 @@ fn trained(data: &Path, out: &Path, kimg: &str, more: &[&str]) -> PathBuf {
         "--shared-dim",
         "4",
     ];
-    let place = [
-        "train",
+    trained(
         "biggan",
-        "--data",
-        path(data),
-        "--out",
-        path(out),
-        "--kimg",
-        kimg,
-    ];
-    succeeds(&[&place[..], &sizes, more].concat());
-    let mut runs = fs::read_dir(out).unwrap().map(|entry| entry.unwrap().path());
-    let run = runs.next().unwrap();
-    assert_eq!(runs.next(), None);
-    run
-}
-
-fn weights(run: &Path) -> Tensors {
-    let run = GeneratorRun::open(run).unwrap();
-    let snapshot = run.find_snapshot(Which::Latest).unwrap();
-    let generator = run.load_snapshot(&snapshot, &Device::flex()).unwrap();
-    block_on(collect(&generator)).unwrap()
-}
-
-/// The statistics without the times, which are never the same.
-fn stats(run: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(run.join("stats.jsonl")).unwrap();
-    let line = |line: &str| {
-        let mut tick: Value = serde_json::from_str(line).unwrap();
-        tick.as_object_mut()
-            .unwrap()
-            .retain(|name, _| !name.contains("secs"));
-        tick
-    };
-    text.lines().map(line).collect()
+        data,
+        out,
+        &[&["--kimg", kimg], &sizes[..], more].concat(),
+    )
 }
 
 #[test]
 fn a_resumed_run_is_the_run_that_never_stopped() {
     let dir = TempDir::new().unwrap();
-    let data = dataset(dir.path());
+    let data = warm_and_cold(dir.path());
     // A checkpoint and a line of statistics where the other stops.
     let steps = [
         "--snapshot-kimg",
@@ -145,8 +80,8 @@ fn a_resumed_run_is_the_run_that_never_stopped() {
         "2",
         "--mirror",
     ];
-    let whole = trained(&data, &dir.path().join("whole"), "0.08", &steps);
-    let halves = trained(&data, &dir.path().join("halves"), "0.04", &steps);
+    let whole = small(&data, &dir.path().join("whole"), "0.08", &steps);
+    let halves = small(&data, &dir.path().join("halves"), "0.04", &steps);
     succeeds(&["train", "--resume", path(&halves), "--kimg", "0.08"]);
     assert_eq!(weights(&whole), weights(&halves));
     assert_eq!(stats(&whole), stats(&halves));
@@ -166,8 +101,8 @@ fn a_resumed_run_is_the_run_that_never_stopped() {
 #[test]
 fn classes_are_learned_published_and_drawn_each_by_its_name() {
     let dir = TempDir::new().unwrap();
-    let data = dataset(dir.path());
-    let run = trained(
+    let data = warm_and_cold(dir.path());
+    let run = small(
         &data,
         &dir.path().join("runs"),
         "0.24",
@@ -256,8 +191,8 @@ fn classes_are_learned_published_and_drawn_each_by_its_name() {
 #[test]
 fn a_biggan_deep_is_trained_and_drawn_from() {
     let dir = TempDir::new().unwrap();
-    let data = dataset(dir.path());
-    let run = trained(
+    let data = warm_and_cold(dir.path());
+    let run = small(
         &data,
         &dir.path().join("runs"),
         "0.016",
@@ -281,7 +216,7 @@ fn a_biggan_deep_is_trained_and_drawn_from() {
 #[test]
 fn what_cannot_be_trained_is_said() {
     let dir = TempDir::new().unwrap();
-    let data = dataset(dir.path());
+    let data = warm_and_cold(dir.path());
     let out = dir.path().join("runs");
     let train = ["train", "biggan", "--data", path(&data), "--out", path(&out)];
     let with = |flags: &[&'static str]| [&train[..], flags].concat();
@@ -313,22 +248,15 @@ fn what_cannot_be_trained_is_said() {
         &with(&["--batch-size", "12", "--ch", "64", "--memory", "200M"]),
         "a step with 12 pictures of 32 pixels takes about",
     );
-    let small = dir.path().join("small");
+    let low = dir.path().join("low");
     let warm = dir.path().join("warm");
-    succeeds(&[
-        "prepare",
-        path(&warm),
-        "--out",
-        path(&small),
-        "--resolution",
-        "16",
-    ]);
+    succeeds(&["prepare", path(&warm), "--out", path(&low), "--resolution", "16"]);
     fails(
         &[
             "train",
             "biggan",
             "--data",
-            path(&small),
+            path(&low),
             "--out",
             path(&out),
             "--batch-size",
@@ -339,7 +267,7 @@ fn what_cannot_be_trained_is_said() {
     assert_eq!(fs::read_dir(&out).map_or(0, Iterator::count), 0);
 
     // A run is resumed as what it is, and a file that was edited is said to be wrong.
-    let run = trained(&data, &out, "0.016", &[]);
+    let run = small(&data, &out, "0.016", &[]);
     fails(
         &["train", "stylegan2", "--resume", path(&run)],
         "the run trains biggan, expected stylegan2",
